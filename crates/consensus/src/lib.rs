@@ -1,0 +1,1 @@
+//! The dBFT 3.0 protocol engine.

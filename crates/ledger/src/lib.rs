@@ -1,0 +1,1 @@
+//! Mempool, execution and block store of a Neo N3 chain.

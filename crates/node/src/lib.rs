@@ -1,0 +1,1 @@
+//! Where engine, ledger and network meet.

@@ -1,0 +1,1 @@
+//! Neo N3 types and their bytes.

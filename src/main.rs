@@ -1,0 +1,2 @@
+//! The command line of dBFT 3.0.
+fn main() {}
