@@ -19,7 +19,7 @@ mod number;
 mod script;
 mod transaction;
 mod transfer;
-
+pub mod wallet;
 mod witness;
 
 pub use address::{ADDRESS_VERSION, AddressError};
