@@ -1,0 +1,162 @@
+//! Carrying out requests of consensus.
+
+use std::sync::Arc;
+
+use neo_primitives::{BlockBody, Header, Magic, Transaction, UInt256, ValidatorIndex, merkle_root};
+
+use super::{EmbeddedLedger, candidates::Candidates, import::Imported};
+use crate::{
+    contract::{HeightInfo, Ledger, LedgerAnswer, LedgerRequest, Reply, SubmitReply},
+    error::LedgerError,
+    mempool::{Selection, SelectionLimits},
+    state::StateView,
+};
+
+impl Ledger for EmbeddedLedger {
+    fn executes_ahead(&self) -> bool {
+        true
+    }
+
+    fn magic(&self) -> Magic {
+        self.config.magic
+    }
+
+    fn request(&self, request: LedgerRequest, reply: Reply) {
+        let name = request.name();
+        let answer = self
+            .answer(request)
+            .unwrap_or_else(|error| LedgerAnswer::Failed {
+                request: name,
+                error,
+            });
+        if let LedgerAnswer::Failed { error, .. } = &answer {
+            tracing::error!(request = name, %error, "ledger request failed");
+        }
+        reply(answer);
+    }
+
+    fn submit(&self, transactions: Vec<Transaction>, reply: SubmitReply) {
+        reply(self.admit(transactions));
+    }
+}
+
+impl EmbeddedLedger {
+    fn answer(&self, request: LedgerRequest) -> Result<LedgerAnswer, LedgerError> {
+        if let LedgerRequest::Lookup { hash, ids } = &request {
+            return Ok(LedgerAnswer::Found {
+                hash: *hash,
+                transactions: self.lookup(hash, ids),
+            });
+        }
+        let mut candidates = self.candidates.lock();
+        match request {
+            LedgerRequest::Open { parent } => self.open_height(&candidates, &parent),
+            LedgerRequest::Build {
+                parent,
+                primary,
+                timestamp,
+                nonce,
+            } => self.build(&candidates, &parent, primary, timestamp, nonce),
+            LedgerRequest::Lookup { hash, ids } => Ok(LedgerAnswer::Found {
+                hash,
+                transactions: self.lookup(&hash, &ids),
+            }),
+            LedgerRequest::Check { body, fresh } => Ok(LedgerAnswer::Checked {
+                hash: body.hash(),
+                result: self.check(&mut candidates, &body, fresh),
+            }),
+            LedgerRequest::Promote { hash } => {
+                self.promote(&mut candidates, &hash)?;
+                Ok(LedgerAnswer::Promoted { hash })
+            }
+            LedgerRequest::Store { block } => {
+                let (height, hash) = self.store_block(&mut candidates, &block)?;
+                Ok(LedgerAnswer::Stored { height, hash })
+            }
+            LedgerRequest::Import { block } => self.answer_import(&mut candidates, &[block]),
+            LedgerRequest::ImportMany { blocks } => self.answer_import(&mut candidates, &blocks),
+        }
+    }
+
+    fn answer_import(
+        &self,
+        candidates: &mut Candidates,
+        blocks: &[Arc<neo_primitives::Block>],
+    ) -> Result<LedgerAnswer, LedgerError> {
+        Ok(match self.import(candidates, blocks)? {
+            Imported::All(height, hash) => LedgerAnswer::Stored { height, hash },
+            Imported::Refused {
+                height,
+                hash,
+                error,
+            } => LedgerAnswer::ImportRefused {
+                height,
+                hash,
+                error,
+            },
+        })
+    }
+
+    fn open_height(
+        &self,
+        candidates: &Candidates,
+        parent: &UInt256,
+    ) -> Result<LedgerAnswer, LedgerError> {
+        let parent = candidates
+            .parent(parent)
+            .ok_or(LedgerError::UnknownParent(*parent))?;
+        Ok(LedgerAnswer::Opened(HeightInfo {
+            height: parent.header.index.next(),
+            parent: parent.header,
+            parent_hash: parent.hash,
+            validators: self.rules.validators.clone(),
+            next_consensus: self.rules.next_consensus,
+            block_time: self.config.block_time(),
+            limits: self.config.limits(),
+        }))
+    }
+
+    fn build(
+        &self,
+        candidates: &Candidates,
+        parent: &UInt256,
+        primary: ValidatorIndex,
+        timestamp: u64,
+        nonce: u64,
+    ) -> Result<LedgerAnswer, LedgerError> {
+        let parent = candidates
+            .parent(parent)
+            .ok_or(LedgerError::UnknownParent(*parent))?;
+        let view = StateView::new(parent.layers.clone(), self.store.as_ref())?;
+        let room = self.config.max_block_size as usize;
+        let selection = Selection {
+            limits: SelectionLimits {
+                transactions: self.config.max_transactions_per_block as usize,
+                bytes: room.saturating_sub(self.config.block_overhead()),
+                system_fee: self.config.max_block_system_fee.0,
+            },
+            parent: parent.header.index,
+            view: &view,
+            ahead: parent.layers.get(..parent.undecided).unwrap_or_default(),
+        };
+        let transactions = selection.choose(&self.pool.lock().transactions)?;
+        let hashes: Vec<UInt256> = transactions
+            .iter()
+            .map(|transaction| transaction.hash())
+            .collect();
+        let header = Header {
+            version: 0,
+            prev_hash: parent.hash,
+            merkle_root: merkle_root(&hashes),
+            timestamp,
+            nonce,
+            index: parent.header.index.next(),
+            primary_index: primary,
+            next_consensus: self.rules.next_consensus,
+        };
+        Ok(LedgerAnswer::Built(Arc::new(BlockBody {
+            header,
+            transactions,
+        })))
+    }
+}

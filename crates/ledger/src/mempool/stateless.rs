@@ -1,0 +1,85 @@
+//! Checks of a transaction that need no state: size, script, signatures.
+
+use neo_primitives::{
+    Magic, Transaction, UInt160, UInt256, Witness, WitnessError, recognise_transfers,
+    verify_witness_with,
+};
+
+use super::keys::KeyCache;
+use crate::{natives, policy, rejected::Rejected};
+
+/// Keys that stay parsed, enough for every sender of a busy network.
+const KEY_CACHE: usize = 16_384;
+
+/// Verifies what a transaction says of itself. Shared by threads.
+pub(crate) struct StatelessVerifier {
+    magic: Magic,
+    keys: KeyCache,
+}
+
+impl StatelessVerifier {
+    /// A verifier of signatures for the network `magic`.
+    pub(crate) fn new(magic: Magic) -> Self {
+        Self {
+            magic,
+            keys: KeyCache::new(KEY_CACHE),
+        }
+    }
+
+    /// Size, script, then every witness, in Neo's order.
+    ///
+    /// # Errors
+    /// The first rule that is broken.
+    pub(crate) fn verify(&self, transaction: &Transaction) -> Result<(), Rejected> {
+        let size = transaction.size();
+        if size > policy::MAX_TRANSACTION_SIZE as usize {
+            return Err(Rejected::OverSize {
+                size,
+                limit: policy::MAX_TRANSACTION_SIZE,
+            });
+        }
+        let transfers = recognise_transfers(transaction.script()).map_err(|error| {
+            Rejected::UnsupportedScript {
+                reason: error.to_string(),
+            }
+        })?;
+        for transfer in &transfers {
+            if let Some(name) = natives::native_at(&transfer.to) {
+                return Err(Rejected::TransferToContract {
+                    name,
+                    contract: transfer.to,
+                });
+            }
+        }
+        let pairs = transaction.signers().iter().zip(transaction.witnesses());
+        for (index, (signer, witness)) in pairs.enumerate() {
+            self.verify_witness(&signer.account, witness, &transaction.hash())
+                .map_err(|error| rejected(index, signer.account, &error))?;
+        }
+        Ok(())
+    }
+
+    /// Verifies the witness of an account over the hash of a transaction or header.
+    ///
+    /// # Errors
+    /// Why the witness does not show the account's consent.
+    pub(crate) fn verify_witness(
+        &self,
+        account: &UInt160,
+        witness: &Witness,
+        hash: &UInt256,
+    ) -> Result<(), WitnessError> {
+        verify_witness_with(account, witness, self.magic, hash, |key| self.keys.get(key))
+    }
+}
+
+fn rejected(index: usize, account: UInt160, error: &WitnessError) -> Rejected {
+    match error {
+        WitnessError::OtherAccount { .. } => Rejected::WitnessOfAnother { index, account },
+        WitnessError::NotStandard(_)
+        | WitnessError::NotSignatures(_)
+        | WitnessError::SignatureCount { .. }
+        | WitnessError::Key { .. } => Rejected::UnsupportedWitness { index },
+        WitnessError::Signature { .. } => Rejected::InvalidSignature { index },
+    }
+}
