@@ -156,3 +156,177 @@ impl Decode for Transaction {
         Self::decode_with_limit(r, DEFAULT_WITNESS_LIMIT)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::transaction::strategy::transaction;
+    use crate::transaction::{MAX_SCRIPT, WitnessScope};
+
+    fn unsigned() -> UnsignedTransaction {
+        UnsignedTransaction {
+            nonce: 1,
+            system_fee: Datoshi(2),
+            network_fee: Datoshi(3),
+            valid_until: Height(4),
+            signers: vec![Signer::new(
+                UInt160::from_wire([5; 20]),
+                WitnessScope::CALLED_BY_ENTRY,
+            )],
+            attributes: vec![],
+            script: vec![0x11],
+        }
+    }
+
+    #[test]
+    fn the_smallest_transaction() {
+        let tx = unsigned().into_signed(vec![Witness::default()]).unwrap();
+        assert_eq!(tx.size(), Transaction::MIN_SIZE);
+        assert_eq!(tx.to_bytes().len(), Transaction::MIN_SIZE);
+        assert_eq!(tx.hash(), unsigned().hash());
+        assert_eq!(tx.sender(), UInt160::from_wire([5; 20]));
+    }
+
+    #[test]
+    fn every_rule_refuses_in_both_directions() {
+        let mut cases: Vec<(UnsignedTransaction, TransactionError)> = Vec::new();
+        let mut case = |change: fn(&mut UnsignedTransaction), error| {
+            let mut transaction = unsigned();
+            change(&mut transaction);
+            cases.push((transaction, error));
+        };
+        case(
+            |t| t.system_fee = Datoshi(-1),
+            TransactionError::NegativeFee {
+                name: "system",
+                amount: Datoshi(-1),
+            },
+        );
+        case(
+            |t| t.network_fee = Datoshi(i64::MIN),
+            TransactionError::NegativeFee {
+                name: "network",
+                amount: Datoshi(i64::MIN),
+            },
+        );
+        case(
+            |t| t.system_fee = Datoshi(i64::MAX),
+            TransactionError::FeeOverflow {
+                system: Datoshi(i64::MAX),
+                network: Datoshi(3),
+            },
+        );
+        case(|t| t.signers.clear(), TransactionError::NoSigner);
+        case(
+            |t| t.signers.push(t.signers[0].clone()),
+            TransactionError::DuplicateSigner(UInt160::from_wire([5; 20])),
+        );
+        case(
+            |t| t.attributes = vec![Attribute::HighPriority; 2],
+            TransactionError::DuplicateAttribute(1),
+        );
+        case(
+            |t| t.attributes = vec![Attribute::Conflicts(UInt256::ZERO); 16],
+            TransactionError::TooMany {
+                signers: 1,
+                attributes: 16,
+            },
+        );
+        case(|t| t.script.clear(), TransactionError::ScriptLength(0));
+        case(
+            |t| t.script = vec![0; MAX_SCRIPT + 1],
+            TransactionError::ScriptLength(MAX_SCRIPT + 1),
+        );
+        for (transaction, error) in cases {
+            let mut bytes = transaction.to_bytes();
+            bytes.push(u8::try_from(transaction.signers.len()).unwrap());
+            bytes.extend(transaction.signers.iter().flat_map(|_| [0, 0]));
+            assert!(Transaction::from_bytes(&bytes).is_err(), "{error}");
+            let witnesses = vec![Witness::default(); transaction.signers.len()];
+            assert_eq!(transaction.into_signed(witnesses), Err(error));
+        }
+    }
+
+    #[test]
+    fn conflicts_may_repeat_and_others_mix() {
+        let mut t = unsigned();
+        t.attributes = vec![Attribute::Conflicts(UInt256::ZERO); 15];
+        assert!(t.into_signed(vec![Witness::default()]).is_ok());
+    }
+
+    #[test]
+    fn one_witness_a_signer() {
+        let mut bytes = unsigned().to_bytes();
+        bytes.extend([2, 0, 0, 0, 0]);
+        assert!(matches!(
+            Transaction::from_bytes(&bytes),
+            Err(DecodeError::TooLarge {
+                field: "witnesses",
+                value: 2,
+                limit: 1,
+                ..
+            })
+        ));
+        assert_eq!(
+            unsigned().into_signed(vec![]),
+            Err(TransactionError::WitnessCount {
+                signers: 1,
+                witnesses: 0
+            })
+        );
+    }
+
+    #[test]
+    fn other_versions_are_refused() {
+        let mut bytes = unsigned()
+            .into_signed(vec![Witness::default()])
+            .unwrap()
+            .to_bytes();
+        bytes[0] = 1;
+        assert_eq!(
+            Transaction::from_bytes(&bytes),
+            Err(DecodeError::UnknownTag {
+                field: "transaction version",
+                offset: 0,
+                value: 1
+            })
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn transactions_come_back(tx in transaction()) {
+            let bytes = tx.to_bytes();
+            prop_assert_eq!(bytes.len(), tx.size());
+            prop_assert_eq!(tx.hash(), tx.unsigned().hash());
+            let read = Transaction::from_bytes(&bytes).unwrap();
+            prop_assert_eq!(read.size(), tx.size());
+            prop_assert_eq!(read, tx);
+        }
+
+        #[test]
+        fn a_changed_byte_is_read_or_refused(tx in transaction(), at: prop::sample::Index, byte: u8) {
+            let mut bytes = tx.to_bytes();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            if let Ok(read) = Transaction::from_bytes(&bytes) {
+                prop_assert_eq!(read.to_bytes(), bytes);
+            }
+        }
+
+        #[test]
+        fn a_cut_transaction_is_refused(tx in transaction(), at: prop::sample::Index) {
+            let bytes = tx.to_bytes();
+            prop_assert!(Transaction::from_bytes(&bytes[..at.index(bytes.len())]).is_err());
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            if let Ok(read) = Transaction::from_bytes(&bytes) {
+                prop_assert_eq!(read.to_bytes(), bytes);
+            }
+        }
+    }
+}

@@ -328,3 +328,6 @@ fn value(
         )),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,3 +91,66 @@ fn only_for_the_owner(file: &File) -> io::Result<()> {
 fn only_for_the_owner(_: &File) -> io::Result<()> {
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wallet::ScryptParams;
+
+    fn wallet(password: &str) -> Nep6Wallet {
+        let mut wallet = Nep6Wallet::new(None, ScryptParams { n: 2, r: 1, p: 1 });
+        wallet.create(password, None).unwrap();
+        wallet
+    }
+
+    #[test]
+    fn a_saved_wallet_comes_back_and_belongs_to_its_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("wallet.json");
+        let first = wallet("a");
+        first.save_new(&path).unwrap();
+        assert_eq!(Nep6Wallet::load(&path).unwrap(), first);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        // Never over another wallet, unless asked to.
+        let second = wallet("b");
+        assert!(matches!(
+            second.save_new(&path),
+            Err(WalletError::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists
+        ));
+        assert_eq!(Nep6Wallet::load(&path).unwrap(), first);
+        second.save(&path).unwrap();
+        assert_eq!(Nep6Wallet::load(&path).unwrap(), second);
+        // Nothing else is left in the folder.
+        assert_eq!(folder.path().read_dir().unwrap().count(), 1);
+    }
+
+    #[test]
+    fn errors_name_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("none.json");
+        assert!(matches!(
+            Nep6Wallet::load(&path),
+            Err(WalletError::Io { .. })
+        ));
+        std::fs::write(&path, "{\"accounts\": [").unwrap();
+        let error = Nep6Wallet::load(&path).unwrap_err();
+        assert!(error.to_string().contains("none.json"), "{error}");
+        let nowhere = folder.path().join("missing").join("wallet.json");
+        assert!(matches!(
+            wallet("a").save(&nowhere),
+            Err(WalletError::Io { .. })
+        ));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_skipped() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("wallet.json");
+        std::fs::write(&path, "\u{feff}{\"accounts\": []}").unwrap();
+        assert!(Nep6Wallet::load(&path).unwrap().accounts.is_empty());
+    }
+}
