@@ -27,11 +27,9 @@ fn decode_transactions(
     let count = r
         .field("transactions")
         .count(MAX_BLOCK_TRANSACTIONS, Transaction::MIN_SIZE)?;
-    let mut transactions = Vec::with_capacity(count);
-    for _ in 0..count {
-        transactions.push(Arc::new(Transaction::decode_with_limit(r, witness_limit)?));
-    }
-    Ok(transactions)
+    r.list(count, |r| {
+        Transaction::decode_with_limit(r, witness_limit).map(Arc::new)
+    })
 }
 
 fn encode_transactions(out: &mut Vec<u8>, transactions: &[Arc<Transaction>]) {

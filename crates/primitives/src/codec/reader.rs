@@ -191,6 +191,22 @@ impl<'a> Reader<'a> {
         usize::try_from(count).map_err(|_| self.unexpected_end(needed))
     }
 
+    /// `count` elements, a number that [`Reader::count`] gave.
+    ///
+    /// # Errors
+    /// The first error of `read`.
+    pub fn list<T>(
+        &mut self,
+        count: usize,
+        mut read: impl FnMut(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<Vec<T>, DecodeError> {
+        let mut items = Vec::with_capacity(count);
+        for _ in 0..count {
+            items.push(read(self)?);
+        }
+        Ok(items)
+    }
+
     /// A length up to `max` and that many bytes.
     ///
     /// # Errors

@@ -21,8 +21,15 @@ use crate::script::signature_script;
 #[derive(Clone)]
 pub struct PublicKey {
     compressed: [u8; 33],
-    y: [u8; 32],
+    /// Whether Y is the greater of the two values that X allows, which are Y and p − Y.
+    upper: bool,
 }
+
+/// `(p − 1) / 2` of the field of P-256: every Y above it is the greater of its pair.
+const HALF_FIELD: [u8; 32] = [
+    0x7f, 0xff, 0xff, 0xff, 0x80, 0x00, 0x00, 0x00, 0x80, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+];
 
 impl PublicKey {
     /// Reads a compressed (33 bytes) or uncompressed (65 bytes) point.
@@ -42,15 +49,13 @@ impl PublicKey {
     pub(super) fn from_point(point: &p256::PublicKey) -> Option<Self> {
         let whole = point.to_sec1_point(false);
         let (x, y) = (whole.x()?, whole.y()?);
-        let mut key = Self {
-            compressed: [0; 33],
-            y: [0; 32],
-        };
-        key.y.copy_from_slice(y);
-        let (prefix, rest) = key.compressed.split_first_mut()?;
-        *prefix = 2 | (key.y.last()? & 1);
+        let mut compressed = [2 | (y.last()? & 1); 33];
+        let (_, rest) = compressed.split_first_mut()?;
         rest.copy_from_slice(x);
-        Some(key)
+        Some(Self {
+            compressed,
+            upper: y.as_slice() > HALF_FIELD.as_slice(),
+        })
     }
 
     /// The compressed point.
@@ -78,7 +83,7 @@ impl PublicKey {
 
 impl Ord for PublicKey {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.x().cmp(other.x()).then_with(|| self.y.cmp(&other.y))
+        self.x().cmp(other.x()).then(self.upper.cmp(&other.upper))
     }
 }
 
@@ -202,20 +207,33 @@ mod tests {
             keys.iter().map(PublicKey::to_string).collect::<Vec<_>>(),
             SORTED
         );
-        // The same X with both prefixes: Y decides, and exactly one of the two is the lesser.
-        let even: PublicKey = SORTED[0].parse().unwrap();
-        let odd: PublicKey = SORTED[0].replacen("02", "03", 1).parse().unwrap();
-        assert_ne!(even, odd);
-        assert_eq!(even.cmp(&odd), even.y.cmp(&odd.y));
+    }
+
+    /// The whole point of a compressed key, by p256 alone.
+    fn whole(key: &PublicKey) -> Vec<u8> {
+        let point = p256::PublicKey::from_sec1_bytes(key.as_bytes()).unwrap();
+        point.to_sec1_point(false).as_bytes().to_vec()
+    }
+
+    #[test]
+    fn y_decides_between_keys_of_one_x() {
+        for text in SORTED {
+            let one: PublicKey = text.parse().unwrap();
+            let mut bytes = *one.as_bytes();
+            bytes[0] ^= 1;
+            let other = PublicKey::from_bytes(&bytes).unwrap();
+            assert_ne!(one, other);
+            assert_eq!(one.cmp(&other), whole(&one)[33..].cmp(&whole(&other)[33..]));
+            assert_eq!(other.cmp(&one), one.cmp(&other).reverse());
+        }
     }
 
     #[test]
     fn uncompressed_keys_are_compressed() {
-        let key: PublicKey = SORTED[3].parse().unwrap();
-        let mut whole = vec![4];
-        whole.extend_from_slice(key.x());
-        whole.extend_from_slice(&key.y);
-        assert_eq!(PublicKey::from_bytes(&whole), Ok(key));
+        for text in SORTED {
+            let key: PublicKey = text.parse().unwrap();
+            assert_eq!(PublicKey::from_bytes(&whole(&key)), Ok(key));
+        }
     }
 
     #[test]

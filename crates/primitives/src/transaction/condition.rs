@@ -90,7 +90,7 @@ impl WitnessCondition {
         if count == 0 {
             return Err(r.invalid("a condition of And or Or needs an operand"));
         }
-        (0..count).map(|_| Self::decode_nested(r, depth)).collect()
+        r.list(count, |r| Self::decode_nested(r, depth))
     }
 
     pub(super) fn check(&self, depth: usize) -> Result<(), TransactionError> {

@@ -55,9 +55,7 @@ impl Transaction {
         if count != signers {
             return Err(r.invalid(format!("{count} witnesses for {signers} signers")));
         }
-        let witnesses = (0..count)
-            .map(|_| Witness::decode_with_limit(r, limit))
-            .collect::<Result<_, _>>()?;
+        let witnesses = r.list(count, |r| Witness::decode_with_limit(r, limit))?;
         Ok(Self {
             unsigned,
             witnesses,

@@ -77,7 +77,7 @@ fn decode_list<T: Decode>(
     size: usize,
 ) -> Result<Vec<T>, DecodeError> {
     let count = r.field(name).count(MAX_SUBITEMS as u64, size)?;
-    (0..count).map(|_| T::decode(r.field(name))).collect()
+    r.list(count, |r| T::decode(r.field(name)))
 }
 
 impl Encode for Signer {

@@ -85,14 +85,10 @@ impl Decode for UnsignedTransaction {
         let valid_until = Height(r.field("valid until block").u32()?);
         let most = MAX_ATTRIBUTES_AND_SIGNERS;
         let count = r.field("signers").count(most as u64, 21)?;
-        let signers = (0..count)
-            .map(|_| Signer::decode(r))
-            .collect::<Result<Vec<_>, _>>()?;
+        let signers = r.list(count, Signer::decode)?;
         let most = most.saturating_sub(count);
         let count = r.field("attributes").count(most as u64, 1)?;
-        let attributes = (0..count)
-            .map(|_| Attribute::decode(r))
-            .collect::<Result<_, _>>()?;
+        let attributes = r.list(count, Attribute::decode)?;
         let script = r.field("script").var_bytes(MAX_SCRIPT as u64)?.to_vec();
         let transaction = Self {
             nonce,
