@@ -7,6 +7,38 @@
 //! * Integers are little-endian, lengths are Neo's variable-length integers ([`codec`]).
 //! * A hash is one SHA-256 of the unsigned bytes; what is signed is `magic ‖ hash` ([`sign_data`]).
 //! * No decoder takes more memory than a small multiple of the bytes it is given, and none panics.
+//!
+//! A transfer, from key to bytes and back:
+//!
+//! ```
+//! use neo_primitives::{
+//!     Datoshi, Decode, Encode, Height, Magic, PrivateKey, Signer, Token, Transaction, UInt160,
+//!     UnsignedTransaction, WitnessScope, recognise_transfers, single_signature_witness,
+//!     transfer_script, verify_witness,
+//! };
+//!
+//! let magic = Magic(42);
+//! let key = PrivateKey::generate();
+//! let from = key.public_key().script_hash();
+//! let to = UInt160::from_address("NVTiAjNgagDkTr5HTzDmQP9kPwPHN5BgVq")?;
+//! let unsigned = UnsignedTransaction {
+//!     nonce: 7,
+//!     system_fee: Datoshi(9_977_780),
+//!     network_fee: Datoshi(1_230_520),
+//!     valid_until: Height(100),
+//!     signers: vec![Signer::new(from, WitnessScope::CALLED_BY_ENTRY)],
+//!     attributes: vec![],
+//!     script: transfer_script(Token::Gas, &from, &to, 100_000_000, true),
+//! };
+//! let signature = key.sign(&unsigned.sign_data(magic));
+//! let witness = single_signature_witness(signature, key.public_key());
+//! let bytes = unsigned.into_signed(vec![witness])?.to_bytes();
+//!
+//! let read = Transaction::from_bytes(&bytes)?;
+//! verify_witness(&read.sender(), &read.witnesses()[0], magic, &read.hash())?;
+//! assert_eq!(recognise_transfers(read.script())?[0].to, to);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod address;
 mod block;

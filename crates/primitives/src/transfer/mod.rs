@@ -9,6 +9,7 @@ mod call;
 mod error;
 mod price;
 mod recognise;
+mod stack;
 mod token;
 
 pub use call::{Call, Read, ReadMethod, StackValue, Transfer};

@@ -6,6 +6,7 @@
 use num_bigint::BigInt;
 
 use super::price::{self, Method};
+use super::stack::{Item, Pushed, account, check_flags, integer, pushed_value, value};
 use super::{Call, Charge, NotTransfers, Read, ReadMethod, StackValue, Token, Transfer};
 use crate::hash::UInt160;
 use crate::script::{CallFlags, Instruction, Instructions, Opcode, Syscall};
@@ -62,17 +63,6 @@ struct Run {
     calls: Vec<Call>,
     stack: Vec<Pushed>,
     charges: Vec<Charge>,
-}
-
-/// A value on the stack, and where it was pushed.
-struct Pushed {
-    offset: usize,
-    item: Item,
-}
-
-enum Item {
-    Value(StackValue),
-    Array(Vec<Pushed>),
 }
 
 impl Run {
@@ -240,92 +230,6 @@ impl Run {
         let mut charges = std::mem::take(&mut self.charges);
         charges.extend(price::native(offset, method));
         charges
-    }
-}
-
-fn pushed_value(instruction: &Instruction<'_>) -> Option<StackValue> {
-    if let Some(data) = instruction.data() {
-        return Some(StackValue::Bytes(data.to_vec()));
-    }
-    match instruction.opcode {
-        Opcode::PUSHNULL => Some(StackValue::Null),
-        Opcode::PUSHT => Some(StackValue::Boolean(true)),
-        Opcode::PUSHF => Some(StackValue::Boolean(false)),
-        _ => instruction.integer().map(StackValue::Integer),
-    }
-}
-
-fn check_flags((offset, found): (usize, BigInt), needed: CallFlags) -> Result<(), NotTransfers> {
-    match u8::try_from(&found) {
-        Ok(flags) if flags <= CallFlags::ALL.0 && CallFlags(flags).contains(needed) => Ok(()),
-        _ => Err(NotTransfers::CallFlags {
-            offset,
-            found,
-            needed: needed.0,
-        }),
-    }
-}
-
-fn wrong(
-    argument: &'static str,
-    pushed: Option<Pushed>,
-    call: usize,
-    expected: &'static str,
-) -> NotTransfers {
-    let offset = pushed.map_or(call, |pushed| pushed.offset);
-    NotTransfers::Argument {
-        offset,
-        argument,
-        expected,
-    }
-}
-
-fn account(
-    name: &'static str,
-    pushed: Option<Pushed>,
-    call: usize,
-) -> Result<UInt160, NotTransfers> {
-    if let Some(Pushed {
-        item: Item::Value(StackValue::Bytes(bytes)),
-        ..
-    }) = &pushed
-        && let Ok(hash) = <[u8; 20]>::try_from(bytes.as_slice())
-    {
-        return Ok(UInt160::from_wire(hash));
-    }
-    Err(wrong(name, pushed, call, "an account of 20 bytes"))
-}
-
-fn integer(
-    name: &'static str,
-    pushed: Option<Pushed>,
-    call: usize,
-) -> Result<BigInt, NotTransfers> {
-    match pushed {
-        Some(Pushed {
-            item: Item::Value(StackValue::Integer(value)),
-            ..
-        }) => Ok(value),
-        other => Err(wrong(name, other, call, "an integer")),
-    }
-}
-
-fn value(
-    name: &'static str,
-    pushed: Option<Pushed>,
-    call: usize,
-) -> Result<StackValue, NotTransfers> {
-    match pushed {
-        Some(Pushed {
-            item: Item::Value(value),
-            ..
-        }) => Ok(value),
-        other => Err(wrong(
-            name,
-            other,
-            call,
-            "null, a Boolean, an integer or bytes",
-        )),
     }
 }
 
