@@ -162,3 +162,53 @@ fn an_account_added_again_replaces_itself() {
     let made = wallet.create("b", None).unwrap();
     assert!(wallet.account(&made.public_key().script_hash()).is_some());
 }
+
+/// The wallet of a validator of neo-go's private network, in neo-go's spelling: `isdefault` is in lower case.
+#[test]
+fn a_wallet_of_neo_go() {
+    use base64::Engine as _;
+    let standby = [
+        "02b3622bf4017bdfe317c58aed5f4c753f206b7db896046fa7d774bbc4bf7f8dc2",
+        "02103a7f7dd016558597f7960d27c516a4394fd968b9e65155eb4b013e4040406e",
+        "03d90c07df63e690ce77912e10ab51acc944b66860237b608c4f8f8309e71ee699",
+        "02a7bc55fe8684e0119768d104ba30795bdcc86619e864add26156723ed185cd62",
+    ];
+    let standby: Vec<PublicKey> = standby.iter().map(|key| key.parse().unwrap()).collect();
+    let nep2 = "6PYM8VdX2BSm7BSXKzV4Fz6S3R9cDLLWNrD9nMjxW352jEv3fsC8N3wNLY";
+    let account = |address: &str, script: Vec<u8>| {
+        let script = base64::engine::general_purpose::STANDARD.encode(script);
+        serde_json::json!({
+            "address": address, "key": nep2, "label": "", "lock": false, "isdefault": false,
+            "contract": {
+                "script": script, "deployed": false,
+                "parameters": [{"name": "parameter0", "type": "Signature"}],
+            },
+        })
+    };
+    let single = account(
+        "Nhfg3TbpwogLvDGVvAvqyThbsHgoSUKwtn",
+        signature_script(&standby[0]),
+    );
+    let shared = account(
+        "NVTiAjNgagDkTr5HTzDmQP9kPwPHN5BgVq",
+        crate::script::multisig_script(3, &standby).unwrap(),
+    );
+    let wallet = serde_json::json!({
+        "version": "1.0", "accounts": [single, shared],
+        "scrypt": {"n": 16384, "r": 8, "p": 8}, "extra": {"Tokens": null},
+    });
+    let wallet: Nep6Wallet = serde_json::from_value(wallet).unwrap();
+    let opened = wallet.open("one").unwrap();
+    assert_eq!(opened.len(), 2);
+    for account in opened {
+        assert_eq!(account.key.public_key(), &standby[0]);
+        assert_eq!(
+            hex::encode(account.key.to_bytes().as_slice()),
+            "347bc2bd9eb7b9f41a217a26dc5a3d2a3c25ece1c8bff1d5a146aaf4156e3436"
+        );
+    }
+    assert!(matches!(
+        wallet.open("two"),
+        Err(WalletError::WrongPassword { .. })
+    ));
+}
