@@ -2,15 +2,20 @@
 
 mod common;
 
+use std::collections::BTreeMap;
+
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use neo_ledger::{ChainReader, Execution, Notification, StackItem};
-use neo_primitives::{Encode, Height, UInt160, UInt256};
+use neo_primitives::{
+    CallFlags, Encode, Height, ScriptBuilder, Signer, Token, UInt160, UInt256, WitnessScope,
+    transfer_script,
+};
 use serde_json::{Value, json};
 
 use common::{
-    Network,
+    Draft, Network,
     neo_go::NeoGo,
-    scenario::{Dice, KINDS, People, balances, funding, random, rivals},
+    scenario::{Dice, FEE, KINDS, People, balances, funding, random, rivals},
     submit,
 };
 
@@ -185,4 +190,138 @@ fn neo_go_accepts_our_blocks_and_reports_the_same_chain() {
     }
     assert_eq!(compared, transactions);
     assert_same_balances(&network, &node, &people.everyone());
+    assert_every_outcome_was_there(&network);
+    assert_same_answers_to_reads(&network, &node, &people);
+}
+
+/// A comparison of chains without failures would say little.
+fn assert_every_outcome_was_there(network: &Network) {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for height in 1..=100 {
+        for transaction in &network
+            .ledger
+            .block(Height(height))
+            .unwrap()
+            .unwrap()
+            .transactions
+        {
+            let log = network
+                .ledger
+                .transaction_log(&transaction.hash())
+                .unwrap()
+                .unwrap();
+            let Execution {
+                exception,
+                stack,
+                notifications,
+                ..
+            } = log.execution;
+            let mut saw = |what: &str| *seen.entry(what.to_owned()).or_default() += 1;
+            saw(exception.as_deref().unwrap_or("HALT"));
+            if stack.contains(&StackItem::Boolean(false)) {
+                saw("false");
+            }
+            if notifications.iter().any(|event| event.from.is_none()) {
+                saw("bonus");
+            }
+            if exception.is_some() && !notifications.is_empty() {
+                saw("events of a fault");
+            }
+        }
+    }
+    println!("{seen:#?}");
+    for (what, least) in [
+        ("HALT", 300),
+        ("Insufficient GAS.", 50),
+        ("ASSERT is executed with false result.", 50),
+        ("The amount of a transfer cannot be negative.", 5),
+        ("false", 50),
+        ("bonus", 50),
+        ("events of a fault", 5),
+    ] {
+        assert!(
+            seen.get(what).copied().unwrap_or_default() >= least,
+            "{what}: {seen:?}"
+        );
+    }
+}
+
+/// Test runs cost and give the same, and fees are priced the same.
+fn assert_same_answers_to_reads(network: &Network, node: &NeoGo, people: &People) {
+    let sender = &people.users[0];
+    let balance_of = |account: UInt160| {
+        let mut b = ScriptBuilder::new();
+        b.hash(&account)
+            .call(&Token::Gas.hash(), "balanceOf", 1, CallFlags::READ_STATES);
+        b.into_bytes()
+    };
+    let mut scripts = vec![
+        balance_of(sender.account()),
+        balance_of(people.pauper.account()),
+    ];
+    for token in Token::ALL {
+        for method in ["symbol", "decimals", "totalSupply"] {
+            let mut b = ScriptBuilder::new();
+            b.call(&token.hash(), method, 0, CallFlags::READ_STATES);
+            scripts.push(b.into_bytes());
+        }
+        for (amount, assert) in [
+            (5, true),
+            (5, false),
+            (1i64 << 50, true),
+            (1i64 << 50, false),
+            (-1, true),
+        ] {
+            let to = people.club.account();
+            scripts.push(transfer_script(
+                token,
+                &sender.account(),
+                &to,
+                amount,
+                assert,
+            ));
+        }
+    }
+    for script in scripts {
+        let signer = Signer::new(sender.account(), WitnessScope::CALLED_BY_ENTRY);
+        let ours = network.ledger.invoke(&script, &[signer]).unwrap();
+        let signers = json!([{"account": sender.account().to_string(), "scopes": "CalledByEntry"}]);
+        let theirs = node.call("invokescript", json!([BASE64.encode(&script), signers]));
+        assert_eq!(theirs["state"], json!(ours.vm_state.name()), "{theirs}");
+        assert_eq!(
+            theirs["gasconsumed"],
+            json!(ours.gas_consumed.to_string()),
+            "{theirs}"
+        );
+        assert_eq!(
+            theirs["exception"].is_null(),
+            ours.exception.is_none(),
+            "{theirs}"
+        );
+        let events: Vec<_> = ours.notifications.iter().map(notification).collect();
+        assert_eq!(theirs["notifications"], json!(events));
+        if ours.exception.is_none() {
+            let stack: Vec<_> = ours.stack.iter().map(stack_item).collect();
+            assert_eq!(theirs["stack"], json!(stack));
+        }
+    }
+    let script = transfer_script(
+        Token::Gas,
+        &sender.account(),
+        &people.club.account(),
+        1,
+        true,
+    );
+    for draft in [
+        Draft::new(sender, script.clone(), FEE),
+        Draft::new(&people.club, script, FEE).signer(sender, WitnessScope::NONE),
+    ] {
+        let unsigned = draft.unsigned_transaction();
+        let ours = network.ledger.network_fee(&unsigned).unwrap().to_string();
+        let theirs = node.call(
+            "calculatenetworkfee",
+            json!([BASE64.encode(unsigned.to_bytes())]),
+        );
+        assert_eq!(theirs["networkfee"], json!(ours));
+    }
 }

@@ -168,6 +168,18 @@ impl Draft {
         }
     }
 
+    /// Without signatures and network fee, to be priced.
+    pub fn unsigned_transaction(&self) -> Transaction {
+        self.unsigned(0)
+            .into_signed(
+                self.signers
+                    .iter()
+                    .map(|(w, _)| w.unsigned_witness())
+                    .collect(),
+            )
+            .unwrap()
+    }
+
     /// Signed, with the network fee that the ledger asks for plus the tip.
     pub fn sign(&self, ledger: &dyn ChainReader) -> Transaction {
         let priced = self

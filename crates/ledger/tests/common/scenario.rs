@@ -43,6 +43,8 @@ pub struct People {
     pub users: Vec<Wallet>,
     /// A 2-of-3 account of users.
     pub club: Wallet,
+    /// Has GAS and no NEO.
+    pub pauper: Wallet,
 }
 
 impl People {
@@ -54,6 +56,7 @@ impl People {
             treasury: network.treasury(),
             users,
             club: Wallet::multi(2, &keys[..3]),
+            pauper: Wallet::single(user_key(99)),
         }
     }
 
@@ -61,6 +64,7 @@ impl People {
         let mut all: Vec<UInt160> = self.users.iter().map(Wallet::account).collect();
         all.push(self.treasury.account());
         all.push(self.club.account());
+        all.push(self.pauper.account());
         all.push(stranger());
         all
     }
@@ -77,6 +81,9 @@ pub fn funding(people: &People) -> Vec<Draft> {
     let mut accounts: Vec<UInt160> = people.users.iter().map(Wallet::account).collect();
     accounts.push(people.club.account());
     let transfer = |token, to, amount: i64| transfer_script(token, &treasury, to, amount, true);
+    let poor = people.pauper.account();
+    let pauper = transfer(Token::Gas, &poor, 500_00000000);
+    let pauper = Draft::new(&people.treasury, pauper, FEE).nonce(10_000);
     accounts
         .iter()
         .enumerate()
@@ -85,6 +92,7 @@ pub fn funding(people: &People) -> Vec<Draft> {
             script.extend(transfer(Token::Neo, to, 100_000 + index as i64));
             Draft::new(&people.treasury, script, 2 * FEE).nonce(index as u32)
         })
+        .chain([pauper])
         .collect()
 }
 
@@ -158,7 +166,7 @@ pub fn scoped_signer(account: UInt160, token: Token, kind: u64) -> Signer {
 }
 
 /// Kinds of transactions that [`random`] makes.
-pub const KINDS: u64 = 20;
+pub const KINDS: u64 = 23;
 
 /// A transaction of the given kind. The pool takes it unless its sender is short of GAS.
 pub fn random(dice: &mut Dice, people: &People, kind: u64, nonce: u32, height: u32) -> Draft {
@@ -257,6 +265,31 @@ pub fn random(dice: &mut Dice, people: &People, kind: u64, nonce: u32, height: u
             .attribute(Attribute::Conflicts(UInt256::from_wire(
                 [!(nonce as u8); 32],
             ))),
+        // Of an account without any NEO: to itself, to itself nothing, to another nothing.
+        20 => {
+            let (pauper, from) = (&people.pauper, people.pauper.account());
+            let to = if dice.below(2) == 0 { from } else { to };
+            let amount = if to == from { amount } else { 0 };
+            Draft::new(
+                pauper,
+                transfer_script(Token::Neo, &from, &to, amount, false),
+                FEE,
+            )
+        }
+        // To itself, more than there is.
+        21 => Draft::new(
+            sender,
+            transfer_script(token, &from, &from, 1i64 << 60, dice.below(2) == 0),
+            FEE,
+        ),
+        // One after the other from what the one before brought.
+        22 => {
+            let back = people.club.account();
+            let mut script = transfer_script(Token::Neo, &from, &back, 50, true);
+            script.extend(transfer_script(Token::Neo, &back, &from, 50, true));
+            script.extend(transfer_script(Token::Neo, &from, &from, 0, false));
+            Draft::new(sender, script, 3 * FEE).signer(&people.club, WitnessScope::CALLED_BY_ENTRY)
+        }
         // Everything that the sender had at first, and a piece more.
         18 => Draft::new(
             sender,
