@@ -1,0 +1,195 @@
+//! What a node tells the network at the start.
+
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+
+use neo_primitives::{Height, Magic, PrivateKey, PublicKey, Signature, UInt256};
+
+use crate::{address::PeerAddress, identity::Identity};
+
+/// Signs the hello message with the validator key, wherever that key lives.
+pub trait HelloSigner: Send + Sync {
+    /// The key that verifies what [`HelloSigner::sign`] makes.
+    fn public_key(&self) -> &PublicKey;
+
+    /// ECDSA P-256 over SHA-256 of `message`. Called once per connection.
+    fn sign(&self, message: &[u8]) -> Signature;
+}
+
+impl HelloSigner for PrivateKey {
+    fn public_key(&self) -> &PublicKey {
+        PrivateKey::public_key(self)
+    }
+
+    fn sign(&self, message: &[u8]) -> Signature {
+        PrivateKey::sign(self, message)
+    }
+}
+
+/// Everything [`crate::start`] needs.
+#[derive(Clone)]
+pub struct NetworkConfig {
+    /// Magic number of the network; peers of another one are refused.
+    pub magic: Magic,
+    /// Hash of the genesis block; peers of another chain are refused.
+    pub genesis_hash: UInt256,
+    /// The ed25519 key behind our peer id.
+    pub identity: Identity,
+    /// UDP address for QUIC. Port 0 lets the system choose.
+    pub listen_quic: Option<SocketAddr>,
+    /// TCP address for Noise and Yamux. Port 0 lets the system choose.
+    pub listen_tcp: Option<SocketAddr>,
+    /// Peers that are dialled until they are connected, for ever.
+    pub peers: Vec<PeerAddress>,
+    /// The validators of now; [`crate::NetworkHandle::set_validators`] changes them.
+    pub validators: Vec<PublicKey>,
+    /// Our validator key; `None` for an observer.
+    pub validator_key: Option<Arc<dyn HelloSigner>>,
+    /// Height of the last stored block.
+    pub height: Height,
+    /// Hash of the last stored block.
+    pub tip: UInt256,
+    /// Name and version of the program, told to peers; at most 64 bytes of it.
+    pub agent: String,
+    /// Bounds on memory and on what peers may ask.
+    pub limits: NetworkLimits,
+    /// Intervals and timeouts.
+    pub timing: NetworkTiming,
+}
+
+impl NetworkConfig {
+    /// An observer's configuration without listeners and peers; set the fields that differ.
+    #[must_use]
+    pub fn new(magic: Magic, genesis_hash: UInt256, identity: Identity) -> Self {
+        Self {
+            magic,
+            genesis_hash,
+            identity,
+            listen_quic: None,
+            listen_tcp: None,
+            peers: Vec::new(),
+            validators: Vec::new(),
+            validator_key: None,
+            height: Height(0),
+            tip: genesis_hash,
+            agent: concat!("neo-dbft/", env!("CARGO_PKG_VERSION")).to_owned(),
+            limits: NetworkLimits::default(),
+            timing: NetworkTiming::default(),
+        }
+    }
+}
+
+impl fmt::Debug for NetworkConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NetworkConfig")
+            .field("magic", &self.magic)
+            .field("genesis_hash", &self.genesis_hash)
+            .field("peer_id", &self.identity.peer_id())
+            .field("listen_quic", &self.listen_quic)
+            .field("listen_tcp", &self.listen_tcp)
+            .field("peers", &self.peers)
+            .field("validators", &self.validators)
+            .field(
+                "validator_key",
+                &self.validator_key.as_ref().map(|key| key.public_key()),
+            )
+            .field("limits", &self.limits)
+            .field("timing", &self.timing)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Bounds on memory and on what peers may ask.
+#[derive(Clone, Debug)]
+pub struct NetworkLimits {
+    /// Bytes that may wait for one peer before the lowest priority is dropped.
+    pub queue_bytes: usize,
+    /// Messages that may wait for one peer before the lowest priority is dropped.
+    pub queue_items: usize,
+    /// Connected peers without a current validator key.
+    pub max_strangers: usize,
+    /// Incoming connections in all, also those that have not said hello yet.
+    pub max_incoming: u32,
+    /// Incoming connections whose transport handshake is under way.
+    pub max_pending_incoming: u32,
+    /// Sync requests of one peer that may be unanswered at a time, per direction.
+    pub requests_per_peer: usize,
+    /// Transactions remembered so that none is handled twice.
+    pub seen_transactions: usize,
+    /// Bytes of transactions that end the wait of [`NetworkTiming::gossip_flush`] early.
+    pub gossip_batch_bytes: usize,
+    /// Consensus messages that may wait for the node.
+    pub consensus_events: usize,
+    /// Batches, requests and statuses that may wait for the node.
+    pub bulk_events: usize,
+}
+
+impl Default for NetworkLimits {
+    fn default() -> Self {
+        Self {
+            queue_bytes: 32 << 20,
+            queue_items: 1 << 16,
+            max_strangers: 64,
+            max_incoming: 256,
+            max_pending_incoming: 128,
+            requests_per_peer: 16,
+            seen_transactions: 1 << 17,
+            gossip_batch_bytes: 64 << 10,
+            consensus_events: 4096,
+            bulk_events: 256,
+        }
+    }
+}
+
+/// Intervals and timeouts.
+#[derive(Clone, Debug)]
+pub struct NetworkTiming {
+    /// Between two heartbeats of validators.
+    pub heartbeat: Duration,
+    /// Between two heartbeats where one side is a stranger.
+    pub stranger_heartbeat: Duration,
+    /// A validator silent for this long, and for three round trips, is down.
+    pub dead_after: Duration,
+    /// A stranger silent for this long is down.
+    pub stranger_dead_after: Duration,
+    /// From the connection to the remote's hello.
+    pub hello_timeout: Duration,
+    /// From the first byte of a frame to its last.
+    pub frame_timeout: Duration,
+    /// For the remote to take a frame that we write.
+    pub write_timeout: Duration,
+    /// For a sync request and its answer.
+    pub request_timeout: Duration,
+    /// For the transport handshake of one dial.
+    pub dial_timeout: Duration,
+    /// Wait before the first redial; doubles up to [`NetworkTiming::redial_max`].
+    pub redial_min: Duration,
+    /// Greatest wait before a redial, without its jitter of up to a quarter.
+    pub redial_max: Duration,
+    /// How long a transaction may wait for others to share a batch.
+    pub gossip_flush: Duration,
+    /// How long a misbehaving peer id stays out.
+    pub ban: Duration,
+    /// How long a connection that another one replaced is still read.
+    pub linger: Duration,
+}
+
+impl Default for NetworkTiming {
+    fn default() -> Self {
+        Self {
+            heartbeat: Duration::from_millis(100),
+            stranger_heartbeat: Duration::from_secs(1),
+            dead_after: Duration::from_millis(1500),
+            stranger_dead_after: Duration::from_secs(10),
+            hello_timeout: Duration::from_secs(5),
+            frame_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(10),
+            dial_timeout: Duration::from_millis(1500),
+            redial_min: Duration::from_millis(50),
+            redial_max: Duration::from_secs(1),
+            gossip_flush: Duration::from_millis(10),
+            ban: Duration::from_secs(30),
+            linger: Duration::from_millis(500),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! What the network tells the node.
+
+use bytes::Bytes;
+use libp2p::{Multiaddr, PeerId, request_response::ResponseChannel};
+use neo_primitives::{Height, PublicKey, UInt256};
+use tokio::sync::mpsc;
+
+use crate::sync::{SyncRequest, SyncResponse};
+
+/// Something that came from a peer or happened to one.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum NetworkEvent {
+    /// A consensus message of a validator. The connection is proven to be the validator's; the message is not
+    /// checked at all, and may be one that the validator forwards for another.
+    Consensus {
+        /// Who sent it.
+        from: PublicKey,
+        /// The message.
+        bytes: Bytes,
+    },
+    /// Transactions not seen before, unchecked. Hand back those that are valid to
+    /// [`crate::NetworkHandle::gossip_transactions`], so that they travel on.
+    Transactions {
+        /// Who sent them.
+        from: PeerId,
+        /// The transactions, each not empty and at most as long as Neo N3 allows.
+        txs: Vec<Bytes>,
+    },
+    /// A block that a peer pushed to us, unchecked.
+    Block {
+        /// Who sent it.
+        from: PeerId,
+        /// The block.
+        bytes: Bytes,
+    },
+    /// A peer asks for something. Answer with [`crate::NetworkHandle::respond`]; dropping `reply` refuses.
+    Request {
+        /// Who asks.
+        from: PeerId,
+        /// What it asks for, within its limits.
+        request: SyncRequest,
+        /// Where the answer goes.
+        reply: ReplyChannel,
+    },
+    /// A peer is connected and both sides have accepted each other. It stays up while connections replace each
+    /// other, but a restarted peer goes down first.
+    PeerUp {
+        /// The peer.
+        peer: PeerId,
+        /// The key that it has proven; it need not be one of the current validators.
+        validator: Option<PublicKey>,
+        /// The remote end of the connection.
+        address: Multiaddr,
+        /// Height of its last stored block.
+        height: Height,
+        /// Hash of that block.
+        tip: UInt256,
+    },
+    /// A peer is gone.
+    PeerDown {
+        /// The peer.
+        peer: PeerId,
+        /// The key that it had proven.
+        validator: Option<PublicKey>,
+        /// Why, for the log.
+        reason: String,
+    },
+    /// A peer stored another block.
+    Status {
+        /// The peer.
+        peer: PeerId,
+        /// Height of its last stored block.
+        height: Height,
+        /// Hash of that block.
+        tip: UInt256,
+    },
+}
+
+/// Where the answer to one [`NetworkEvent::Request`] goes.
+#[derive(Debug)]
+pub struct ReplyChannel {
+    pub(crate) peer: PeerId,
+    pub(crate) channel: ResponseChannel<SyncResponse>,
+}
+
+impl ReplyChannel {
+    /// Whether the asker still waits.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.channel.is_open()
+    }
+}
+
+/// The receiving end of [`NetworkEvent`]s. Connectivity comes first, then consensus messages, then the rest, so
+/// that a flood of transactions cannot hold up a vote.
+#[derive(Debug)]
+pub struct NetworkEvents {
+    connectivity: mpsc::UnboundedReceiver<NetworkEvent>,
+    consensus: mpsc::Receiver<NetworkEvent>,
+    bulk: mpsc::Receiver<NetworkEvent>,
+    /// Urgent events handed out since the last bulk one.
+    streak: u32,
+}
+
+/// After so many urgent events in a row one of the others gets its turn.
+const FAIR_AFTER: u32 = 64;
+
+impl NetworkEvents {
+    /// The next event; `None` once the network has shut down and nothing is left. Safe to cancel.
+    pub async fn recv(&mut self) -> Option<NetworkEvent> {
+        if self.streak >= FAIR_AFTER {
+            self.streak = 0;
+            if let Ok(event) = self.bulk.try_recv() {
+                return Some(event);
+            }
+        }
+        tokio::select! {
+            biased;
+            Some(event) = self.connectivity.recv() => Some(event),
+            Some(event) = self.consensus.recv() => {
+                self.streak += 1;
+                Some(event)
+            }
+            Some(event) = self.bulk.recv() => {
+                self.streak = 0;
+                Some(event)
+            }
+            else => None,
+        }
+    }
+
+    /// The next event if one waits.
+    pub fn try_recv(&mut self) -> Option<NetworkEvent> {
+        self.connectivity
+            .try_recv()
+            .or_else(|_| self.consensus.try_recv())
+            .or_else(|_| self.bulk.try_recv())
+            .ok()
+    }
+}
+
+/// The sending ends. Who fills a bounded one waits, so that a busy node slows its peers down instead of
+/// filling its memory. Connectivity is not bounded by the channel but by the rate at which peers can connect.
+#[derive(Clone, Debug)]
+pub(crate) struct EventSenders {
+    pub(crate) connectivity: mpsc::UnboundedSender<NetworkEvent>,
+    pub(crate) consensus: mpsc::Sender<NetworkEvent>,
+    pub(crate) bulk: mpsc::Sender<NetworkEvent>,
+}
+
+pub(crate) fn event_channels(consensus: usize, bulk: usize) -> (EventSenders, NetworkEvents) {
+    let (connectivity_in, connectivity) = mpsc::unbounded_channel();
+    let (consensus_in, consensus) = mpsc::channel(consensus.max(1));
+    let (bulk_in, bulk) = mpsc::channel(bulk.max(1));
+    let senders = EventSenders {
+        connectivity: connectivity_in,
+        consensus: consensus_in,
+        bulk: bulk_in,
+    };
+    (
+        senders,
+        NetworkEvents {
+            connectivity,
+            consensus,
+            bulk,
+            streak: 0,
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use neo_primitives::PrivateKey;
+
+    use super::*;
+
+    fn consensus() -> NetworkEvent {
+        let key = PrivateKey::generate();
+        NetworkEvent::Consensus {
+            from: PrivateKey::public_key(&key).clone(),
+            bytes: Bytes::new(),
+        }
+    }
+
+    fn block() -> NetworkEvent {
+        NetworkEvent::Block {
+            from: PeerId::random(),
+            bytes: Bytes::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn votes_overtake_blocks_but_do_not_starve_them() {
+        let (senders, mut events) = event_channels(1000, 10);
+        senders.bulk.send(block()).await.unwrap();
+        for _ in 0..200 {
+            senders.consensus.send(consensus()).await.unwrap();
+        }
+        for _ in 0..FAIR_AFTER {
+            assert!(matches!(
+                events.recv().await,
+                Some(NetworkEvent::Consensus { .. })
+            ));
+        }
+        assert!(matches!(
+            events.recv().await,
+            Some(NetworkEvent::Block { .. })
+        ));
+    }
+
+    #[tokio::test]
+    async fn the_end_comes_after_the_last_event() {
+        let (senders, mut events) = event_channels(10, 10);
+        senders.bulk.send(block()).await.unwrap();
+        drop(senders);
+        assert!(events.recv().await.is_some());
+        assert!(events.recv().await.is_none());
+    }
+}

@@ -1,0 +1,256 @@
+//! What the node does with the network.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use libp2p::{Multiaddr, PeerId};
+use neo_primitives::{Encode, Height, PublicKey, UInt256};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{
+    error::{PeerRef, RequestError, SendError},
+    event::ReplyChannel,
+    frame::{MAX_MESSAGE, MAX_TRANSACTION, encode_batch},
+    metrics::NetworkMetrics,
+    peer::PeerInfo,
+    priority::Priority,
+    shared::Shared,
+    sync::{MAX_SYNC_RESPONSE, SyncRequest, SyncResponse},
+};
+
+/// What the handle asks of the mesh.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Request {
+        peer: PeerRef,
+        request: SyncRequest,
+        answer: oneshot::Sender<Result<SyncResponse, RequestError>>,
+    },
+    Respond {
+        reply: ReplyChannel,
+        response: SyncResponse,
+        length: usize,
+    },
+    SetValidators(Vec<PublicKey>),
+    RedialNow,
+    Disconnect(PeerRef),
+    ShutDown(oneshot::Sender<()>),
+}
+
+/// Sends messages and asks questions. Cheap to clone; the network ends when the last clone is dropped or
+/// [`NetworkHandle::shutdown`] is called.
+#[derive(Clone, Debug)]
+pub struct NetworkHandle {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) commands: mpsc::UnboundedSender<Command>,
+    pub(crate) listening: watch::Receiver<Vec<Multiaddr>>,
+}
+
+impl NetworkHandle {
+    /// Our own peer id.
+    #[must_use]
+    pub fn peer_id(&self) -> PeerId {
+        self.shared.own_id
+    }
+
+    /// The addresses that we listen on, once all configured listeners are ready.
+    pub async fn listening(&self) -> Vec<Multiaddr> {
+        let mut listening = self.listening.clone();
+        match listening.wait_for(|addresses| !addresses.is_empty()).await {
+            Ok(addresses) => addresses.clone(),
+            Err(_) => Vec::new(),
+        }
+    }
+
+    /// Queues a message for one peer and returns at once. [`Priority::Transactions`] takes one transaction,
+    /// [`Priority::Sync`] one block; all others are opaque. When the peer's queue is full, messages of the lowest
+    /// priority are dropped and counted.
+    ///
+    /// # Errors
+    /// When the peer is not connected, is a stranger that must not get the message, or the message is too long.
+    pub fn send(
+        &self,
+        peer: impl Into<PeerRef>,
+        priority: Priority,
+        bytes: Bytes,
+    ) -> Result<(), SendError> {
+        let who = peer.into();
+        let (payload, limit) = match priority {
+            Priority::Transactions => (encode_batch([&bytes]), MAX_TRANSACTION),
+            _ => (bytes.clone(), MAX_MESSAGE),
+        };
+        if bytes.len() > limit {
+            return Err(SendError::TooLarge {
+                priority,
+                length: bytes.len(),
+                limit,
+            });
+        }
+        let found = self.shared.directory.read().find(&who).cloned();
+        let Some(peer) = found else {
+            return Err(SendError::NotConnected(who));
+        };
+        if priority.is_consensus() && !peer.is_welcome() {
+            return Err(SendError::NoConsensusLane {
+                peer: who,
+                priority,
+            });
+        }
+        self.shared
+            .counters
+            .dropped(&peer.queue.push(priority, payload));
+        Ok(())
+    }
+
+    /// Queues a message for every connected validator but ourselves; the bytes are shared, not copied. Returns
+    /// how many there are. A message of more than a frame goes to nobody.
+    pub fn broadcast_validators(&self, priority: Priority, bytes: Bytes) -> usize {
+        if bytes.len() > MAX_MESSAGE {
+            tracing::error!(%priority, length = bytes.len(), limit = MAX_MESSAGE, "message exceeds a frame, it is not sent");
+            return 0;
+        }
+        let payload = if priority == Priority::Transactions {
+            encode_batch([&bytes])
+        } else {
+            bytes
+        };
+        let directory = self.shared.directory.read();
+        let mut reached = 0;
+        for peer in directory.peers().filter(|peer| peer.is_welcome()) {
+            self.shared
+                .counters
+                .dropped(&peer.queue.push(priority, payload.clone()));
+            reached += 1;
+        }
+        reached
+    }
+
+    /// Passes on transactions that the node has found valid. `received_from` is the peer of the
+    /// [`crate::NetworkEvent::Transactions`] that brought them, `None` for own ones (from RPC). They leave in
+    /// batches within [`crate::NetworkTiming::gossip_flush`]; a transaction longer than Neo allows goes nowhere.
+    pub fn gossip_transactions(&self, transactions: Vec<Bytes>, received_from: Option<PeerId>) {
+        let from = received_from.and_then(|id| {
+            self.shared
+                .directory
+                .read()
+                .find(&PeerRef::Peer(id))
+                .cloned()
+        });
+        let gone = received_from.is_some() && from.is_none();
+        // Whoever sent it has left; that it was no validator is the safe guess, so that nobody misses it.
+        let from = if gone { None } else { from };
+        self.shared.spread(transactions, from.as_deref());
+    }
+
+    /// Asks a peer and waits for its answer, which is of the request's kind and no more than was asked for, but
+    /// otherwise unchecked.
+    ///
+    /// # Errors
+    /// When there is no answer, no time, or a wrong answer.
+    pub async fn request(
+        &self,
+        peer: impl Into<PeerRef>,
+        request: SyncRequest,
+    ) -> Result<SyncResponse, RequestError> {
+        if !request.within_limits() {
+            let limit = crate::sync::MAX_SYNC_REQUEST;
+            return Err(RequestError::TooLarge {
+                what: "request",
+                length: request.encoded_len(),
+                limit,
+            });
+        }
+        let (answer, answered) = oneshot::channel();
+        let command = Command::Request {
+            peer: peer.into(),
+            request,
+            answer,
+        };
+        self.commands
+            .send(command)
+            .map_err(|_| RequestError::ShutDown)?;
+        answered.await.map_err(|_| RequestError::ShutDown)?
+    }
+
+    /// Answers a [`crate::NetworkEvent::Request`].
+    ///
+    /// # Errors
+    /// When the answer exceeds [`MAX_SYNC_RESPONSE`]; the asker then sees a refusal.
+    pub fn respond(&self, reply: ReplyChannel, response: SyncResponse) -> Result<(), RequestError> {
+        let length = response.encoded_len();
+        if length > MAX_SYNC_RESPONSE {
+            return Err(RequestError::TooLarge {
+                what: "response",
+                length,
+                limit: MAX_SYNC_RESPONSE,
+            });
+        }
+        let command = Command::Respond {
+            reply,
+            response,
+            length,
+        };
+        self.commands
+            .send(command)
+            .map_err(|_| RequestError::ShutDown)
+    }
+
+    /// All peers that are up.
+    #[must_use]
+    pub fn peers(&self) -> Vec<PeerInfo> {
+        let now_us = self.shared.clock.now_us();
+        let directory = self.shared.directory.read();
+        directory
+            .peers()
+            .map(|peer| peer.info(now_us, directory.is_validator(peer)))
+            .collect()
+    }
+
+    /// One peer, if it is up.
+    #[must_use]
+    pub fn peer(&self, peer: impl Into<PeerRef>) -> Option<PeerInfo> {
+        let directory = self.shared.directory.read();
+        let peer = directory.find(&peer.into())?;
+        Some(peer.info(self.shared.clock.now_us(), directory.is_validator(peer)))
+    }
+
+    /// Tells all peers our last stored block. Only the latest is sent where several come in quick succession.
+    pub fn set_status(&self, height: Height, tip: UInt256) {
+        self.shared.status.send_if_modified(|status| {
+            let changed = *status != (height, tip);
+            *status = (height, tip);
+            changed
+        });
+    }
+
+    /// Sets who may take part in consensus from now on: the validators of all open heights. Connected peers gain
+    /// or lose their consensus lane; nobody is disconnected.
+    pub fn set_validators(&self, validators: Vec<PublicKey>) {
+        // Fails only when the network has ended.
+        let _ = self.commands.send(Command::SetValidators(validators));
+    }
+
+    /// Dials all configured peers that are not connected, without waiting for their next turn.
+    pub fn redial_now(&self) {
+        let _ = self.commands.send(Command::RedialNow);
+    }
+
+    /// Closes the connection to a peer. It may come back.
+    pub fn disconnect(&self, peer: impl Into<PeerRef>) {
+        let _ = self.commands.send(Command::Disconnect(peer.into()));
+    }
+
+    /// What has been counted since the start.
+    #[must_use]
+    pub fn metrics(&self) -> NetworkMetrics {
+        self.shared.counters.snapshot()
+    }
+
+    /// Closes all connections, so that peers notice at once, and ends the network.
+    pub async fn shutdown(&self) {
+        let (done, finished) = oneshot::channel();
+        if self.commands.send(Command::ShutDown(done)).is_ok() {
+            let _ = finished.await;
+        }
+    }
+}

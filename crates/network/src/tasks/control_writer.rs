@@ -1,0 +1,131 @@
+//! Writes the control lane: our hello first, then roles, statuses and heartbeats.
+
+use std::{io, sync::Arc, time::Duration};
+
+use futures::{AsyncWrite, AsyncWriteExt};
+use neo_primitives::Encode;
+use tokio::{
+    sync::{oneshot, watch},
+    time::{Instant, sleep_until, timeout},
+};
+
+use crate::{
+    control::Control,
+    error::Refusal,
+    lanes::Lane,
+    peer::Peer,
+    pulse::Pulse,
+    shared::Shared,
+    tasks::{Reporter, beats_fast, patience_with},
+};
+
+/// What the writer of a control lane needs.
+pub(crate) struct ControlWriter {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) reporter: Reporter,
+    pub(crate) pulse: Arc<Pulse>,
+    /// Our hello, encoded.
+    pub(crate) hello: Vec<u8>,
+    /// Gives the peer once the mesh has accepted its hello.
+    pub(crate) accepted: oneshot::Receiver<Arc<Peer>>,
+    /// Whether the peer's consensus messages are welcome.
+    pub(crate) role: watch::Receiver<bool>,
+}
+
+/// Runs until the connection ends.
+pub(crate) async fn write_control<W: AsyncWrite + Unpin>(io: W, mut task: ControlWriter) {
+    let reporter = task.reporter.clone();
+    let patience = task.shared.timing.write_timeout;
+    if let Err(refusal) = run(io, &mut task, patience).await {
+        reporter.cut(refusal).await;
+    }
+}
+
+async fn run<W: AsyncWrite + Unpin>(
+    mut io: W,
+    task: &mut ControlWriter,
+    patience: Duration,
+) -> Result<(), Refusal> {
+    let shared = task.shared.clone();
+    let mut out = Vec::with_capacity(256);
+    append(&mut out, &task.hello);
+    write(&mut io, &out, &shared, patience).await?;
+    let Ok(peer) = (&mut task.accepted).await else {
+        return Ok(());
+    };
+    let mut status = shared.status.subscribe();
+    task.role.mark_changed();
+    let mut next_beat = Instant::now();
+    loop {
+        out.clear();
+        let mut frames = 0;
+        if task.role.has_changed().unwrap_or(false) {
+            let consensus = *task.role.borrow_and_update();
+            append(&mut out, &Control::Role { consensus }.to_bytes());
+            frames += 1;
+            next_beat = Instant::now();
+        }
+        if status.has_changed().unwrap_or(false) {
+            let (height, tip) = *status.borrow_and_update();
+            append(&mut out, &Control::Status { height, tip }.to_bytes());
+            frames += 1;
+        }
+        if next_beat <= Instant::now() {
+            let now_us = shared.clock.now_us();
+            let silent = peer.silent(now_us);
+            if silent > patience_with(&shared, &peer) {
+                return Err(Refusal::Silent(silent));
+            }
+            append(&mut out, &task.pulse.beat(now_us).to_bytes());
+            frames += 1;
+            let interval = if beats_fast(&peer) {
+                shared.timing.heartbeat
+            } else {
+                shared.timing.stranger_heartbeat
+            };
+            next_beat = Instant::now() + interval;
+        }
+        if frames > 0 {
+            write(&mut io, &out, &shared, patience).await?;
+        }
+        tokio::select! {
+            changed = task.role.changed() => if changed.is_err() { return Ok(()) } else { task.role.mark_changed() },
+            changed = status.changed() => if changed.is_err() { return Ok(()) } else { status.mark_changed() },
+            () = sleep_until(next_beat) => {}
+        }
+    }
+}
+
+fn append(out: &mut Vec<u8>, frame: &[u8]) {
+    let length = u32::try_from(frame.len()).unwrap_or(u32::MAX);
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(frame);
+}
+
+async fn write<W: AsyncWrite + Unpin>(
+    io: &mut W,
+    out: &[u8],
+    shared: &Shared,
+    patience: Duration,
+) -> Result<(), Refusal> {
+    let lane = Lane::Control.name();
+    let written = timeout(patience, async {
+        io.write_all(out).await?;
+        io.flush().await?;
+        io::Result::Ok(())
+    });
+    match written.await {
+        Ok(Ok(())) => {
+            shared.counters.control_sent.count(out.len());
+            Ok(())
+        }
+        Ok(Err(error)) => Err(Refusal::Lane {
+            lane,
+            reason: error.to_string(),
+        }),
+        Err(_) => Err(Refusal::SlowReader {
+            lane,
+            timeout: patience,
+        }),
+    }
+}
