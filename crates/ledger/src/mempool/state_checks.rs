@@ -79,8 +79,21 @@ pub(crate) fn check_fees_and_attributes(
     point: &ChainPoint<'_>,
     view: &StateView,
 ) -> Result<(), Rejected> {
-    for attribute in transaction.attributes() {
+    for (position, attribute) in transaction.attributes().iter().enumerate() {
         check_attribute(attribute, transaction, point, view)?;
+        // neo-go refuses this, neo-project/neo does not; no wallet does it.
+        if transaction
+            .attributes()
+            .iter()
+            .take(position)
+            .any(|earlier| earlier == attribute)
+        {
+            let reason = "the same transaction is named twice".to_owned();
+            return Err(Rejected::InvalidAttribute {
+                attribute: "Conflicts",
+                reason,
+            });
+        }
     }
     let fee = transaction.network_fee();
     let size_fee = size_fee(transaction);
