@@ -1,0 +1,304 @@
+//! Blocks from other nodes.
+
+mod common;
+
+use std::sync::Arc;
+
+use neo_ledger::{ChainReader, InvalidBlock, LedgerAnswer, LedgerRequest};
+use neo_primitives::{
+    Block, Height, PrivateKey, PublicKey, UInt256, hash160, multisig_script, multisig_witness,
+    sign_data,
+};
+
+use common::{
+    MAGIC, Network, ask,
+    scenario::{Dice, KINDS, People, funding, random},
+    submit, user_key,
+};
+
+fn chain(count: u32) -> (Network, Vec<Arc<Block>>) {
+    let network = Network::in_memory();
+    let people = People::new(&network);
+    let mut dice = Dice::new(5);
+    network.admit(
+        funding(&people)
+            .iter()
+            .map(|draft| draft.sign(&network.ledger))
+            .collect(),
+    );
+    let mut blocks = vec![network.next_block()];
+    for height in 2..=count {
+        let batch = (0..4)
+            .map(|slot| {
+                let kind = dice.below(KINDS);
+                random(&mut dice, &people, kind, height * 10 + slot, height - 1)
+                    .sign(&network.ledger)
+            })
+            .collect();
+        for result in submit(&network.ledger, batch) {
+            result.unwrap();
+        }
+        blocks.push(network.next_block());
+    }
+    (network, blocks)
+}
+
+fn import(network: &Network, blocks: &[Arc<Block>]) -> LedgerAnswer {
+    ask(
+        &network.ledger,
+        LedgerRequest::ImportMany {
+            blocks: blocks.to_vec(),
+        },
+    )
+}
+
+fn refused(answer: LedgerAnswer) -> (Height, InvalidBlock) {
+    match answer {
+        LedgerAnswer::ImportRefused { height, error, .. } => (height, error),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn changed(block: &Arc<Block>, change: impl FnOnce(&mut Block)) -> Arc<Block> {
+    let mut block = block.as_ref().clone();
+    change(&mut block);
+    Arc::new(block)
+}
+
+/// Changed, and signed again by the validators.
+fn resigned(network: &Network, block: &Arc<Block>, change: impl FnOnce(&mut Block)) -> Arc<Block> {
+    changed(block, |block| {
+        change(block);
+        block.header.merkle_root = neo_primitives::merkle_root(&block.transaction_hashes());
+        block.witness = network.treasury().witness(MAGIC, &block.hash());
+    })
+}
+
+#[test]
+fn a_run_of_blocks_gives_the_same_chain() {
+    let (original, blocks) = chain(30);
+    for run in [1, 7, 30] {
+        let network = Network::in_memory();
+        for blocks in blocks.chunks(run) {
+            let last = blocks.last().unwrap();
+            let answer = import(&network, blocks);
+            assert!(
+                matches!(answer, LedgerAnswer::Stored { hash, .. } if hash == last.hash()),
+                "{answer:?}"
+            );
+        }
+        for height in 0..=30 {
+            assert_eq!(
+                network.ledger.state_hash(Height(height)).unwrap(),
+                original.ledger.state_hash(Height(height)).unwrap()
+            );
+        }
+    }
+}
+
+#[test]
+fn blocks_at_or_below_the_tip_change_nothing() {
+    let (original, blocks) = chain(5);
+    let network = Network::in_memory();
+    import(&network, &blocks[..3]);
+    let answer = import(&network, &blocks);
+    assert!(
+        matches!(
+            answer,
+            LedgerAnswer::Stored {
+                height: Height(5),
+                ..
+            }
+        ),
+        "{answer:?}"
+    );
+    let answer = import(&network, &blocks[1..2]);
+    assert!(
+        matches!(
+            answer,
+            LedgerAnswer::Stored {
+                height: Height(5),
+                ..
+            }
+        ),
+        "{answer:?}"
+    );
+    assert_eq!(network.ledger.tip_hash(), original.ledger.tip_hash());
+    let answer = ask(
+        &network.ledger,
+        LedgerRequest::Import {
+            block: Arc::clone(&blocks[0]),
+        },
+    );
+    assert!(
+        matches!(
+            answer,
+            LedgerAnswer::Stored {
+                height: Height(5),
+                ..
+            }
+        ),
+        "{answer:?}"
+    );
+    let other = resigned(&original, &blocks[2], |block| block.header.nonce += 1);
+    let (height, error) = refused(import(&network, &[other]));
+    assert!(
+        matches!(error, InvalidBlock::OtherBlockDecided { .. }),
+        "{error}"
+    );
+    assert_eq!(height, Height(3));
+}
+
+#[test]
+fn the_valid_part_of_a_run_is_stored() {
+    let (_, blocks) = chain(5);
+    let network = Network::in_memory();
+    let mut run = blocks.clone();
+    run[3] = changed(&blocks[3], |block| {
+        block.witness = blocks[2].witness.clone()
+    });
+    let (height, error) = refused(import(&network, &run));
+    assert!(matches!(error, InvalidBlock::Witness(_)), "{error}");
+    assert_eq!((height, network.ledger.height()), (Height(4), Height(3)));
+    assert_eq!(network.ledger.tip_hash(), blocks[2].hash());
+    let answer = import(&network, &blocks[3..]);
+    assert!(
+        matches!(
+            answer,
+            LedgerAnswer::Stored {
+                height: Height(5),
+                ..
+            }
+        ),
+        "{answer:?}"
+    );
+}
+
+#[test]
+fn what_a_witness_does_not_cover_is_not_believed() {
+    let (original, blocks) = chain(2);
+    let network = Network::in_memory();
+    let error = |block: Arc<Block>| refused(import(&network, &[block])).1;
+    use InvalidBlock as I;
+    let unsigned = changed(&blocks[0], |block| block.header.nonce += 1);
+    assert!(matches!(error(unsigned), I::Witness(_)));
+    let short = changed(&blocks[0], |block| block.witness.invocation.truncate(132));
+    assert!(matches!(error(short), I::Witness(_)));
+    let long = changed(&blocks[0], |block| {
+        block.witness.invocation.resize(1_025, 0)
+    });
+    assert!(matches!(
+        error(long),
+        I::WitnessLength {
+            length: 1_025,
+            limit: 1_024
+        }
+    ));
+    let stripped = changed(&blocks[0], |block| block.transactions.truncate(1));
+    assert!(matches!(error(stripped), I::MerkleRoot(_)));
+    let forged = changed(&blocks[0], |block| {
+        let transaction = block.transactions[0].as_ref();
+        let mut witness = transaction.witnesses()[0].clone();
+        *witness.invocation.last_mut().unwrap() ^= 1;
+        let forged = transaction
+            .unsigned()
+            .clone()
+            .into_signed(vec![witness])
+            .unwrap();
+        block.transactions[0] = Arc::new(forged);
+    });
+    assert!(matches!(error(forged), I::Transaction { .. }));
+    assert!(matches!(error(Arc::clone(&blocks[1])), I::UnknownParent(_)));
+    let strangers = changed(&blocks[0], |block| {
+        let keys: Vec<PrivateKey> = (0..4).map(user_key).collect();
+        let public: Vec<PublicKey> = keys.iter().map(|key| key.public_key().clone()).collect();
+        let message = sign_data(MAGIC, &block.hash());
+        let signatures: Vec<_> = keys[..3].iter().map(|key| key.sign(&message)).collect();
+        block.witness = multisig_witness(&signatures, multisig_script(3, &public).unwrap());
+    });
+    assert!(matches!(error(strangers), I::Witness(_)));
+    // Also what the validators signed is checked: they may all be wrong.
+    let signed = |change: &dyn Fn(&mut Block)| error(resigned(&original, &blocks[0], change));
+    assert!(matches!(
+        signed(&|block| block.header.version = 1),
+        I::Version(1)
+    ));
+    assert!(matches!(
+        signed(&|block| block.header.timestamp = 1),
+        I::Timestamp { .. }
+    ));
+    assert!(matches!(
+        signed(&|block| block.header.index = Height(9)),
+        I::Index { .. }
+    ));
+    assert!(matches!(
+        signed(&|block| block.header.primary_index = neo_primitives::ValidatorIndex(4)),
+        I::Primary { .. }
+    ));
+    assert!(matches!(
+        signed(&|block| block.header.next_consensus = hash160(b"")),
+        I::NextConsensus { .. }
+    ));
+    assert!(matches!(
+        signed(&|block| block.transactions.push(Arc::clone(&block.transactions[0]))),
+        I::Duplicate(_)
+    ));
+    let again = {
+        import(&network, &blocks[..1]);
+        resigned(&original, &blocks[1], |block| {
+            block.transactions = blocks[0].transactions.clone();
+        })
+    };
+    assert!(matches!(error(again), I::Transaction { .. }));
+    assert_eq!(network.ledger.height(), Height(1));
+}
+
+/// Nodes may store different witnesses of one header.
+#[test]
+fn another_quorum_signs_as_well() {
+    let (original, blocks) = chain(1);
+    let network = Network::in_memory();
+    let other = changed(&blocks[0], |block| {
+        let public: Vec<PublicKey> = original
+            .keys
+            .iter()
+            .map(|key| key.public_key().clone())
+            .collect();
+        let mut keys = original.keys.clone();
+        keys.sort_by(|a, b| a.public_key().cmp(b.public_key()));
+        let message = sign_data(MAGIC, &block.hash());
+        let signatures: Vec<_> = keys[1..].iter().map(|key| key.sign(&message)).collect();
+        block.witness = multisig_witness(&signatures, multisig_script(3, &public).unwrap());
+    });
+    assert_ne!(other.witness, blocks[0].witness);
+    import(&network, std::slice::from_ref(&other));
+    assert_eq!(network.ledger.tip_hash(), original.ledger.tip_hash());
+    assert_eq!(network.ledger.block(Height(1)).unwrap(), Some(other));
+}
+
+#[test]
+fn an_import_passes_what_is_executed_ahead() {
+    let (original, blocks) = chain(4);
+    let network = Network::in_memory();
+    let bodies: Vec<_> = blocks.iter().map(|block| Arc::new(block.body())).collect();
+    network.check(&bodies[0]);
+    network.check(&bodies[1]);
+    network.promote(bodies[0].hash());
+    let answer = import(&network, &blocks);
+    assert!(
+        matches!(
+            answer,
+            LedgerAnswer::Stored {
+                height: Height(4),
+                ..
+            }
+        ),
+        "{answer:?}"
+    );
+    assert_eq!(network.ledger.pool().height, Height(4));
+    assert_eq!(
+        network.ledger.state_hash(Height(4)).unwrap(),
+        original.ledger.state_hash(Height(4)).unwrap()
+    );
+    assert_ne!(network.ledger.tip_hash(), UInt256::ZERO);
+}
