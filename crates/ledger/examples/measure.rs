@@ -69,7 +69,13 @@ fn fund(network: &Network, senders: &[Wallet]) {
         let script: Vec<u8> = chunk
             .iter()
             .flat_map(|to| {
-                transfer_script(Token::Gas, &from, &to.account(), 200_000_00000000i64, true)
+                transfer_script(
+                    Token::Gas,
+                    &from,
+                    &to.account(),
+                    20_000_000_000_000i64,
+                    true,
+                )
             })
             .collect();
         let draft = Draft::new(&treasury, script, 20 * FEE).nonce(index as u32);

@@ -1,5 +1,7 @@
 //! What the memory pool takes, what it refuses and with which error code.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use neo_ledger::{ChainReader, Rejected, store::MemoryStore};

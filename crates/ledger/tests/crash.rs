@@ -1,5 +1,7 @@
 //! Crashes, full disks and foreign data directories.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::{

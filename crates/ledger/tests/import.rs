@@ -1,5 +1,7 @@
 //! Blocks from other nodes.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::sync::Arc;

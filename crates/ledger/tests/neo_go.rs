@@ -1,6 +1,10 @@
 //! neo-go reads our chain: it accepts every block and reports the same balances and application logs.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
+#[path = "common/neo_go.rs"]
+mod neo_go;
 
 use std::collections::BTreeMap;
 
@@ -14,10 +18,10 @@ use serde_json::{Value, json};
 
 use common::{
     Draft, Network,
-    neo_go::NeoGo,
     scenario::{Dice, FEE, KINDS, People, balances, funding, random, rivals},
     submit,
 };
+use neo_go::NeoGo;
 
 fn account(account: Option<UInt160>) -> Value {
     match account {

@@ -1,5 +1,7 @@
 //! What holds after any life of a chain.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::collections::HashMap;
@@ -131,7 +133,7 @@ proptest! {
                     let mut draft: Draft = random(&mut dice, &people, kind, height * 100 + slot, height - 1);
                     if dice.below(3) == 0 {
                         // Fees that eat up what the sender has.
-                        draft.system_fee += dice.below(2_000_00000000) as i64;
+                        draft.system_fee += dice.below(200_000_000_000) as i64;
                     }
                     draft.tip(dice.below(100_000) as i64).sign(&tight.ledger)
                 })

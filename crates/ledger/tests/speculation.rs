@@ -1,5 +1,7 @@
 //! Blocks ahead of the stored tip: pipeline, competitors, decisions, and what makes a block invalid.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io, sync::Arc};
 
 use parking_lot::RwLock;
 
-use super::{Batch, ChainStore, StoreError, StoreReader, Table, Write};
+use super::{Batch, ChainStore, Record, StoreError, StoreReader, Table, Write};
 
 /// Where an injected failure strikes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +137,7 @@ impl StoreReader for MemoryStore {
         Ok(value.is_some())
     }
 
-    fn last(&self, table: Table) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+    fn last(&self, table: Table) -> Result<Option<Record>, StoreError> {
         let inner = self.inner.read();
         let last = inner
             .tables

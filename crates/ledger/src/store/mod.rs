@@ -62,6 +62,9 @@ impl Table {
     }
 }
 
+/// A key with its value.
+pub type Record = (Vec<u8>, Vec<u8>);
+
 /// Why the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -115,7 +118,7 @@ pub trait StoreReader: Send + Sync {
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn last(&self, table: Table) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError>;
+    fn last(&self, table: Table) -> Result<Option<Record>, StoreError>;
 
     /// The value of a key.
     ///

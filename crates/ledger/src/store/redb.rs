@@ -7,7 +7,7 @@ use redb::{
     StorageBackend, StorageError, TableDefinition, TableError, TransactionError,
 };
 
-use super::{Batch, ChainStore, StoreError, StoreReader, Table};
+use super::{Batch, ChainStore, Record, StoreError, StoreReader, Table};
 
 /// Memory for cached pages, in bytes.
 const CACHE_SIZE: usize = 64 << 20;
@@ -115,7 +115,7 @@ impl StoreReader for RedbReader {
         Ok(value.is_some())
     }
 
-    fn last(&self, table: Table) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+    fn last(&self, table: Table) -> Result<Option<Record>, StoreError> {
         let last = self.table(table)?.last()?;
         Ok(last.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())))
     }

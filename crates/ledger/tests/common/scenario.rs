@@ -82,13 +82,13 @@ pub fn funding(people: &People) -> Vec<Draft> {
     accounts.push(people.club.account());
     let transfer = |token, to, amount: i64| transfer_script(token, &treasury, to, amount, true);
     let poor = people.pauper.account();
-    let pauper = transfer(Token::Gas, &poor, 500_00000000);
+    let pauper = transfer(Token::Gas, &poor, 50_000_000_000);
     let pauper = Draft::new(&people.treasury, pauper, FEE).nonce(10_000);
     accounts
         .iter()
         .enumerate()
         .map(|(index, to)| {
-            let mut script = transfer(Token::Gas, to, 3_000_00000000 + index as i64);
+            let mut script = transfer(Token::Gas, to, 300_000_000_000 + index as i64);
             script.extend(transfer(Token::Neo, to, 100_000 + index as i64));
             Draft::new(&people.treasury, script, 2 * FEE).nonce(index as u32)
         })
