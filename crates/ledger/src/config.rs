@@ -341,3 +341,115 @@ fn witness_script_length(validators: &[PublicKey]) -> usize {
         .map_or_else(|_| multisig_length(validators.len()), |script| script.len());
     quorum.saturating_mul(66).max(script)
 }
+
+#[cfg(test)]
+mod tests {
+    use neo_primitives::PrivateKey;
+
+    use super::*;
+
+    fn keys(count: usize) -> Vec<PublicKey> {
+        (0..count)
+            .map(|_| PrivateKey::generate().public_key().clone())
+            .collect()
+    }
+
+    fn config(validators: usize) -> GenesisConfig {
+        GenesisConfig::new(Magic(42), keys(validators))
+    }
+
+    #[test]
+    fn json_comes_back_and_unknown_keys_are_refused() {
+        let mut config = config(4);
+        config.committee = [config.standby_validators.clone(), keys(3)].concat();
+        let json = serde_json::to_value(&config).unwrap();
+        assert_eq!(
+            serde_json::from_value::<GenesisConfig>(json.clone()).unwrap(),
+            config
+        );
+        let mut unknown = json;
+        unknown["block_tiem_ms"] = 1.into();
+        let error = serde_json::from_value::<GenesisConfig>(unknown).unwrap_err();
+        assert!(error.to_string().contains("block_tiem_ms"), "{error}");
+    }
+
+    #[test]
+    fn defaults_are_neos() {
+        let validators = serde_json::to_value(keys(1)).unwrap();
+        let json = serde_json::json!({"magic": 7, "standby_validators": validators});
+        let config: GenesisConfig = serde_json::from_value(json).unwrap();
+        assert_eq!(config.max_transactions_per_block, 512);
+        assert_eq!(config.memory_pool_max, 50_000);
+        assert_eq!(config.witness_limit, 1_024);
+        assert_eq!(config.initial_gas, Datoshi(5_200_000_000_000_000));
+        assert_eq!(config.committee(), config.standby_validators);
+        assert_eq!(config.validate(), Ok(()));
+    }
+
+    #[test]
+    fn twenty_two_validators_are_the_most_that_a_neo_node_reads() {
+        assert_eq!(config(22).validate(), Ok(()));
+        let mut more = config(23);
+        let refused = more.validate().unwrap_err();
+        assert!(
+            matches!(refused, ConfigError::WitnessLimit { needed: 1_056, .. }),
+            "{refused}"
+        );
+        more.witness_limit = 2_048;
+        assert_eq!(more.validate(), Ok(()));
+        let mut most = config(255);
+        most.witness_limit = 65_535;
+        assert_eq!(most.validate(), Ok(()));
+        assert_eq!(
+            config(256).validate(),
+            Err(ConfigError::ValidatorCount(256))
+        );
+        assert_eq!(config(0).validate(), Err(ConfigError::ValidatorCount(0)));
+    }
+
+    #[test]
+    fn keys_are_different_and_the_committee_begins_with_the_validators() {
+        let mut twice = config(4);
+        twice.standby_validators[3] = twice.standby_validators[0].clone();
+        assert!(matches!(
+            twice.validate(),
+            Err(ConfigError::DuplicateKey(_))
+        ));
+        let mut foreign = config(4);
+        foreign.committee = keys(7);
+        let refused = foreign.validate().unwrap_err();
+        assert_eq!(
+            refused,
+            ConfigError::CommitteeOrder {
+                validators: 4,
+                committee: 7
+            }
+        );
+        let mut short = config(4);
+        short.committee = short.standby_validators[..3].to_vec();
+        assert!(matches!(
+            short.validate(),
+            Err(ConfigError::CommitteeOrder { .. })
+        ));
+    }
+
+    #[test]
+    fn numbers_have_ranges() {
+        let mut much = config(1);
+        much.initial_gas = Datoshi(MAX_INITIAL_GAS + 1);
+        let refused = much.validate().unwrap_err();
+        assert!(
+            matches!(
+                refused,
+                ConfigError::Range {
+                    field: "initial_gas",
+                    ..
+                }
+            ),
+            "{refused}"
+        );
+        let mut none = config(1);
+        none.max_transactions_per_block = 0;
+        assert!(matches!(none.validate(), Err(ConfigError::Range { .. })));
+    }
+}

@@ -10,7 +10,7 @@ use super::{
     candidates::{Candidates, Parent},
 };
 use crate::{
-    error::InvalidBlock,
+    error::{InvalidBlock, LedgerError},
     execution::{Executed, execute_block},
     mempool::{
         check_conflicts_on_chain, check_expiry, check_fees_and_attributes, excluded_by, fees,
@@ -253,9 +253,12 @@ pub(super) fn check_conflicts_inside(
 }
 
 pub(super) fn invalid(transaction: &Transaction, reason: Rejected) -> InvalidBlock {
-    InvalidBlock::Transaction {
-        hash: transaction.hash(),
-        reason,
+    match reason {
+        Rejected::Unavailable { reason } => LedgerError::Inconsistent(reason).into(),
+        reason => InvalidBlock::Transaction {
+            hash: transaction.hash(),
+            reason,
+        },
     }
 }
 

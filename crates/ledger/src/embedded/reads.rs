@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use neo_primitives::{
-    Block, Datoshi, Decode, DecodeError, Height, PublicKey, Reader, SignedHeader, Signer, Token,
+    Block, Datoshi, DecodeError, Height, PublicKey, Reader, SignedHeader, Signer, Token,
     Transaction, UInt160, UInt256, codec::var_bytes_len, parse_multisig_script,
 };
 
@@ -137,7 +137,10 @@ impl ChainReader for EmbeddedLedger {
             .read(Table::Blocks, &height_key(place.height), &mut |bytes| {
                 let start = usize::try_from(place.offset).unwrap_or(usize::MAX);
                 let end = start.saturating_add(usize::try_from(place.length).unwrap_or(usize::MAX));
-                transaction = bytes.get(start..end).map(Transaction::from_bytes);
+                transaction = bytes.get(start..end).map(|bytes| {
+                    let limit = self.config.witness_limit;
+                    Transaction::decode_with_limit(&mut Reader::new(bytes), limit)
+                });
             })?;
         let transaction = transaction
             .ok_or_else(|| LedgerError::Inconsistent(format!("transaction {hash} is missing")))?

@@ -7,7 +7,7 @@ use neo_primitives::{BlockBody, Header, Magic, Transaction, UInt256, ValidatorIn
 use super::{EmbeddedLedger, candidates::Candidates, import::Imported};
 use crate::{
     contract::{HeightInfo, Ledger, LedgerAnswer, LedgerRequest, Reply, SubmitReply},
-    error::LedgerError,
+    error::{InvalidBlock, LedgerError},
     mempool::{Selection, SelectionLimits},
     state::StateView,
 };
@@ -29,8 +29,14 @@ impl Ledger for EmbeddedLedger {
                 request: name,
                 error,
             });
-        if let LedgerAnswer::Failed { error, .. } = &answer {
-            tracing::error!(request = name, %error, "ledger request failed");
+        match &answer {
+            LedgerAnswer::Failed { error, .. } if error.is_fatal() => {
+                tracing::error!(request = name, %error, "the ledger failed");
+            }
+            LedgerAnswer::Failed { error, .. } => {
+                tracing::debug!(request = name, %error, "the ledger refused a request");
+            }
+            _ => {}
         }
         reply(answer);
     }
@@ -42,39 +48,39 @@ impl Ledger for EmbeddedLedger {
 
 impl EmbeddedLedger {
     fn answer(&self, request: LedgerRequest) -> Result<LedgerAnswer, LedgerError> {
-        if let LedgerRequest::Lookup { hash, ids } = &request {
-            return Ok(LedgerAnswer::Found {
-                hash: *hash,
-                transactions: self.lookup(hash, ids),
-            });
-        }
-        let mut candidates = self.candidates.lock();
+        let candidates = || self.candidates.lock();
         match request {
-            LedgerRequest::Open { parent } => self.open_height(&candidates, &parent),
+            LedgerRequest::Open { parent } => self.open_height(&candidates(), &parent),
             LedgerRequest::Build {
                 parent,
                 primary,
                 timestamp,
                 nonce,
-            } => self.build(&candidates, &parent, primary, timestamp, nonce),
+            } => self.build(&candidates(), &parent, primary, timestamp, nonce),
             LedgerRequest::Lookup { hash, ids } => Ok(LedgerAnswer::Found {
                 hash,
                 transactions: self.lookup(&hash, &ids),
             }),
-            LedgerRequest::Check { body, fresh } => Ok(LedgerAnswer::Checked {
-                hash: body.hash(),
-                result: self.check(&mut candidates, &body, fresh),
-            }),
+            LedgerRequest::Check { body, fresh } => {
+                match self.check(&mut candidates(), &body, fresh) {
+                    // A ledger that fails says nothing about the block.
+                    Err(InvalidBlock::Ledger(error)) if error.is_fatal() => Err(*error),
+                    result => Ok(LedgerAnswer::Checked {
+                        hash: body.hash(),
+                        result,
+                    }),
+                }
+            }
             LedgerRequest::Promote { hash } => {
-                self.promote(&mut candidates, &hash)?;
+                self.promote(&mut candidates(), &hash)?;
                 Ok(LedgerAnswer::Promoted { hash })
             }
             LedgerRequest::Store { block } => {
-                let (height, hash) = self.store_block(&mut candidates, &block)?;
+                let (height, hash) = self.store_block(&mut candidates(), &block)?;
                 Ok(LedgerAnswer::Stored { height, hash })
             }
-            LedgerRequest::Import { block } => self.answer_import(&mut candidates, &[block]),
-            LedgerRequest::ImportMany { blocks } => self.answer_import(&mut candidates, &blocks),
+            LedgerRequest::Import { block } => self.answer_import(&mut candidates(), &[block]),
+            LedgerRequest::ImportMany { blocks } => self.answer_import(&mut candidates(), &blocks),
         }
     }
 
