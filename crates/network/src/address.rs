@@ -169,6 +169,11 @@ pub(crate) fn tcp(address: SocketAddr) -> Multiaddr {
     Multiaddr::from(address.ip()).with(Protocol::Tcp(address.port()))
 }
 
+/// A key that sorts QUIC addresses before others.
+pub(crate) fn quic_first(address: &Multiaddr) -> bool {
+    transport_of(address) != Some(Transport::Quic)
+}
+
 /// The IP address that a multiaddress begins with.
 pub(crate) fn ip_of(address: &Multiaddr) -> Option<IpAddr> {
     match address.iter().next()? {

@@ -142,38 +142,46 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        pin::Pin,
+        task::{Context, Poll},
+    };
+
     use futures::io::Cursor;
     use proptest::{collection::vec, prelude::*};
-    use tokio_test_io::Trickle;
 
     use super::*;
 
     /// A stream that gives at most so many bytes at a time.
-    mod tokio_test_io {
-        use std::{
-            pin::Pin,
-            task::{Context, Poll},
-        };
+    struct Trickle {
+        bytes: Vec<u8>,
+        at: usize,
+        step: usize,
+    }
 
-        use futures::AsyncRead;
-
-        pub(super) struct Trickle {
-            pub(super) bytes: Vec<u8>,
-            pub(super) at: usize,
-            pub(super) step: usize,
+    impl AsyncRead for Trickle {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buf: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            let n = self.step.min(buf.len()).min(self.bytes.len() - self.at);
+            buf[..n].copy_from_slice(&self.bytes[self.at..self.at + n]);
+            self.at += n;
+            Poll::Ready(Ok(n))
         }
+    }
 
-        impl AsyncRead for Trickle {
-            fn poll_read(
-                mut self: Pin<&mut Self>,
-                _: &mut Context<'_>,
-                buf: &mut [u8],
-            ) -> Poll<std::io::Result<usize>> {
-                let n = self.step.min(buf.len()).min(self.bytes.len() - self.at);
-                buf[..n].copy_from_slice(&self.bytes[self.at..self.at + n]);
-                self.at += n;
-                Poll::Ready(Ok(n))
-            }
+    /// A stream that gives nothing and does not end.
+    struct Silence;
+
+    impl AsyncRead for Silence {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Pending
         }
     }
 
@@ -232,42 +240,20 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_frame_that_never_ends_runs_out_of_patience() {
-        let (mut theirs, ours) = tokio::io::duplex(100);
-        tokio::io::AsyncWriteExt::write_all(&mut theirs, &[10, 0, 0, 0, 1])
-            .await
-            .unwrap();
-        let ours = libp2p_compat::Compat(ours);
-        let mut reader = FrameReader::new(ours, 64, 1000, PATIENCE);
-        assert!(matches!(
-            reader.next().await,
-            Err(ReadError::Slow(PATIENCE))
-        ));
-    }
-
-    /// A tokio stream as a futures stream.
-    mod libp2p_compat {
-        use std::{
-            pin::Pin,
-            task::{Context, Poll, ready},
-        };
-
-        use futures::AsyncRead;
-        use tokio::io::{AsyncRead as _, DuplexStream, ReadBuf};
-
-        pub(super) struct Compat(pub(super) DuplexStream);
-
-        impl AsyncRead for Compat {
-            fn poll_read(
-                mut self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                buf: &mut [u8],
-            ) -> Poll<std::io::Result<usize>> {
-                let mut buf = ReadBuf::new(buf);
-                ready!(Pin::new(&mut self.0).poll_read(cx, &mut buf))?;
-                Poll::Ready(Ok(buf.filled().len()))
-            }
+        let patience = Duration::from_millis(20);
+        let never = Trickle {
+            bytes: vec![10, 0, 0, 0, 1],
+            at: 0,
+            step: 100,
         }
+        .chain(Silence);
+        let mut reader = FrameReader::new(never, 64, 1000, patience);
+        let error = reader.next().await.unwrap_err();
+        assert!(
+            matches!(error, ReadError::Slow(given) if given == patience),
+            "{error}"
+        );
     }
 }

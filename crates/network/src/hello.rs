@@ -277,7 +277,7 @@ mod tests {
     fn a_key_off_the_curve_is_malformed() {
         let [us, them] = [PeerId::random(), PeerId::random()];
         let mut theirs = signed(&PrivateKey::generate(), &them, &us);
-        theirs.proof.as_mut().unwrap().key = [5; 33];
+        theirs.proof.as_mut().unwrap().key = [0xff; 33];
         let refused = theirs
             .check(Magic(7), UInt256::ZERO, &us, &them)
             .unwrap_err();

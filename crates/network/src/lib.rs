@@ -34,6 +34,8 @@ mod frame_reader;
 mod gossip;
 mod handle;
 mod hello;
+#[cfg(test)]
+mod hostile;
 mod identity;
 mod lanes;
 mod mesh;

@@ -377,13 +377,14 @@ mod tests {
     async fn a_waiting_writer_wakes_for_its_own_exit() {
         let queue = PeerQueue::new(1 << 20, 100);
         let mut frame = Vec::new();
-        let next = queue.next(Exit::Express, &mut frame);
-        tokio::pin!(next);
-        assert!(futures::poll!(next.as_mut()).is_pending());
-        queue.push(Priority::Sync, message(7, 10));
-        assert!(futures::poll!(next.as_mut()).is_pending());
-        queue.push(Priority::Prepare, message(3, 10));
-        next.await;
+        {
+            let mut next = std::pin::pin!(queue.next(Exit::Express, &mut frame));
+            assert!(futures::poll!(next.as_mut()).is_pending());
+            queue.push(Priority::Sync, message(7, 10));
+            assert!(futures::poll!(next.as_mut()).is_pending());
+            queue.push(Priority::Prepare, message(3, 10));
+            next.await;
+        }
         assert_eq!(frame.len(), 1);
     }
 }

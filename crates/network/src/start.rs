@@ -1,7 +1,7 @@
 //! Puts the network together and lets it run.
 
 use std::{
-    net::{SocketAddr, TcpListener},
+    net::{SocketAddr, TcpListener, UdpSocket},
     num::NonZeroU8,
     sync::Arc,
     time::{Duration, Instant},
@@ -110,7 +110,7 @@ fn shorten(mut agent: String) -> String {
     agent
 }
 
-fn build_swarm(config: &NetworkConfig) -> Result<Swarm<Behaviour>, NetworkError> {
+pub(crate) fn build_swarm(config: &NetworkConfig) -> Result<Swarm<Behaviour>, NetworkError> {
     let failed = |transport, reason: String| NetworkError::Transport { transport, reason };
     let timing = &config.timing;
     let limits = connection_limits::ConnectionLimits::default()
@@ -158,21 +158,28 @@ fn build_swarm(config: &NetworkConfig) -> Result<Swarm<Behaviour>, NetworkError>
 }
 
 /// Begins to listen; returns the number of listeners.
+///
+/// Each address is tried with a plain socket first: the TCP transport would share its port with other processes that
+/// want to share, and the QUIC transport does not hand out what the system said.
 fn listen(swarm: &mut Swarm<Behaviour>, config: &NetworkConfig) -> Result<usize, NetworkError> {
     let mut listeners = 0;
     if let Some(at) = config.listen_quic {
+        let refused = |source| NetworkError::Listen {
+            address: at,
+            transport: "udp",
+            source,
+        };
+        drop(UdpSocket::bind(at).map_err(refused)?);
         listen_on(swarm, at, "udp", address::quic(at))?;
         listeners += 1;
     }
     if let Some(at) = config.listen_tcp {
-        // The transport shares its TCP ports with other processes that want to share; ours is not to be shared.
-        drop(
-            TcpListener::bind(at).map_err(|source| NetworkError::Listen {
-                address: at,
-                transport: "tcp",
-                source,
-            })?,
-        );
+        let refused = |source| NetworkError::Listen {
+            address: at,
+            transport: "tcp",
+            source,
+        };
+        drop(TcpListener::bind(at).map_err(refused)?);
         listen_on(swarm, at, "tcp", address::tcp(at))?;
         listeners += 1;
     }
@@ -190,25 +197,11 @@ fn listen_on(
         Err(TransportError::Other(source)) => Err(NetworkError::Listen {
             address: at,
             transport,
-            source: innermost(source),
+            source,
         }),
         Err(TransportError::MultiaddrNotSupported(address)) => Err(NetworkError::Transport {
             transport,
             reason: format!("{address} is not supported"),
         }),
     }
-}
-
-/// What the system said, without the wrapping of the transports.
-fn innermost(error: std::io::Error) -> std::io::Error {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = error.get_ref().map(|e| e as _);
-    while let Some(inner) = cause {
-        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
-            if let Some(code) = io.raw_os_error() {
-                return std::io::Error::from_raw_os_error(code);
-            }
-        }
-        cause = inner.source();
-    }
-    error
 }

@@ -45,6 +45,14 @@ pub enum SyncRequest {
         /// Their hashes, at most [`MAX_SYNC_TRANSACTIONS`].
         hashes: Vec<UInt256>,
     },
+    /// Transactions of a proposed block by their positions in it. Answered by
+    /// [`SyncResponse::Transactions`].
+    Positions {
+        /// The block's hash.
+        block: UInt256,
+        /// Positions, at most [`MAX_SYNC_TRANSACTIONS`].
+        positions: Vec<u32>,
+    },
 }
 
 /// The answer to the [`SyncRequest`] of the same name.
@@ -69,6 +77,9 @@ impl SyncRequest {
             SyncRequest::Body { hash } => format!("the body of {hash}"),
             SyncRequest::Hashes { block } => format!("the transaction hashes of {block}"),
             SyncRequest::Transactions { hashes } => format!("{} transactions", hashes.len()),
+            SyncRequest::Positions { block, positions } => {
+                format!("{} transactions of {block}", positions.len())
+            }
         }
     }
 
@@ -78,6 +89,7 @@ impl SyncRequest {
             SyncRequest::Blocks { count, .. } => (1..=MAX_SYNC_BLOCKS).contains(count),
             SyncRequest::Body { .. } | SyncRequest::Hashes { .. } => true,
             SyncRequest::Transactions { hashes } => hashes.len() <= MAX_SYNC_TRANSACTIONS,
+            SyncRequest::Positions { positions, .. } => positions.len() <= MAX_SYNC_TRANSACTIONS,
         }
     }
 
@@ -91,6 +103,9 @@ impl SyncRequest {
             | (SyncRequest::Hashes { .. }, SyncResponse::Hashes(_)) => true,
             (SyncRequest::Transactions { hashes }, SyncResponse::Transactions(found)) => {
                 hashes.len() == found.len()
+            }
+            (SyncRequest::Positions { positions, .. }, SyncResponse::Transactions(found)) => {
+                positions.len() == found.len()
             }
             _ => false,
         }
@@ -202,6 +217,14 @@ impl Encode for SyncRequest {
                 out.push(3);
                 write_hashes(out, hashes);
             }
+            SyncRequest::Positions { block, positions } => {
+                out.push(4);
+                out.extend_from_slice(block.as_wire());
+                write_var_int(out, positions.len() as u64);
+                for position in positions {
+                    out.extend_from_slice(&position.to_le_bytes());
+                }
+            }
         }
     }
 }
@@ -222,6 +245,17 @@ impl Decode for SyncRequest {
             3 => SyncRequest::Transactions {
                 hashes: read_hashes(r, MAX_SYNC_TRANSACTIONS)?,
             },
+            4 => {
+                let block = UInt256::from_wire(r.field("block").array()?);
+                let count = r
+                    .field("positions")
+                    .count(MAX_SYNC_TRANSACTIONS as u64, 4)?;
+                let mut positions = Vec::with_capacity(count);
+                for _ in 0..count {
+                    positions.push(r.field("position").u32()?);
+                }
+                SyncRequest::Positions { block, positions }
+            }
             other => return Err(r.invalid(format!("request type {other}"))),
         };
         match request.within_limits() {
@@ -306,6 +340,8 @@ mod tests {
             hash().prop_map(|hash| SyncRequest::Body { hash }),
             hash().prop_map(|block| SyncRequest::Hashes { block }),
             vec(hash(), 0..20).prop_map(|hashes| SyncRequest::Transactions { hashes }),
+            (hash(), vec(any::<u32>(), 0..20))
+                .prop_map(|(block, positions)| SyncRequest::Positions { block, positions }),
         ]
     }
 

@@ -81,7 +81,8 @@ impl Mesh {
         tracing::info!(%address, "listening");
         self.awaited_listeners = self.awaited_listeners.saturating_sub(1);
         if self.awaited_listeners == 0 {
-            let addresses = self.swarm.listeners().cloned().collect();
+            let mut addresses: Vec<_> = self.swarm.listeners().cloned().collect();
+            addresses.sort_by_key(address::quic_first);
             self.listening.send_replace(addresses);
         }
     }
@@ -386,9 +387,7 @@ impl Mesh {
                 _ => None,
             })
             .collect();
-        dialable.sort_by_key(|address| {
-            address::transport_of(address) != Some(address::Transport::Quic)
-        });
+        dialable.sort_by_key(address::quic_first);
         dialable
     }
 
