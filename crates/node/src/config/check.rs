@@ -1,0 +1,148 @@
+//! Limits of values, and what must hold between them.
+
+use std::{collections::HashSet, fmt::Display, net::SocketAddr};
+
+use super::{ConfigError, NodeConfig};
+
+/// The protocol version that this node runs.
+const PROTOCOL_VERSION: u32 = 3;
+
+fn within<T: PartialOrd + Display>(
+    at: &str,
+    value: T,
+    least: T,
+    most: T,
+) -> Result<(), ConfigError> {
+    if least <= value && value <= most {
+        return Ok(());
+    }
+    Err(ConfigError::Range {
+        at: at.to_owned(),
+        value: value.to_string(),
+        least: least.to_string(),
+        most: most.to_string(),
+    })
+}
+
+fn conflict(at: impl Into<String>, problem: impl Into<String>) -> ConfigError {
+    ConfigError::Conflict {
+        at: at.into(),
+        problem: problem.into(),
+    }
+}
+
+impl NodeConfig {
+    /// Checks every limit and every rule between values.
+    ///
+    /// # Errors
+    /// The first one that is broken, with its place.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.protocol.version != PROTOCOL_VERSION {
+            let found = self.protocol.version;
+            let problem = format!("version {found} is not known, this node runs version 3");
+            return Err(conflict("protocol.version", problem));
+        }
+        self.protocol
+            .genesis
+            .validate()
+            .map_err(ConfigError::Genesis)?;
+        if self.data_dir.as_os_str().is_empty() {
+            return Err(conflict("data_dir", "the path is empty"));
+        }
+        self.check_wallet()?;
+        self.check_consensus()?;
+        self.check_network()?;
+        self.check_rpc()?;
+        self.check_listeners()
+    }
+
+    fn check_wallet(&self) -> Result<(), ConfigError> {
+        let Some(wallet) = &self.wallet else {
+            return Ok(());
+        };
+        if wallet.path.as_os_str().is_empty() {
+            return Err(conflict("wallet.path", "the path is empty"));
+        }
+        if wallet.password_file.is_some() && wallet.password_env.is_some() {
+            let problem = "password_file and password_env exclude each other";
+            return Err(conflict("wallet", problem));
+        }
+        match &wallet.password_env {
+            Some(name) if name.is_empty() || name.contains(['=', '\0']) => {
+                let problem = format!("{name:?} is no name of an environment variable");
+                Err(conflict("wallet.password_env", problem))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_consensus(&self) -> Result<(), ConfigError> {
+        let c = &self.consensus;
+        within(
+            "consensus.base_timeout_ms",
+            c.base_timeout_ms,
+            10,
+            600_000,
+        )?;
+        within(
+            "consensus.backoff_multiplier",
+            c.backoff_multiplier,
+            1.0,
+            10.0,
+        )?;
+        let least = c.base_timeout_ms;
+        within("consensus.max_timeout_ms", c.max_timeout_ms, least, 3_600_000)?;
+        within(
+            "consensus.resend_interval_ms",
+            c.resend_interval_ms,
+            10,
+            60_000,
+        )
+    }
+
+    fn check_network(&self) -> Result<(), ConfigError> {
+        let n = &self.network;
+        within("network.listen: number of addresses", n.listen.len(), 0, 1)?;
+        within("network.peers: number of peers", n.peers.len(), 0, 1_024)?;
+        within("network.max_strangers", n.max_strangers, 0, 10_000)?;
+        within("network.heartbeat_ms", n.heartbeat_ms, 10, 10_000)?;
+        let mut keys = HashSet::new();
+        for (position, peer) in n.peers.iter().enumerate() {
+            let count = peer.addresses.len();
+            let at = format!("network.peers[{position}].addresses: number of addresses");
+            within(&at, count, 1, 16)?;
+            if let Some(key) = &peer.public_key
+                && !keys.insert(key)
+            {
+                let at = format!("network.peers[{position}].public_key");
+                return Err(conflict(at, format!("{key} is named twice")));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_rpc(&self) -> Result<(), ConfigError> {
+        let Some(rpc) = &self.rpc else { return Ok(()) };
+        within("rpc.max_body_bytes", rpc.max_body_bytes, 1_024, 128 << 20)?;
+        within("rpc.max_batch", rpc.max_batch, 1, 10_000)?;
+        within("rpc.max_connections", rpc.max_connections, 1, 65_536)?;
+        within("rpc.request_timeout_ms", rpc.request_timeout_ms, 100, 600_000)?;
+        within("rpc.admission_queue", rpc.admission_queue, 1, 1_000_000)
+    }
+
+    /// No two TCP listeners at one address. Port 0 lets the system choose, so it never collides.
+    fn check_listeners(&self) -> Result<(), ConfigError> {
+        let network = self.network.listen.iter().map(|at| ("network.listen", *at));
+        let rpc = self.rpc.iter().map(|rpc| ("rpc.listen", rpc.listen));
+        let metrics = self.metrics.iter().map(|m| ("metrics.listen", m.listen));
+        let mut taken: Vec<(&str, SocketAddr)> = Vec::new();
+        for (at, address) in network.chain(rpc).chain(metrics) {
+            let same = |(_, other): &&(&str, SocketAddr)| address.port() != 0 && *other == address;
+            if let Some((other, _)) = taken.iter().find(same) {
+                return Err(conflict(at, format!("{address} is taken by {other}")));
+            }
+            taken.push((at, address));
+        }
+        Ok(())
+    }
+}

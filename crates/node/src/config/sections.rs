@@ -1,0 +1,289 @@
+//! The sections of a configuration.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use neo_consensus::v3::timing::TimerSettings;
+use neo_ledger::GenesisConfig;
+use neo_network::{Endpoint, PeerAddress};
+use neo_primitives::PublicKey;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::schema::{GenesisDocument, PublicKeyText};
+
+/// The network and its rules.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProtocolConfig {
+    /// Version of the consensus protocol: 3.
+    pub version: u32,
+    /// The genesis configuration.
+    #[schemars(with = "GenesisDocument")]
+    pub genesis: GenesisConfig,
+}
+
+/// Where the validator's key is, and where its password comes from. Without `password_file` and
+/// `password_env` the node asks for it at the terminal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WalletConfig {
+    /// The NEP-6 wallet.
+    pub path: PathBuf,
+    /// File with the password, readable by its owner only. A line end after the password is not part of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_file: Option<PathBuf>,
+    /// Name of the environment variable with the password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_env: Option<String>,
+}
+
+/// Timers of consensus (docs/protocol.md section 8). They are local: validators may differ.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConsensusConfig {
+    /// Whether this node votes, if it has a validator key.
+    pub enabled: bool,
+    /// How long a view may take from the moment its block is due, in milliseconds.
+    #[schemars(range(min = 10, max = 600_000))]
+    pub base_timeout_ms: u64,
+    /// Growth of that time with each failed view of a height.
+    #[schemars(range(min = 1.0, max = 10.0))]
+    pub backoff_multiplier: f64,
+    /// Longest time of a view, in milliseconds.
+    #[schemars(range(min = 10, max = 3_600_000))]
+    pub max_timeout_ms: u64,
+    /// Interval of repeating what may have been lost, in milliseconds.
+    #[schemars(range(min = 10, max = 60_000))]
+    pub resend_interval_ms: u64,
+}
+
+impl Default for ConsensusConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            base_timeout_ms: 1_000,
+            backoff_multiplier: 2.0,
+            max_timeout_ms: 30_000,
+            resend_interval_ms: 100,
+        }
+    }
+}
+
+impl ConsensusConfig {
+    /// The timers as the engine takes them.
+    #[must_use]
+    pub fn timers(&self) -> TimerSettings {
+        TimerSettings {
+            base_timeout: Duration::from_millis(self.base_timeout_ms),
+            backoff_multiplier: self.backoff_multiplier,
+            max_timeout: Duration::from_millis(self.max_timeout_ms),
+            resend_interval: Duration::from_millis(self.resend_interval_ms),
+        }
+    }
+}
+
+/// Listeners and peers of the node network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct NetworkSection {
+    /// Address to listen on, over QUIC (UDP) and TCP on the same port; none for a node that only dials.
+    #[schemars(with = "Vec<String>", length(max = 1))]
+    pub listen: Vec<SocketAddr>,
+    /// Peers that are dialled until they are connected.
+    #[schemars(length(max = 1024))]
+    pub peers: Vec<PeerConfig>,
+    /// Most connected peers that are no validators.
+    #[schemars(range(max = 10_000))]
+    pub max_strangers: usize,
+    /// Interval of heartbeats between validators, in milliseconds.
+    #[schemars(range(min = 10, max = 10_000))]
+    pub heartbeat_ms: u64,
+}
+
+impl Default for NetworkSection {
+    fn default() -> Self {
+        Self {
+            listen: Vec::new(),
+            peers: Vec::new(),
+            max_strangers: 64,
+            heartbeat_ms: 100,
+        }
+    }
+}
+
+/// A peer that is dialled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PeerConfig {
+    /// Its validator key, where it is a validator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<PublicKeyText>")]
+    pub public_key: Option<PublicKey>,
+    /// Where to reach it, in this order: `host:port` or a multiaddress.
+    #[serde(with = "endpoints")]
+    #[schemars(with = "Vec<String>", length(min = 1, max = 16))]
+    pub addresses: Vec<Endpoint>,
+}
+
+impl PeerConfig {
+    /// The peer as the network takes it.
+    #[must_use]
+    pub fn to_peer_address(&self) -> PeerAddress {
+        PeerAddress {
+            public_key: self.public_key.clone(),
+            addresses: self.addresses.clone(),
+        }
+    }
+}
+
+mod endpoints {
+    use neo_network::Endpoint;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    /// One address, so that an error names its position.
+    struct One(Endpoint);
+
+    impl<'de> Deserialize<'de> for One {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let text = String::deserialize(deserializer)?;
+            text.parse().map(Self).map_err(D::Error::custom)
+        }
+    }
+
+    pub(super) fn serialize<S: Serializer>(list: &[Endpoint], out: S) -> Result<S::Ok, S::Error> {
+        out.collect_seq(list.iter().map(ToString::to_string))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<Endpoint>, D::Error> {
+        let list = Vec::<One>::deserialize(deserializer)?;
+        Ok(list.into_iter().map(|one| one.0).collect())
+    }
+}
+
+/// The JSON-RPC server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RpcConfig {
+    /// Address to listen on.
+    #[schemars(with = "String")]
+    pub listen: SocketAddr,
+    /// Longest body of a request, in bytes.
+    #[serde(default = "defaults::max_body_bytes")]
+    #[schemars(range(min = 1_024, max = 134_217_728))]
+    pub max_body_bytes: usize,
+    /// Most calls in a batch.
+    #[serde(default = "defaults::max_batch")]
+    #[schemars(range(min = 1, max = 10_000))]
+    pub max_batch: usize,
+    /// Most connections at a time; further ones wait.
+    #[serde(default = "defaults::max_connections")]
+    #[schemars(range(min = 1, max = 65_536))]
+    pub max_connections: usize,
+    /// Longest time of a request from its first byte to its answer, in milliseconds.
+    #[serde(default = "defaults::request_timeout_ms")]
+    #[schemars(range(min = 100, max = 600_000))]
+    pub request_timeout_ms: u64,
+    /// Most transactions that wait for admission to the memory pool.
+    #[serde(default = "defaults::admission_queue")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub admission_queue: usize,
+}
+
+impl RpcConfig {
+    /// A server at this address with the default limits.
+    #[must_use]
+    pub fn at(listen: SocketAddr) -> Self {
+        Self {
+            listen,
+            max_body_bytes: defaults::max_body_bytes(),
+            max_batch: defaults::max_batch(),
+            max_connections: defaults::max_connections(),
+            request_timeout_ms: defaults::request_timeout_ms(),
+            admission_queue: defaults::admission_queue(),
+        }
+    }
+}
+
+mod defaults {
+    pub(super) fn max_body_bytes() -> usize {
+        5 << 20
+    }
+    pub(super) fn max_batch() -> usize {
+        256
+    }
+    pub(super) fn max_connections() -> usize {
+        1_024
+    }
+    pub(super) fn request_timeout_ms() -> u64 {
+        30_000
+    }
+    pub(super) fn admission_queue() -> usize {
+        16_384
+    }
+}
+
+/// The Prometheus server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsConfig {
+    /// Address to listen on; `GET /metrics` there.
+    #[schemars(with = "String")]
+    pub listen: SocketAddr,
+}
+
+/// What is logged, to standard error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// Least severity that is logged.
+    pub level: LogLevel,
+    /// Form of the lines.
+    pub format: LogFormat,
+}
+
+/// Severity of log lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Nothing.
+    Off,
+    /// What an operator must act on.
+    Error,
+    /// What an operator should look at.
+    Warn,
+    /// What happens normally.
+    #[default]
+    Info,
+    /// What helps to find a fault.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl LogLevel {
+    /// The level as `tracing` names it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// Form of log lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}

@@ -1,0 +1,180 @@
+use std::path::Path;
+
+use super::*;
+
+const KEYS: [&str; 4] = [
+    "02b3622bf4017bdfe317c58aed5f4c753f206b7db896046fa7d774bbc4bf7f8dc2",
+    "02103a7f7dd016558597f7960d27c516a4394fd968b9e65155eb4b013e4040406e",
+    "03d90c07df63e690ce77912e10ab51acc944b66860237b608c4f8f8309e71ee699",
+    "02a7bc55fe8684e0119768d104ba30795bdcc86619e864add26156723ed185cd62",
+];
+
+fn document() -> serde_json::Value {
+    serde_json::json!({
+        "protocol": {"version": 3, "genesis": {"magic": 56753, "standby_validators": KEYS}},
+        "data_dir": "data",
+        "wallet": {"path": "wallet.json", "password_file": "password"},
+        "network": {
+            "listen": ["127.0.0.1:10333"],
+            "peers": [
+                {"public_key": KEYS[1], "addresses": ["127.0.0.1:10433"]},
+                {"addresses": ["node.example.org:10333", "/ip4/127.0.0.1/udp/10533/quic-v1"]},
+                {"public_key": KEYS[2], "addresses": ["[::1]:10433"]}
+            ]
+        },
+        "rpc": {"listen": "127.0.0.1:10332"},
+        "metrics": {"listen": "127.0.0.1:2112"},
+        "log": {"level": "debug", "format": "json"}
+    })
+}
+
+fn refusal(pointer: &str, value: serde_json::Value) -> String {
+    let mut document = document();
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    let parent = document.pointer_mut(parent).unwrap();
+    match parent {
+        serde_json::Value::Array(list) => list[key.parse::<usize>().unwrap()] = value,
+        other => other[key] = value,
+    }
+    NodeConfig::parse(&document.to_string())
+        .unwrap_err()
+        .to_string()
+}
+
+#[test]
+fn a_document_is_read_and_comes_back() {
+    let config = NodeConfig::parse(&document().to_string()).unwrap();
+    assert_eq!(config.log.level, LogLevel::Debug);
+    assert_eq!(config.log.format, LogFormat::Json);
+    assert_eq!(config.consensus, ConsensusConfig::default());
+    assert_eq!(config.rpc.as_ref().unwrap().max_batch, 256);
+    assert_eq!(config.network.peers.len(), 3);
+    assert_eq!(NodeConfig::parse(&config.to_json()).unwrap(), config);
+}
+
+#[test]
+fn the_least_document_is_an_observer_without_servers() {
+    let text = serde_json::json!({"protocol": document()["protocol"], "data_dir": "d"}).to_string();
+    let config = NodeConfig::parse(&text).unwrap();
+    assert!(config.wallet.is_none() && config.rpc.is_none() && config.metrics.is_none());
+}
+
+#[test]
+fn unknown_keys_and_wrong_values_are_refused_with_their_place() {
+    for (pointer, value, expected) in [
+        ("/netwrk", 1.into(), "netwrk: unknown field `netwrk`"),
+        ("/rpc/port", 1.into(), "rpc.port: unknown field `port`"),
+        ("/network/peers/2/key", 1.into(), "network.peers[2].key: unknown field"),
+        ("/network/peers/2/public_key", "02aa".into(), "network.peers[2].public_key: "),
+        ("/network/peers/1/addresses/1", "nowhere".into(), "network.peers[1].addresses[1]: `nowhere`"),
+        ("/protocol/genesis/magc", 1.into(), "protocol.genesis.magc: unknown field"),
+        ("/protocol/genesis/standby_validators/3", "zz".into(), "protocol.genesis.standby_validators[3]: "),
+        ("/protocol/genesis/block_time_ms", (-1).into(), "protocol.genesis.block_time_ms: invalid value"),
+        ("/log/level", "loud".into(), "log.level: unknown variant `loud`"),
+        ("/rpc/listen", "localhost".into(), "rpc.listen: invalid socket address"),
+        ("/wallet/password", "secret".into(), "wallet.password: unknown field `password`"),
+        ("/data_dir", 7.into(), "data_dir: invalid type"),
+    ] {
+        let error = refusal(pointer, value);
+        assert!(error.starts_with(expected), "{pointer}: {error}");
+    }
+}
+
+#[test]
+fn values_outside_their_limits_are_refused_with_limit_and_place() {
+    for (pointer, value, expected) in [
+        ("/protocol/version", serde_json::json!(2), "protocol.version: version 2"),
+        ("/protocol/genesis/standby_validators", serde_json::json!([]), "protocol.genesis: "),
+        ("/protocol/genesis/max_transactions_per_block", 0.into(), "protocol.genesis: max_transactions_per_block is 0"),
+        ("/consensus", serde_json::json!({"base_timeout_ms": 1}), "consensus.base_timeout_ms: 1 is not within 10 to 600000"),
+        ("/consensus", serde_json::json!({"backoff_multiplier": 0.5}), "consensus.backoff_multiplier: 0.5 is not within 1 to 10"),
+        ("/consensus", serde_json::json!({"max_timeout_ms": 500}), "consensus.max_timeout_ms: 500 is not within 1000 to"),
+        ("/network/heartbeat_ms", 1.into(), "network.heartbeat_ms: 1 is not within 10 to 10000"),
+        ("/network/peers/1/addresses", serde_json::json!([]), "network.peers[1].addresses: number of addresses: 0"),
+        ("/network/peers/2/public_key", KEYS[1].into(), "network.peers[2].public_key: 02103a"),
+        ("/rpc/max_batch", 0.into(), "rpc.max_batch: 0 is not within 1 to 10000"),
+        ("/rpc/max_body_bytes", 1.into(), "rpc.max_body_bytes: 1 is not within 1024 to"),
+        ("/metrics/listen", "127.0.0.1:10332".into(), "metrics.listen: 127.0.0.1:10332 is taken by rpc.listen"),
+        ("/wallet/password_env", "NAME".into(), "wallet: password_file and password_env exclude"),
+        ("/data_dir", "".into(), "data_dir: the path is empty"),
+    ] {
+        let error = refusal(pointer, value);
+        assert!(error.starts_with(expected), "{pointer}: {error}");
+    }
+}
+
+#[test]
+fn what_is_no_json_is_said_with_line_and_column() {
+    let error = NodeConfig::parse("{\n  \"data_dir\": }").unwrap_err().to_string();
+    assert!(error.contains("line 2 column"), "{error}");
+    let trailing = format!("{} x", document());
+    assert!(NodeConfig::parse(&trailing).unwrap_err().to_string().contains("trailing characters"));
+}
+
+#[test]
+fn paths_are_relative_to_the_folder_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("node.json");
+    std::fs::write(&path, document().to_string()).unwrap();
+    let config = NodeConfig::load(&path).unwrap();
+    assert_eq!(config.data_dir, folder.path().join("data"));
+    let wallet = config.wallet.unwrap();
+    assert_eq!(wallet.path, folder.path().join("wallet.json"));
+    assert_eq!(wallet.password_file, Some(folder.path().join("password")));
+    let missing = NodeConfig::load(Path::new("/nonexistent/node.json")).unwrap_err();
+    assert!(missing.to_string().starts_with("configuration file /nonexistent/node.json: "));
+}
+
+#[test]
+fn the_templates_are_complete_and_parse() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config");
+    for (name, validators) in [("dev", 4), ("test", 7), ("prod", 7)] {
+        let path = root.join(format!("consensus-v3-{name}.json"));
+        let config = NodeConfig::load(&path).unwrap();
+        assert_eq!(config.protocol.genesis.standby_validators.len(), validators, "{name}");
+        assert!(config.rpc.is_some() && config.metrics.is_some() && config.wallet.is_some(), "{name}");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let written: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let mut own = NodeConfig::parse(&text).unwrap();
+        own.schema = None;
+        let complete: serde_json::Value = serde_json::from_str(&own.to_json()).unwrap();
+        assert_eq!(written, complete, "{name} must name every key");
+    }
+}
+
+/// Keys of an object of the schema, following its references.
+fn keys(schema: &serde_json::Value, name: &str) -> Vec<String> {
+    let object = match name {
+        "" => schema,
+        name => &schema["$defs"][name],
+    };
+    object["properties"].as_object().unwrap().keys().cloned().collect()
+}
+
+#[test]
+fn the_schema_names_the_keys_that_are_read() {
+    let schema = NodeConfig::json_schema();
+    assert_eq!(schema["additionalProperties"], false);
+    let mut config = NodeConfig::parse(&document().to_string()).unwrap();
+    config.schema = Some("schema.json".into());
+    config.description = Some("test".into());
+    config.protocol.genesis.committee = config.protocol.genesis.standby_validators.clone();
+    let value = serde_json::to_value(&config).unwrap();
+    let of = |value: &serde_json::Value| -> Vec<String> {
+        let mut keys: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
+        keys.sort();
+        keys
+    };
+    assert_eq!(keys(&schema, ""), of(&value));
+    assert_eq!(keys(&schema, "GenesisConfig"), of(&value["protocol"]["genesis"]));
+    for (name, part) in [
+        ("ConsensusConfig", &value["consensus"]),
+        ("RpcConfig", &value["rpc"]),
+        ("MetricsConfig", &value["metrics"]),
+        ("NetworkSection", &value["network"]),
+        ("PeerConfig", &value["network"]["peers"][0]),
+        ("LogConfig", &value["log"]),
+    ] {
+        assert_eq!(keys(&schema, name), of(part), "{name}");
+    }
+}

@@ -1,0 +1,289 @@
+//! What the node counts, in the text form of Prometheus.
+//!
+//! [`Metrics`] holds what happens: the driver and the servers add to it, which costs an atomic addition, or a
+//! short lock for a histogram. [`Sources`] holds what is: it is asked at each scrape.
+
+mod families;
+mod process;
+mod serve;
+mod sources;
+
+use std::time::Duration;
+
+use neo_consensus::View;
+use neo_primitives::Height;
+use prometheus_client::{
+    encoding::text::{encode_eof, encode_registry},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
+};
+
+use self::families::{Code, Kind, Outcome, Traffic, fine_buckets, latency_buckets, storage_buckets};
+pub use self::{serve::serve, sources::Sources};
+
+/// Prefix of all names.
+const PREFIX: &str = "neo_dbft";
+
+/// What has happened since the node started.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    view: Gauge,
+    voting: Gauge,
+    view_changes: Counter,
+    blocks: Counter,
+    transactions: Counter,
+    block_interval: Histogram,
+    decision: Histogram,
+    witness: Histogram,
+    sent: Traffic,
+    received: Traffic,
+    dropped: Family<Kind, Counter>,
+    verification_failures: Family<Kind, Counter>,
+    evidence: Counter,
+    vote_log_sync: Histogram,
+    block_store: Histogram,
+    rpc_calls: Family<Outcome, Counter>,
+    rpc_latency: Histogram,
+    admission_batch: Histogram,
+    admissions: Family<Code, Counter>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// All zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix(PREFIX),
+            view: Gauge::default(),
+            voting: Gauge::default(),
+            view_changes: Counter::default(),
+            blocks: Counter::default(),
+            transactions: Counter::default(),
+            block_interval: Histogram::new(fine_buckets()),
+            decision: Histogram::new(latency_buckets()),
+            witness: Histogram::new(latency_buckets()),
+            sent: Traffic::default(),
+            received: Traffic::default(),
+            dropped: Family::default(),
+            verification_failures: Family::default(),
+            evidence: Counter::default(),
+            vote_log_sync: Histogram::new(storage_buckets()),
+            block_store: Histogram::new(storage_buckets()),
+            rpc_calls: Family::default(),
+            rpc_latency: Histogram::new(latency_buckets()),
+            admission_batch: Histogram::new((0..14).map(|power| f64::from(1 << power))),
+            admissions: Family::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let r = &mut self.registry;
+        r.register("view", "View of the highest open height", self.view.clone());
+        r.register(
+            "voting",
+            "1 if this node votes, 0 for observers and after a lost vote log",
+            self.voting.clone(),
+        );
+        r.register(
+            "view_changes",
+            "Views above 0 that were entered",
+            self.view_changes.clone(),
+        );
+        r.register("blocks", "Blocks stored", self.blocks.clone());
+        r.register(
+            "transactions_committed",
+            "Transactions in stored blocks",
+            self.transactions.clone(),
+        );
+        r.register(
+            "block_interval_seconds",
+            "Time between two blocks becoming final",
+            self.block_interval.clone(),
+        );
+        r.register(
+            "decision_latency_seconds",
+            "From the first sight of a proposal to its decision",
+            self.decision.clone(),
+        );
+        r.register(
+            "witness_latency_seconds",
+            "From the first sight of a proposal to its witness",
+            self.witness.clone(),
+        );
+        self.sent.register(r, "sent", "sent to validators");
+        self.received.register(r, "received", "received from validators");
+        r.register(
+            "dropped",
+            "What was dropped without an effect, by reason",
+            self.dropped.clone(),
+        );
+        r.register(
+            "verification_failures",
+            "Messages and blocks that did not verify, by kind",
+            self.verification_failures.clone(),
+        );
+        r.register(
+            "evidence",
+            "Proofs that a validator contradicted itself",
+            self.evidence.clone(),
+        );
+        r.register(
+            "vote_log_sync_seconds",
+            "Time to make votes durable",
+            self.vote_log_sync.clone(),
+        );
+        r.register(
+            "block_store_seconds",
+            "Time to store a block durably",
+            self.block_store.clone(),
+        );
+        r.register(
+            "rpc_calls",
+            "JSON-RPC calls by method and outcome",
+            self.rpc_calls.clone(),
+        );
+        r.register(
+            "rpc_latency_seconds",
+            "Time to answer a JSON-RPC request",
+            self.rpc_latency.clone(),
+        );
+        r.register(
+            "admission_batch_transactions",
+            "Transactions that were verified together on admission",
+            self.admission_batch.clone(),
+        );
+        r.register(
+            "admissions",
+            "Transactions that came over JSON-RPC, by outcome",
+            self.admissions.clone(),
+        );
+    }
+
+    /// A block is stored. `interval` is the time since the block before it became final here, unknown for
+    /// the first one. The height itself is read from the ledger at each scrape.
+    pub fn block_stored(&self, _height: Height, transactions: usize, interval: Option<Duration>) {
+        self.blocks.inc();
+        self.transactions.inc_by(transactions as u64);
+        if let Some(interval) = interval {
+            self.block_interval.observe(interval.as_secs_f64());
+        }
+    }
+
+    /// A block was decided this long after its proposal was first seen.
+    pub fn decision(&self, latency: Duration) {
+        self.decision.observe(latency.as_secs_f64());
+    }
+
+    /// A decided block got its witness this long after its proposal was first seen.
+    pub fn witness(&self, latency: Duration) {
+        self.witness.observe(latency.as_secs_f64());
+    }
+
+    /// The node is in this view of the highest open height.
+    pub fn set_view(&self, view: View) {
+        self.view.set(i64::from(view.0));
+    }
+
+    /// Whether the node votes.
+    pub fn set_voting(&self, voting: bool) {
+        self.voting.set(i64::from(voting));
+    }
+
+    /// A view above 0 was entered.
+    pub fn view_change(&self, view: View) {
+        self.view_changes.inc();
+        self.set_view(view);
+    }
+
+    /// A consensus message left for one validator.
+    pub fn message_sent(&self, kind: &'static str, bytes: usize) {
+        self.sent.count(kind, bytes);
+    }
+
+    /// A consensus message came from a validator.
+    pub fn message_received(&self, kind: &'static str, bytes: usize) {
+        self.received.count(kind, bytes);
+    }
+
+    /// Something was dropped without an effect.
+    pub fn dropped(&self, reason: &'static str) {
+        self.dropped.get_or_create(&Kind { kind: reason }).inc();
+    }
+
+    /// A message or block did not verify.
+    pub fn verification_failed(&self, kind: &'static str) {
+        self.verification_failures
+            .get_or_create(&Kind { kind })
+            .inc();
+    }
+
+    /// A validator contradicted itself.
+    pub fn evidence(&self) {
+        self.evidence.inc();
+    }
+
+    /// Votes became durable in this time.
+    pub fn vote_log_sync(&self, duration: Duration) {
+        self.vote_log_sync.observe(duration.as_secs_f64());
+    }
+
+    /// The ledger stored a block in this time.
+    pub fn block_store(&self, duration: Duration) {
+        self.block_store.observe(duration.as_secs_f64());
+    }
+
+    /// A JSON-RPC call was answered; `code` is 0 for a result, else that of the error.
+    pub fn rpc_call(&self, method: &'static str, code: i32) {
+        self.rpc_calls
+            .get_or_create(&Outcome { method, code })
+            .inc();
+    }
+
+    /// A JSON-RPC request, single or batch, was answered in this time.
+    pub fn rpc_request(&self, latency: Duration) {
+        self.rpc_latency.observe(latency.as_secs_f64());
+    }
+
+    /// This many transactions were verified together on admission.
+    pub fn admission_batch(&self, transactions: usize) {
+        self.admission_batch.observe(transactions as f64);
+    }
+
+    /// A transaction that came over JSON-RPC was accepted, `code` 0, or refused.
+    pub fn admission(&self, code: i32) {
+        self.admissions.get_or_create(&Code { code }).inc();
+    }
+
+    /// The OpenMetrics text of everything here and, with `sources`, of what is at this moment.
+    #[must_use]
+    pub fn encode(&self, sources: Option<&Sources>) -> String {
+        let mut text = String::with_capacity(64 << 10);
+        let mut write = || -> std::fmt::Result {
+            encode_registry(&mut text, &self.registry)?;
+            let mut now = Registry::with_prefix(PREFIX);
+            now.register_collector(Box::new(process::Process));
+            if let Some(sources) = sources {
+                now.register_collector(Box::new(sources.clone()));
+            }
+            encode_registry(&mut text, &now)?;
+            encode_eof(&mut text)
+        };
+        // Writing to a string cannot fail; what a failing collector left would not be valid text.
+        match write() {
+            Ok(()) => text,
+            Err(_) => String::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! From a method's name to its answer.
+
+use super::{
+    RpcContext,
+    admission::{Admission, Admitted, stopping},
+    error::RpcError,
+    methods::{blocks, consensus, invoke, node, tokens, transactions},
+    params::Params,
+    request::Call,
+    response::{Answer, id_text, result},
+    view::BlockReply,
+};
+
+/// What every method works with.
+pub(super) struct Server {
+    pub(super) context: RpcContext,
+    pub(super) admission: Admission,
+    /// The node's random number of this start, as `getversion` shows it.
+    pub(super) nonce: u32,
+}
+
+/// A method that only reads.
+type Reading = fn(&Server, &Params<'_>) -> Answer;
+
+/// How a method is answered.
+enum Handler {
+    /// At once, from memory.
+    Light(Reading),
+    /// From the store, or at length: not on a thread that serves connections.
+    Heavy(Reading),
+    /// By admission to the memory pool.
+    Admit,
+    /// By storing a block.
+    Store,
+}
+
+/// Every method, the busiest first.
+const METHODS: &[(&str, Handler)] = &[
+    ("sendrawtransaction", Handler::Admit),
+    ("getblockcount", Handler::Light(blocks::count)),
+    ("getconsensusstate", Handler::Light(consensus::state)),
+    ("getbestblockhash", Handler::Light(blocks::best_hash)),
+    ("getblockheadercount", Handler::Light(blocks::count)),
+    ("getblock", Handler::Heavy(blocks::block)),
+    ("getblockhash", Handler::Heavy(blocks::hash)),
+    ("getblockheader", Handler::Heavy(blocks::header)),
+    ("getapplicationlog", Handler::Heavy(transactions::application_log)),
+    ("getrawmempool", Handler::Heavy(transactions::pool)),
+    ("getrawtransaction", Handler::Heavy(transactions::transaction)),
+    ("gettransactionheight", Handler::Heavy(transactions::height)),
+    ("calculatenetworkfee", Handler::Light(transactions::network_fee)),
+    ("getnep17balances", Handler::Heavy(tokens::balances)),
+    ("invokefunction", Handler::Heavy(invoke::function)),
+    ("invokescript", Handler::Heavy(invoke::script)),
+    ("getcommittee", Handler::Heavy(consensus::committee)),
+    ("getnextblockvalidators", Handler::Heavy(consensus::validators)),
+    ("getversion", Handler::Light(node::version)),
+    ("getconnectioncount", Handler::Light(node::connection_count)),
+    ("getpeers", Handler::Light(node::peers)),
+    ("validateaddress", Handler::Light(tokens::validate_address)),
+    ("submitblock", Handler::Store),
+];
+
+fn find(name: &str) -> Option<&'static (&'static str, Handler)> {
+    METHODS.iter().find(|(known, _)| *known == name)
+}
+
+/// Whether a call needs more than a moment.
+pub(super) fn is_heavy(call: &Call<'_>) -> bool {
+    let Ok((method, _)) = &call.what else {
+        return false;
+    };
+    // Decoding a block hashes all its transactions.
+    matches!(
+        find(method),
+        Some((_, Handler::Heavy(_) | Handler::Store))
+    )
+}
+
+/// A call that is under way.
+pub(super) struct Started {
+    /// Text of the id; `None` for a notification.
+    pub(super) id: Option<Box<str>>,
+    /// For the count of calls.
+    method: &'static str,
+    state: State,
+}
+
+enum State {
+    Done(Answer),
+    Admitting(Admitted),
+    Storing(BlockReply),
+}
+
+impl Server {
+    /// Begins a call; reading methods are finished with it.
+    pub(super) fn start(&self, call: &Call<'_>) -> Started {
+        let (method, state) = match &call.what {
+            Err(error) => ("invalid", State::Done(Err(error.clone()))),
+            Ok((name, params)) => match find(name) {
+                None => ("unknown", State::Done(Err(unknown(name)))),
+                Some((method, handler)) => (*method, self.handle(handler, params)),
+            },
+        };
+        Started {
+            id: call.id.map(id_text),
+            method,
+            state,
+        }
+    }
+
+    fn handle(&self, handler: &Handler, params: &Params<'_>) -> State {
+        match handler {
+            Handler::Light(read) | Handler::Heavy(read) => State::Done(read(self, params)),
+            Handler::Admit => match transactions::parse(params).and_then(|tx| self.admission.submit(tx)) {
+                Ok(admitted) => State::Admitting(admitted),
+                Err(error) => State::Done(Err(error)),
+            },
+            Handler::Store => match blocks::submitted(self, params) {
+                Ok(block) => State::Storing(self.context.relay.block(block)),
+                Err(error) => State::Done(Err(error)),
+            },
+        }
+    }
+
+    /// Waits for the end of a call.
+    pub(super) async fn finish(&self, started: Started) -> (Option<Box<str>>, Answer) {
+        let answer = match started.state {
+            State::Done(answer) => answer,
+            State::Admitting(admitted) => match admitted.await {
+                Ok(Ok(hash)) => transactions::accepted(&hash),
+                Ok(Err(reason)) => Err(RpcError::from(&reason)),
+                Err(_) => Err(stopping()),
+            },
+            State::Storing(stored) => match stored.await {
+                Ok(hash) => transactions::accepted(&hash),
+                Err(reason) => Err(reason.into()),
+            },
+        };
+        let code = answer.as_ref().map_or_else(RpcError::code, |_| 0);
+        self.context.metrics.rpc_call(started.method, code);
+        (started.id, answer)
+    }
+
+    /// What `GET /health` says.
+    pub(super) fn health(&self) -> Answer {
+        result(&node::Health::of(self))
+    }
+}
+
+fn unknown(name: &str) -> RpcError {
+    let shown: String = name.chars().take(80).collect();
+    RpcError::METHOD_NOT_FOUND.with(shown)
+}

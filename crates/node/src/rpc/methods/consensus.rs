@@ -1,0 +1,119 @@
+//! Validators, committee, and the state of consensus.
+
+use neo_consensus::engine::{HeightStatus, VotesSeen};
+use neo_ledger::ChainReader;
+use neo_primitives::{PublicKey, UInt256};
+use serde::Serialize;
+
+use crate::rpc::{
+    dispatch::Server,
+    params::Params,
+    response::{Answer, result},
+};
+
+/// `getnextblockvalidators`. Nobody is registered on this ledger, which Neo says with −1 votes.
+pub(in crate::rpc) fn validators(server: &Server, _: &Params<'_>) -> Answer {
+    #[derive(Serialize)]
+    struct ValidatorJson {
+        publickey: PublicKey,
+        votes: i32,
+    }
+    let validators = server.context.ledger.validators()?;
+    let of = |publickey| ValidatorJson {
+        publickey,
+        votes: -1,
+    };
+    result(&validators.into_iter().map(of).collect::<Vec<_>>())
+}
+
+/// `getcommittee`, sorted by key.
+pub(in crate::rpc) fn committee(server: &Server, _: &Params<'_>) -> Answer {
+    let mut committee = server.context.ledger.committee()?;
+    committee.sort();
+    result(&committee)
+}
+
+/// The state of consensus: the height being worked on, then every open height.
+#[derive(Serialize)]
+struct StateJson<'a> {
+    /// Height of the last stored block.
+    stored: u32,
+    /// Whether this node votes.
+    voting: bool,
+    /// The highest open height, whose votes are under way.
+    #[serde(flatten)]
+    current: Option<HeightJson<'a>>,
+    /// All open heights, lowest first: one may wait for its witness while the next is voted on.
+    heights: Vec<HeightJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct HeightJson<'a> {
+    height: u32,
+    view: u32,
+    phase: &'a str,
+    leader: LeaderJson<'a>,
+    /// Index of this node among the validators, if it is one.
+    ownindex: Option<u8>,
+    /// Hash of the proposed or decided block.
+    block: Option<UInt256>,
+    validators: Vec<VotesJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct LeaderJson<'a> {
+    index: u8,
+    publickey: Option<&'a PublicKey>,
+}
+
+/// What was seen of one validator.
+#[derive(Serialize)]
+struct VotesJson<'a> {
+    index: usize,
+    publickey: &'a PublicKey,
+    prepare: bool,
+    precommit: bool,
+    commit: bool,
+    /// Highest view it asked for.
+    changeview: Option<u32>,
+}
+
+impl<'a> From<&'a HeightStatus> for HeightJson<'a> {
+    fn from(status: &'a HeightStatus) -> Self {
+        let leader = status.leader;
+        let votes = |(index, seen): (usize, &'a VotesSeen)| VotesJson {
+            index,
+            publickey: &seen.validator,
+            prepare: seen.prepare,
+            precommit: seen.pre_commit,
+            commit: seen.commit,
+            changeview: seen.change_view.map(|view| view.0),
+        };
+        Self {
+            height: status.height.0,
+            view: status.view.0,
+            phase: &status.phase,
+            leader: LeaderJson {
+                index: leader.0,
+                publickey: status
+                    .votes
+                    .get(leader.position())
+                    .map(|seen| &seen.validator),
+            },
+            ownindex: status.own_index.map(|index| index.0),
+            block: status.block,
+            validators: status.votes.iter().enumerate().map(votes).collect(),
+        }
+    }
+}
+
+/// `getconsensusstate`: height, view, phase, leader, and the votes seen of each validator.
+pub(in crate::rpc) fn state(server: &Server, _: &Params<'_>) -> Answer {
+    let status = server.context.consensus.status();
+    result(&StateJson {
+        stored: status.stored.0,
+        voting: status.voting,
+        current: status.heights.last().map(HeightJson::from),
+        heights: status.heights.iter().map(HeightJson::from).collect(),
+    })
+}

@@ -1,0 +1,11 @@
+//! The methods, by what they are about.
+
+pub(super) mod blocks;
+pub(super) mod consensus;
+pub(super) mod invoke;
+pub(super) mod node;
+pub(super) mod tokens;
+pub(super) mod transactions;
+
+#[cfg(test)]
+mod tests;

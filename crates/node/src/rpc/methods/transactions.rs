@@ -1,0 +1,160 @@
+//! Transactions: in the memory pool, in the chain, and what they did.
+
+use neo_ledger::{ChainReader, LedgerError};
+use neo_primitives::{Decode, Encode, MAX_TRANSACTION_SIZE, Transaction, UInt256};
+use serde::Serialize;
+
+use crate::rpc::{
+    dispatch::Server,
+    error::RpcError,
+    json::{
+        as_text, base64,
+        block::confirmations,
+        execution::{ApplicationLogJson, ExecutionJson, LogOf},
+        transaction::{PlaceJson, PlacedTransactionJson, TransactionJson},
+    },
+    params::{Params, invalid},
+    response::{Answer, result},
+};
+
+/// The transaction of `sendrawtransaction [base64]`.
+///
+/// # Errors
+/// When it is no transaction, or larger than Neo allows.
+pub(in crate::rpc) fn parse(params: &Params<'_>) -> Result<Transaction, RpcError> {
+    let bytes = params.bytes(0, "transaction")?;
+    let limit = MAX_TRANSACTION_SIZE;
+    if bytes.len() > limit {
+        let data = format!("the transaction has {} bytes, {limit} are allowed", bytes.len());
+        return Err(RpcError::INVALID_SIZE.with(data));
+    }
+    decode(&bytes)
+}
+
+fn decode(bytes: &[u8]) -> Result<Transaction, RpcError> {
+    Transaction::from_bytes(bytes).map_err(|error| invalid(format!("invalid transaction: {error}")))
+}
+
+/// `{hash}`: what was sent is accepted.
+pub(in crate::rpc) fn accepted(hash: &UInt256) -> Answer {
+    #[derive(Serialize)]
+    struct Accepted<'a> {
+        hash: &'a UInt256,
+    }
+    result(&Accepted { hash })
+}
+
+/// `calculatenetworkfee [base64]`.
+pub(in crate::rpc) fn network_fee(server: &Server, params: &Params<'_>) -> Answer {
+    #[derive(Serialize)]
+    struct NetworkFee {
+        #[serde(serialize_with = "as_text")]
+        networkfee: neo_primitives::Datoshi,
+    }
+    let transaction = decode(&params.bytes(0, "transaction")?)?;
+    match server.context.ledger.network_fee(&transaction) {
+        Ok(networkfee) => result(&NetworkFee { networkfee }),
+        Err(error @ LedgerError::Unsupported(_)) => {
+            Err(RpcError::INVALID_VERIFICATION.with(error.to_string()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `getrawmempool [all]`.
+pub(in crate::rpc) fn pool(server: &Server, params: &Params<'_>) -> Answer {
+    #[derive(Serialize)]
+    struct Pool {
+        height: u32,
+        verified: Vec<UInt256>,
+        /// Transactions are verified when they come, so this is empty.
+        unverified: [UInt256; 0],
+    }
+    let all = params.flag(0, "unverified too")?;
+    let pool = server.context.ledger.pool();
+    if !all {
+        return result(&pool.verified);
+    }
+    result(&Pool {
+        height: pool.height.0,
+        verified: pool.verified,
+        unverified: [],
+    })
+}
+
+/// `getrawtransaction [hash, verbose]`.
+pub(in crate::rpc) fn transaction(server: &Server, params: &Params<'_>) -> Answer {
+    let hash = params.hash(0, "hash")?;
+    let verbose = params.flag(1, "verbose")?;
+    let ledger = &server.context.ledger;
+    // First the pool: a transaction that leaves it meanwhile is in the chain by then.
+    let pooled = ledger.pooled(&hash);
+    if let Some(transaction) = &pooled
+        && !verbose
+    {
+        return result(&base64(&transaction.to_bytes()));
+    }
+    let (transaction, height) = match (ledger.transaction(&hash)?, pooled) {
+        (Some(stored), _) => (stored.transaction, Some(stored.height)),
+        (None, Some(pooled)) => (pooled, None),
+        (None, None) => return Err(RpcError::UNKNOWN_TRANSACTION),
+    };
+    if !verbose {
+        return result(&base64(&transaction.to_bytes()));
+    }
+    let place = match height {
+        None => None,
+        Some(height) => ledger.header(height)?.map(|signed| PlaceJson {
+            blockhash: signed.hash(),
+            confirmations: confirmations(ledger.height().0, height.0),
+            blocktime: signed.header.timestamp,
+        }),
+    };
+    result(&PlacedTransactionJson {
+        transaction: TransactionJson::new(&transaction),
+        place,
+    })
+}
+
+/// `gettransactionheight [hash]`.
+pub(in crate::rpc) fn height(server: &Server, params: &Params<'_>) -> Answer {
+    let hash = params.hash(0, "hash")?;
+    match server.context.ledger.transaction(&hash)? {
+        Some(stored) => result(&stored.height),
+        None => Err(RpcError::UNKNOWN_TRANSACTION),
+    }
+}
+
+/// `getapplicationlog [transaction or block hash, trigger]`. As in neo-project/neo-node, a trigger that is none
+/// leaves nothing out.
+pub(in crate::rpc) fn application_log(server: &Server, params: &Params<'_>) -> Answer {
+    const TRIGGERS: [&str; 5] = [
+        "OnPersist",
+        "PostPersist",
+        "Verification",
+        "Application",
+        "System",
+    ];
+    let hash = params.hash(0, "hash")?;
+    let wanted: Option<String> = params.value(1, "trigger")?;
+    let wanted = wanted.and_then(|wanted| {
+        let known = |trigger: &&str| trigger.eq_ignore_ascii_case(&wanted);
+        TRIGGERS.into_iter().find(known)
+    });
+    let ledger = &server.context.ledger;
+    let (of, executions) = if let Some(log) = ledger.transaction_log(&hash)? {
+        (LogOf::Transaction(hash), vec![log.execution])
+    } else if let Some(log) = ledger.block_log(&hash)? {
+        (LogOf::Block(hash), log.executions)
+    } else {
+        return Err(RpcError::UNKNOWN_CONTAINER.with("Unknown transaction/blockhash"));
+    };
+    result(&ApplicationLogJson {
+        of,
+        executions: executions
+            .iter()
+            .filter(|execution| wanted.is_none_or(|wanted| execution.trigger.name() == wanted))
+            .map(ExecutionJson::from)
+            .collect(),
+    })
+}
