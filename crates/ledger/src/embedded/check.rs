@@ -191,11 +191,12 @@ impl EmbeddedLedger {
             .filter(|(_, verified)| !**verified)
             .map(|(transaction, _)| transaction)
             .collect();
-        unverified.into_par_iter().try_for_each(|transaction| {
-            self.verifier
-                .verify(transaction)
-                .map_err(|reason| invalid(transaction, reason))
-        })
+        // The first in block order, so that every run reports the same.
+        let refused = unverified.into_par_iter().find_map_first(|transaction| {
+            let reason = self.verifier.verify(transaction).err()?;
+            Some(invalid(transaction, reason))
+        });
+        refused.map_or(Ok(()), Err)
     }
 
     /// Every transaction is valid on the state after the parent, and the senders can pay them together.

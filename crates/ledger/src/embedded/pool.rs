@@ -17,6 +17,9 @@ use crate::{
 /// Transactions that are admitted while the pool stays locked.
 const ADMISSION_CHUNK: usize = 256;
 
+/// Fewer transactions are verified where they came in: handing them to other threads takes longer.
+const PARALLEL_FROM: usize = 3;
+
 /// The memory pool with the point of the chain that it is verified against.
 pub(super) struct Pool {
     pub(super) transactions: Mempool,
@@ -74,13 +77,15 @@ impl EmbeddedLedger {
             .filter(|(position, result)| result.is_ok() && !repeats.contains_key(position))
             .map(|(position, _)| position)
             .collect();
-        let verified: Vec<(usize, Result<(), Rejected>)> = unverified
-            .into_par_iter()
-            .filter_map(|position| {
-                let transaction = transactions.get(position)?;
-                Some((position, self.verifier.verify(transaction)))
-            })
-            .collect();
+        let verify = |position: usize| {
+            let transaction = transactions.get(position)?;
+            Some((position, self.verifier.verify(transaction)))
+        };
+        let verified: Vec<(usize, Result<(), Rejected>)> = if unverified.len() < PARALLEL_FROM {
+            unverified.into_iter().filter_map(verify).collect()
+        } else {
+            unverified.into_par_iter().filter_map(verify).collect()
+        };
         for chunk in verified.chunks(ADMISSION_CHUNK) {
             self.admit_verified(&transactions, chunk, &mut results);
         }

@@ -86,3 +86,28 @@ pub(super) fn write_block(batch: &mut Batch, block: &Block, executed: &Executed)
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn places_come_back(height: u32, position: u32, offset: u32, length: u32) {
+            let place = Place { height: Height(height), position, offset, length };
+            prop_assert_eq!(Place::from_bytes(&place.to_bytes()), Ok(place));
+        }
+
+        #[test]
+        fn damaged_places_are_refused(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+            prop_assert_eq!(Place::from_bytes(&bytes).is_ok(), bytes.len() == 16);
+        }
+    }
+
+    #[test]
+    fn heights_sort_as_numbers() {
+        assert!(height_key(Height(255)) < height_key(Height(256)));
+    }
+}
