@@ -1,0 +1,154 @@
+//! Records of the vote log: what must be durable before a message leaves (protocol section 5, rule 8).
+
+use std::sync::Arc;
+
+use neo_primitives::{BlockBody, Decode, DecodeError, Encode, Height, Reader};
+
+use super::certificate::{Decision, PreparedCertificate, ViewChangeCertificate};
+use super::message::Message;
+
+/// One record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// An own signed message.
+    Own(Message),
+    /// Header and transactions of a block that this node prepared.
+    Body(Arc<BlockBody>),
+    /// A prepared certificate.
+    Prepared {
+        /// Its height.
+        height: Height,
+        /// The certificate.
+        certificate: PreparedCertificate,
+    },
+    /// The view-change certificate by which a view was entered.
+    ViewChange {
+        /// Its height.
+        height: Height,
+        /// The certificate.
+        certificate: ViewChangeCertificate,
+    },
+    /// What decided a height.
+    Decision {
+        /// The height.
+        height: Height,
+        /// The proof.
+        decision: Decision,
+    },
+    /// The log began without its past: silent until a [`Record::Resumed`] follows.
+    Silenced,
+    /// Enough blocks were stored since; votes from this height on.
+    Resumed {
+        /// First height voted on.
+        from: Height,
+    },
+}
+
+impl Record {
+    /// The height it belongs to, if to one.
+    #[must_use]
+    pub fn height(&self) -> Option<Height> {
+        match self {
+            Self::Own(message) => Some(message.height),
+            Self::Body(body) => Some(body.header.index),
+            Self::Prepared { height, .. }
+            | Self::ViewChange { height, .. }
+            | Self::Decision { height, .. } => Some(*height),
+            Self::Silenced | Self::Resumed { .. } => None,
+        }
+    }
+}
+
+impl Encode for Record {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let tag = |out: &mut Vec<u8>, number: u8, height: Height| {
+            out.push(number);
+            out.extend_from_slice(&height.0.to_le_bytes());
+        };
+        match self {
+            Self::Own(message) => {
+                out.push(1);
+                message.encode(out);
+            }
+            Self::Body(body) => {
+                out.push(2);
+                body.encode(out);
+            }
+            Self::Prepared {
+                height,
+                certificate,
+            } => {
+                tag(out, 3, *height);
+                certificate.encode(out);
+            }
+            Self::ViewChange {
+                height,
+                certificate,
+            } => {
+                tag(out, 4, *height);
+                certificate.encode(out);
+            }
+            Self::Decision { height, decision } => {
+                tag(out, 5, *height);
+                decision.encode(out);
+            }
+            Self::Silenced => out.push(6),
+            Self::Resumed { from } => tag(out, 7, *from),
+        }
+    }
+}
+
+impl Decode for Record {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let kind = reader.field("kind of record").u8()?;
+        let height = |reader: &mut Reader<'_>| reader.field("height").u32().map(Height);
+        Ok(match kind {
+            1 => Self::Own(Message::decode(reader)?),
+            2 => Self::Body(Arc::new(BlockBody::decode(reader)?)),
+            3 => Self::Prepared {
+                height: height(reader)?,
+                certificate: PreparedCertificate::decode(reader)?,
+            },
+            4 => Self::ViewChange {
+                height: height(reader)?,
+                certificate: ViewChangeCertificate::decode(reader)?,
+            },
+            5 => Self::Decision {
+                height: height(reader)?,
+                decision: Decision::decode(reader)?,
+            },
+            6 => Self::Silenced,
+            7 => Self::Resumed {
+                from: height(reader)?,
+            },
+            other => return Err(reader.invalid(format!("{other} is no kind of record"))),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::v3::testing::arbitrary;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn own_messages_survive_the_log(message in arbitrary::vote()) {
+            let record = Record::Own(message);
+            prop_assert_eq!(Record::from_bytes(&record.to_bytes()).unwrap(), record);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = Record::from_bytes(&bytes);
+        }
+    }
+
+    #[test]
+    fn marks_of_silence_survive_the_log() {
+        for record in [Record::Silenced, Record::Resumed { from: Height(9) }] {
+            assert_eq!(Record::from_bytes(&record.to_bytes()).unwrap(), record);
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Partial-view recovery: what is asked for, and what is answered (protocol section 9).
+
+use std::sync::Arc;
+
+use neo_primitives::{Height, ValidatorIndex};
+
+use super::certificate::{Decision, PreparedCertificate};
+use super::context::{HeightContext, MessageKind};
+use super::height::HeightState;
+use super::message::{Draft, Message, Payload, RecoveryMessage, RecoveryRequest};
+use crate::validators::View;
+
+/// Votes in one answer: a proposal and four kinds of 255 validators.
+const MAX_MESSAGES: usize = 1 + 4 * 255;
+
+impl HeightState {
+    /// A request that says what this node has of the height. With a `nonce` other than 0 the answers
+    /// report the greatest stored height.
+    pub(super) fn recovery_request(&self, nonce: u64) -> Option<Draft> {
+        let own = self.own?;
+        let view = self.view();
+        let request = RecoveryRequest {
+            nonce,
+            prev_hash: self.info.parent_hash,
+            has_proposal: self.proposal().is_some(),
+            prepares: self.votes.voters(MessageKind::Prepare, view),
+            pre_commits: self.votes.voters(MessageKind::PreCommit, view),
+            change_views: self
+                .votes
+                .change_views_above(view)
+                .map(|held| held.sender)
+                .collect(),
+            commits: self.votes.voters(MessageKind::Commit, View::ZERO),
+            prepared: self.safety.highest().map(|held| held.view),
+            decided: self.decision.is_some(),
+        };
+        Some(Draft::new(
+            &self.context,
+            own,
+            view,
+            Payload::RecoveryRequest(request),
+        ))
+    }
+
+    /// What the asker lacks, or `None` when it lacks nothing that this node has.
+    pub(super) fn recovery_answer(
+        &self,
+        asker: ValidatorIndex,
+        their_view: View,
+        request: &RecoveryRequest,
+        stored: Height,
+    ) -> Option<RecoveryMessage> {
+        let view = self.view();
+        let mut answer = RecoveryMessage {
+            nonce: request.nonce,
+            stored,
+            view_change: None,
+            prepared: None,
+            decision: None,
+            messages: Vec::new(),
+        };
+        if let Some(decision) = &self.decision {
+            answer.decision = Some(decision.clone()).filter(|_| !request.decided);
+            let commits = self
+                .votes
+                .lacking(MessageKind::Commit, View::ZERO, &request.commits);
+            answer.messages.extend(commits.cloned());
+        } else {
+            if view > their_view {
+                answer.view_change = self.view_change.as_ref().map(|held| held.as_ref().clone());
+            }
+            answer.prepared = self.prepared_above(request.prepared);
+            self.add_votes(asker, their_view, request, &mut answer.messages);
+        }
+        answer.messages.truncate(MAX_MESSAGES);
+        let empty = answer.view_change.is_none()
+            && answer.prepared.is_none()
+            && answer.decision.is_none()
+            && answer.messages.is_empty();
+        (!empty || request.nonce != 0).then_some(answer)
+    }
+
+    fn prepared_above(&self, theirs: Option<View>) -> Option<PreparedCertificate> {
+        self.safety
+            .highest()
+            .filter(|held| Some(held.view) > theirs)
+            .map(|held| held.as_ref().clone())
+    }
+
+    fn add_votes(
+        &self,
+        asker: ValidatorIndex,
+        their_view: View,
+        request: &RecoveryRequest,
+        messages: &mut Vec<Message>,
+    ) {
+        let view = self.view();
+        let same_view = view == their_view;
+        if view >= their_view {
+            if !(same_view && request.has_proposal) {
+                // Its view-change certificate is the justification: no need to send that twice.
+                messages.extend(self.proposal().cloned());
+            }
+            let none = crate::index_set::IndexSet::default();
+            let (prepares, pre_commits) = if same_view {
+                (&request.prepares, &request.pre_commits)
+            } else {
+                (&none, &none)
+            };
+            messages.extend(
+                self.votes
+                    .lacking(MessageKind::Prepare, view, prepares)
+                    .cloned(),
+            );
+            messages.extend(
+                self.votes
+                    .lacking(MessageKind::PreCommit, view, pre_commits)
+                    .cloned(),
+            );
+        }
+        let asked = self.votes.change_views_above(their_view.max(view));
+        let lacking = asked.filter(|held| {
+            held.sender != asker && !(same_view && request.change_views.contains(held.sender))
+        });
+        messages.extend(lacking.cloned());
+        // Own votes that the asker's log has lost are shown to it as well.
+        messages.extend(
+            self.votes
+                .lacking(MessageKind::Commit, View::ZERO, &request.commits)
+                .cloned(),
+        );
+    }
+
+    /// The certificate that moves a validator out of `view`: rule 7's answer to a message of a view
+    /// below the highest TC or PC held.
+    pub(super) fn answer_to_lower_view(
+        &self,
+        view: View,
+        stored: Height,
+    ) -> Option<RecoveryMessage> {
+        let certificate = self.view_change.as_ref().filter(|held| held.view > view);
+        let prepared = self.safety.highest().filter(|held| held.view > view);
+        if certificate.is_none() && prepared.is_none() {
+            return None;
+        }
+        Some(RecoveryMessage {
+            nonce: 0,
+            stored,
+            view_change: certificate.map(|held| held.as_ref().clone()),
+            prepared: prepared.map(|held| held.as_ref().clone()),
+            decision: None,
+            messages: Vec::new(),
+        })
+    }
+
+    /// The decision and the own header signature, for a validator that is still undecided.
+    pub(super) fn decided_answer(&self, decision: &Decision, stored: Height) -> RecoveryMessage {
+        let commit = self.own.and_then(|own| {
+            self.votes
+                .held(MessageKind::Commit, View::ZERO, own)
+                .cloned()
+        });
+        RecoveryMessage {
+            nonce: 0,
+            stored,
+            view_change: None,
+            prepared: None,
+            decision: Some(decision.clone()),
+            messages: commit.into_iter().collect(),
+        }
+    }
+}
+
+/// The answer of a node that has stored the asker's height: fetch the blocks.
+pub(super) fn stored_answer(
+    context: &HeightContext,
+    own: ValidatorIndex,
+    message: &Message,
+    stored: Height,
+) -> Draft {
+    let (nonce, prev_hash) = match &message.payload {
+        Payload::RecoveryRequest(request) => (request.nonce, request.prev_hash),
+        _ => (0, context.prev_hash),
+    };
+    // Signed for the asker's height, whose previous block it named itself.
+    let context = Arc::new(HeightContext {
+        height: message.height,
+        prev_hash,
+        ..context.clone()
+    });
+    let answer = RecoveryMessage {
+        nonce,
+        stored,
+        view_change: None,
+        prepared: None,
+        decision: None,
+        messages: Vec::new(),
+    };
+    Draft::new(
+        &context,
+        own,
+        message.view,
+        Payload::RecoveryMessage(Arc::new(answer)),
+    )
+}

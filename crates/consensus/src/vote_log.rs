@@ -1,0 +1,828 @@
+//! The vote log: an append-only sequence of records in segments, behind a small trait.
+//!
+//! Its rules (framing, identity, what a torn or damaged tail means, pruning) are the same for files
+//! and for the in-memory medium of tests and simulation.
+//!
+//! A segment begins with a header frame that names network and validator. Every frame is `length u32 ‖
+//! CRC-32 u32 ‖ body`, little-endian; the CRC covers length and body. A batch of records is one
+//! append and one sync. An incomplete or garbled tail of the last segment, with nothing valid behind
+//! it, is a write that power loss cut short: it was never synced, so nothing of it was sent, and it is
+//! cut off. Anything else that does not read is damage, and the node must be silent (protocol section
+//! 5, rule 8).
+
+use std::io;
+
+use neo_primitives::{Decode, DecodeError, Encode, Height, Magic, PublicKey, Reader, UInt256};
+
+/// Size at which a new segment begins, in bytes.
+pub const SEGMENT_SIZE: u64 = 64 << 20;
+/// Full segments kept behind the current one, for evidence and audits.
+pub const KEPT_SEGMENTS: usize = 4;
+/// Greatest length of one record, in bytes: a block body and a little more.
+pub const MAX_RECORD: usize = 48 << 20;
+
+const FORMAT: u32 = 1;
+const FRAME_HEADER: usize = 8;
+
+/// Where segments live.
+pub trait LogMedium {
+    /// Numbers of the existing segments, ascending.
+    ///
+    /// # Errors
+    /// Of the medium.
+    fn segments(&self) -> io::Result<Vec<u64>>;
+    /// The whole content of a segment.
+    ///
+    /// # Errors
+    /// Of the medium.
+    fn read(&self, segment: u64) -> io::Result<Vec<u8>>;
+    /// Begins an empty segment, which from then on is the one appended to.
+    ///
+    /// # Errors
+    /// Of the medium.
+    fn create(&mut self, segment: u64) -> io::Result<()>;
+    /// Opens an existing segment to append, cut to `length` bytes.
+    ///
+    /// # Errors
+    /// Of the medium.
+    fn reopen(&mut self, segment: u64, length: u64) -> io::Result<()>;
+    /// Appends to the current segment; durable after [`LogMedium::sync`] only.
+    ///
+    /// # Errors
+    /// Of the medium.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Makes everything appended durable.
+    ///
+    /// # Errors
+    /// Of the medium.
+    fn sync(&mut self) -> io::Result<()>;
+    /// Removes a segment.
+    ///
+    /// # Errors
+    /// Of the medium.
+    fn remove(&mut self, segment: u64) -> io::Result<()>;
+    /// A number that a copy of the log does not have (an inode), or `None` if there is no such thing.
+    ///
+    /// # Errors
+    /// Of the medium.
+    fn instance(&self, segment: u64) -> io::Result<Option<u64>>;
+}
+
+/// Whose log it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Network magic.
+    pub magic: Magic,
+    /// Hash of the genesis block.
+    pub genesis: UInt256,
+    /// The validator.
+    pub validator: PublicKey,
+}
+
+/// Why a log cannot be used at all.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The medium failed.
+    #[error("vote log: {0}")]
+    Io(#[from] io::Error),
+    /// It belongs to another network or validator.
+    #[error("vote log is of {what} {found}, this node is of {expected}")]
+    Foreign {
+        /// What differs.
+        what: &'static str,
+        /// What the log says.
+        found: String,
+        /// What the node says.
+        expected: String,
+    },
+    /// A log is there already.
+    #[error("a vote log exists already; it is never overwritten")]
+    Exists,
+    /// A record is longer than any can be.
+    #[error("vote log record of {length} bytes, the limit is {MAX_RECORD}")]
+    TooLong {
+        /// Its length.
+        length: usize,
+    },
+    /// An earlier append failed; what is on disk is unknown, so nothing more may be voted.
+    #[error("vote log failed before and takes no more records")]
+    Failed,
+}
+
+/// What an opened log turned out to hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Everything that was ever synced.
+    Intact {
+        /// Bytes of a torn last write that were cut off.
+        torn: u64,
+    },
+    /// There is none.
+    Missing,
+    /// Something in the middle does not read.
+    Damaged {
+        /// Segment.
+        segment: u64,
+        /// Offset of the first bad frame.
+        offset: u64,
+    },
+    /// It is a copy of another one and may be old.
+    Copied,
+}
+
+/// An open vote log.
+#[derive(Debug)]
+pub struct VoteLog<M> {
+    medium: M,
+    identity: Identity,
+    current: u64,
+    length: u64,
+    /// Greatest height in each closed segment.
+    closed: Vec<(u64, Option<Height>)>,
+    greatest: Option<Height>,
+    failed: bool,
+}
+
+/// What [`VoteLog::open`] gives.
+#[derive(Debug)]
+pub struct Opened<M, R> {
+    /// The log, ready to append.
+    pub log: VoteLog<M>,
+    /// Its records, oldest first.
+    pub records: Vec<R>,
+    /// Whether they are all.
+    pub condition: Condition,
+}
+
+/// A record knows the height it belongs to.
+pub trait LogRecord: Encode + Decode {
+    /// The height, if it belongs to one.
+    fn height(&self) -> Option<Height>;
+}
+
+impl LogRecord for crate::v3::Record {
+    fn height(&self) -> Option<Height> {
+        crate::v3::Record::height(self)
+    }
+}
+
+fn frame(body: &[u8], out: &mut Vec<u8>) -> Result<(), LogError> {
+    let length = u32::try_from(body.len())
+        .ok()
+        .filter(|_| body.len() <= MAX_RECORD)
+        .ok_or(LogError::TooLong { length: body.len() })?;
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(&checksum(length, body).to_le_bytes());
+    out.extend_from_slice(body);
+    Ok(())
+}
+
+fn checksum(length: u32, body: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&length.to_le_bytes());
+    hasher.update(body);
+    hasher.finalize()
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    let word = bytes.get(at..at.checked_add(4)?)?;
+    Some(u32::from_le_bytes([word[0], word[1], word[2], word[3]]))
+}
+
+/// The body of the frame at `at`, and where the next one begins.
+fn frame_at(bytes: &[u8], at: usize) -> Option<(&[u8], usize)> {
+    let length = word(bytes, at)?;
+    let sum = word(bytes, at + 4)?;
+    let begin = at + FRAME_HEADER;
+    let end = begin.checked_add(usize::try_from(length).ok()?)?;
+    let body = bytes.get(begin..end)?;
+    (!body.is_empty() && checksum(length, body) == sum).then_some((body, end))
+}
+
+fn header(identity: &Identity, instance: Option<u64>) -> Result<Vec<u8>, LogError> {
+    let mut body = b"dbft3 votes".to_vec();
+    body.extend_from_slice(&FORMAT.to_le_bytes());
+    body.extend_from_slice(&identity.magic.0.to_le_bytes());
+    body.extend_from_slice(identity.genesis.as_wire());
+    body.extend_from_slice(identity.validator.as_bytes());
+    body.extend_from_slice(&instance.unwrap_or(0).to_le_bytes());
+    let mut out = Vec::new();
+    frame(&body, &mut out)?;
+    Ok(out)
+}
+
+struct Header {
+    magic: Magic,
+    genesis: UInt256,
+    validator: Vec<u8>,
+    instance: u64,
+}
+
+fn read_header(body: &[u8]) -> Result<Header, DecodeError> {
+    let mut reader = Reader::new(body);
+    if reader.field("mark of a vote log").bytes(11)? != b"dbft3 votes" {
+        return Err(reader.invalid("no vote log"));
+    }
+    let format = reader.field("format").u32()?;
+    if format != FORMAT {
+        return Err(reader.invalid(format!(
+            "vote log format {format}, this node knows {FORMAT}"
+        )));
+    }
+    let header = Header {
+        magic: Magic(reader.field("magic").u32()?),
+        genesis: UInt256::from_wire(reader.field("genesis").array()?),
+        validator: reader.field("validator").bytes(33)?.to_vec(),
+        instance: reader.field("instance").u64()?,
+    };
+    reader.finish()?;
+    Ok(header)
+}
+
+impl Identity {
+    fn require(&self, header: &Header) -> Result<(), LogError> {
+        let foreign = |what, found: String, expected: String| {
+            Err(LogError::Foreign {
+                what,
+                found,
+                expected,
+            })
+        };
+        if header.magic != self.magic {
+            return foreign("network", header.magic.to_string(), self.magic.to_string());
+        }
+        if header.genesis != self.genesis {
+            return foreign(
+                "genesis block",
+                header.genesis.to_string(),
+                self.genesis.to_string(),
+            );
+        }
+        if header.validator != self.validator.as_bytes() {
+            let hex = header
+                .validator
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
+            return foreign("validator", hex, self.validator.to_string());
+        }
+        Ok(())
+    }
+}
+
+impl<M: LogMedium> VoteLog<M> {
+    /// Makes the log of a validator that never voted.
+    ///
+    /// # Errors
+    /// There is one already, or the medium fails.
+    pub fn initialise(mut medium: M, identity: Identity) -> Result<Self, LogError> {
+        if !medium.segments()?.is_empty() {
+            return Err(LogError::Exists);
+        }
+        medium.create(0)?;
+        let head = header(&identity, medium.instance(0)?)?;
+        medium.append(&head)?;
+        medium.sync()?;
+        let length = head.len() as u64;
+        Ok(Self {
+            medium,
+            identity,
+            current: 0,
+            length,
+            closed: Vec::new(),
+            greatest: None,
+            failed: false,
+        })
+    }
+
+    /// Opens the log and reads all of it. When something is lost, a new segment begins behind what is
+    /// there, and the condition says that the node must be silent.
+    ///
+    /// # Errors
+    /// A log of another network or validator, or the medium fails.
+    pub fn open<R: LogRecord>(medium: M, identity: Identity) -> Result<Opened<M, R>, LogError> {
+        let segments = medium.segments()?;
+        let Some(last) = segments.last().copied() else {
+            let log = Self::initialise(medium, identity)?;
+            return Ok(Opened {
+                log,
+                records: Vec::new(),
+                condition: Condition::Missing,
+            });
+        };
+        let mut log = Self {
+            medium,
+            identity,
+            current: last,
+            length: 0,
+            closed: Vec::new(),
+            greatest: None,
+            failed: false,
+        };
+        let mut records = Vec::new();
+        let mut condition = Condition::Intact { torn: 0 };
+        for (position, segment) in segments.iter().copied().enumerate() {
+            let bytes = log.medium.read(segment)?;
+            let gap = position > 0 && segments[position - 1].checked_add(1) != Some(segment);
+            let scan = log.scan(segment, &bytes, &mut records)?;
+            let damage = |offset| Condition::Damaged { segment, offset };
+            let found = match scan.stop {
+                _ if gap => damage(0),
+                Stop::End if scan.copied => Condition::Copied,
+                Stop::End => Condition::Intact { torn: 0 },
+                Stop::Torn if segment == last && scan.valid > 0 => Condition::Intact {
+                    torn: (bytes.len() as u64).saturating_sub(scan.valid),
+                },
+                // A new segment whose header was cut short: nothing was ever voted in it.
+                Stop::Torn if segment == last && position > 0 => Condition::Intact {
+                    torn: bytes.len() as u64,
+                },
+                Stop::Torn | Stop::Bad => damage(scan.valid),
+            };
+            if matches!(condition, Condition::Intact { .. }) {
+                condition = found;
+            }
+            if segment == last {
+                log.length = scan.valid;
+            } else {
+                log.closed.push((segment, log.greatest.take()));
+            }
+        }
+        if matches!(condition, Condition::Intact { .. }) && log.length > 0 {
+            log.medium.reopen(last, log.length)?;
+        } else {
+            log.begin_segment()?;
+        }
+        Ok(Opened {
+            log,
+            records,
+            condition,
+        })
+    }
+
+    fn scan<R: LogRecord>(
+        &mut self,
+        segment: u64,
+        bytes: &[u8],
+        records: &mut Vec<R>,
+    ) -> Result<Scan, LogError> {
+        let mut scan = Scan {
+            stop: Stop::End,
+            valid: 0,
+            copied: false,
+        };
+        let Some((head, mut at)) = frame_at(bytes, 0) else {
+            scan.stop = stop_kind(bytes, 0);
+            return Ok(scan);
+        };
+        match read_header(head) {
+            Ok(header) => {
+                self.identity.require(&header)?;
+                let instance = self.medium.instance(segment)?;
+                scan.copied = instance.is_some_and(|instance| instance != header.instance);
+            }
+            Err(_) => {
+                scan.stop = Stop::Bad;
+                return Ok(scan);
+            }
+        }
+        scan.valid = at as u64;
+        while at < bytes.len() {
+            let Some((body, end)) = frame_at(bytes, at) else {
+                scan.stop = stop_kind(bytes, at);
+                return Ok(scan);
+            };
+            let Ok(record) = R::from_bytes(body) else {
+                scan.stop = Stop::Bad;
+                return Ok(scan);
+            };
+            self.greatest = self.greatest.max(record.height());
+            records.push(record);
+            at = end;
+            scan.valid = at as u64;
+        }
+        Ok(scan)
+    }
+
+    fn begin_segment(&mut self) -> Result<(), LogError> {
+        let segment = self.current.saturating_add(1);
+        if self.length > 0 {
+            self.closed.push((self.current, self.greatest.take()));
+        }
+        self.medium.create(segment)?;
+        let head = header(&self.identity, self.medium.instance(segment)?)?;
+        self.medium.append(&head)?;
+        self.current = segment;
+        self.length = head.len() as u64;
+        Ok(())
+    }
+
+    /// Appends records and makes them durable. After an error the log takes nothing more: what is
+    /// on the medium is unknown.
+    ///
+    /// # Errors
+    /// The medium fails (a full disk), or failed before.
+    pub fn append<R: LogRecord>(&mut self, records: &[R]) -> Result<(), LogError> {
+        if self.failed {
+            return Err(LogError::Failed);
+        }
+        if records.is_empty() {
+            return Ok(());
+        }
+        let result = self.try_append(records);
+        self.failed = result.is_err();
+        result
+    }
+
+    fn try_append<R: LogRecord>(&mut self, records: &[R]) -> Result<(), LogError> {
+        if self.length >= SEGMENT_SIZE {
+            self.medium.sync()?;
+            self.begin_segment()?;
+        }
+        let mut bytes = Vec::new();
+        for record in records {
+            frame(&record.to_bytes(), &mut bytes)?;
+            self.greatest = self.greatest.max(record.height());
+        }
+        self.medium.append(&bytes)?;
+        self.medium.sync()?;
+        self.length = self.length.saturating_add(bytes.len() as u64);
+        Ok(())
+    }
+
+    /// Removes old segments that hold nothing above the stored height.
+    ///
+    /// # Errors
+    /// The medium fails.
+    pub fn prune(&mut self, stored: Height) -> Result<(), LogError> {
+        while self.closed.len() > KEPT_SEGMENTS
+            && let Some((segment, greatest)) = self.closed.first().copied()
+            && greatest <= Some(stored)
+        {
+            self.medium.remove(segment)?;
+            self.closed.remove(0);
+        }
+        Ok(())
+    }
+
+    /// The medium, for tests that look at it.
+    #[must_use]
+    pub fn medium(&self) -> &M {
+        &self.medium
+    }
+
+    /// Gives the medium back.
+    #[must_use]
+    pub fn into_medium(self) -> M {
+        self.medium
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    End,
+    Torn,
+    Bad,
+}
+
+struct Scan {
+    stop: Stop,
+    valid: u64,
+    copied: bool,
+}
+
+/// A bad frame is torn when nothing valid follows it, and damage otherwise.
+fn stop_kind(bytes: &[u8], at: usize) -> Stop {
+    let later = at.saturating_add(1)..bytes.len().saturating_sub(FRAME_HEADER);
+    // A frame shorter than the smallest record is a chance match in garbage.
+    let follows = later.into_iter().any(|from| {
+        word(bytes, from).is_some_and(|length| length > 4) && frame_at(bytes, from).is_some()
+    });
+    if follows { Stop::Bad } else { Stop::Torn }
+}
+
+/// A medium in memory that models what a crash does to unsynced writes.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryMedium {
+    segments: std::collections::BTreeMap<u64, MemorySegment>,
+    current: u64,
+    instances: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+struct MemorySegment {
+    bytes: Vec<u8>,
+    synced: usize,
+    instance: u64,
+}
+
+impl MemoryMedium {
+    /// A crash: of what was not synced only the first `kept` bytes remain, as a torn write.
+    pub fn crash(&mut self, kept: usize) {
+        for segment in self.segments.values_mut() {
+            let length = segment.synced.saturating_add(kept).min(segment.bytes.len());
+            segment.bytes.truncate(length);
+            segment.synced = length;
+        }
+    }
+
+    /// Flips one bit, for tests of damage.
+    pub fn corrupt(&mut self, segment: u64, at: usize) {
+        if let Some(byte) = self
+            .segments
+            .get_mut(&segment)
+            .and_then(|segment| segment.bytes.get_mut(at))
+        {
+            *byte ^= 1;
+        }
+    }
+
+    /// A copy of all segments on another medium.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let mut copy = self.clone();
+        for segment in copy.segments.values_mut() {
+            segment.instance = segment.instance.saturating_add(1_000_000);
+        }
+        copy
+    }
+
+    /// Length of a segment in bytes.
+    #[must_use]
+    pub fn length(&self, segment: u64) -> usize {
+        self.segments
+            .get(&segment)
+            .map_or(0, |segment| segment.bytes.len())
+    }
+
+    fn current(&mut self) -> io::Result<&mut MemorySegment> {
+        let current = self.current;
+        self.segments
+            .get_mut(&current)
+            .ok_or_else(|| io::Error::other(format!("segment {current} was never created")))
+    }
+}
+
+impl LogMedium for MemoryMedium {
+    fn segments(&self) -> io::Result<Vec<u64>> {
+        Ok(self.segments.keys().copied().collect())
+    }
+
+    fn read(&self, segment: u64) -> io::Result<Vec<u8>> {
+        Ok(self
+            .segments
+            .get(&segment)
+            .map(|held| held.bytes.clone())
+            .unwrap_or_default())
+    }
+
+    fn create(&mut self, segment: u64) -> io::Result<()> {
+        self.instances = self.instances.saturating_add(1);
+        let instance = self.instances;
+        self.segments.insert(
+            segment,
+            MemorySegment {
+                instance,
+                ..MemorySegment::default()
+            },
+        );
+        self.current = segment;
+        Ok(())
+    }
+
+    fn reopen(&mut self, segment: u64, length: u64) -> io::Result<()> {
+        self.current = segment;
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let held = self.current()?;
+        held.bytes.truncate(length);
+        held.synced = held.synced.min(length);
+        Ok(())
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.current()?.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let held = self.current()?;
+        held.synced = held.bytes.len();
+        Ok(())
+    }
+
+    fn remove(&mut self, segment: u64) -> io::Result<()> {
+        self.segments.remove(&segment);
+        Ok(())
+    }
+
+    fn instance(&self, segment: u64) -> io::Result<Option<u64>> {
+        Ok(self.segments.get(&segment).map(|held| held.instance))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::v3::Record;
+    use crate::v3::testing::{hash, keys};
+    use proptest::prelude::*;
+
+    fn identity() -> Identity {
+        Identity {
+            magic: Magic(42),
+            genesis: hash(1),
+            validator: keys(1)[0].public_key().clone(),
+        }
+    }
+
+    fn record(height: u32) -> Record {
+        Record::Resumed {
+            from: Height(height),
+        }
+    }
+
+    fn with(records: &[Record]) -> MemoryMedium {
+        let mut log = VoteLog::initialise(MemoryMedium::default(), identity()).unwrap();
+        for record in records {
+            log.append(std::slice::from_ref(record)).unwrap();
+        }
+        log.into_medium()
+    }
+
+    fn open(medium: MemoryMedium) -> Opened<MemoryMedium, Record> {
+        VoteLog::open(medium, identity()).unwrap()
+    }
+
+    #[test]
+    fn reads_back_what_was_appended_and_goes_on() {
+        let records = [record(1), record(2), record(3)];
+        let mut opened = open(with(&records));
+        assert_eq!(opened.condition, Condition::Intact { torn: 0 });
+        assert_eq!(opened.records, records);
+        opened.log.append(&[record(4)]).unwrap();
+        assert_eq!(open(opened.log.into_medium()).records.len(), 4);
+    }
+
+    #[test]
+    fn a_missing_log_is_not_an_empty_one() {
+        assert_eq!(open(MemoryMedium::default()).condition, Condition::Missing);
+        assert_eq!(open(with(&[])).condition, Condition::Intact { torn: 0 });
+    }
+
+    #[test]
+    fn a_log_is_never_overwritten() {
+        assert!(matches!(
+            VoteLog::initialise(with(&[]), identity()),
+            Err(LogError::Exists)
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn a_torn_last_write_loses_only_itself(kept in 0_usize..60) {
+            let mut opened = open(with(&[record(1), record(2)]));
+            let mut bytes = Vec::new();
+            frame(&record(3).to_bytes(), &mut bytes).unwrap();
+            let kept = kept.min(bytes.len() - 1);
+            opened.log.medium.append(&bytes).unwrap();
+            let mut medium = opened.log.into_medium();
+            medium.crash(kept);
+            let again = open(medium);
+            prop_assert_eq!(again.condition, Condition::Intact { torn: kept as u64 });
+            prop_assert_eq!(again.records, vec![record(1), record(2)]);
+        }
+
+        #[test]
+        fn a_flipped_bit_before_the_last_record_is_damage(at in 0_usize..80) {
+            let medium = with(&[record(1), record(2), record(3)]);
+            let mut last = Vec::new();
+            frame(&record(3).to_bytes(), &mut last).unwrap();
+            let at = at.min(medium.length(0) - last.len() - 1);
+            let mut medium = medium;
+            medium.corrupt(0, at);
+            let damaged = matches!(
+                VoteLog::<MemoryMedium>::open::<Record>(medium, identity()),
+                Ok(Opened { condition: Condition::Damaged { .. }, .. })
+            );
+            prop_assert!(damaged);
+        }
+    }
+
+    #[test]
+    fn a_zero_filled_tail_is_torn() {
+        let mut opened = open(with(&[record(1)]));
+        opened.log.medium.append(&[0; 200]).unwrap();
+        let again = open(opened.log.into_medium());
+        assert_eq!(again.condition, Condition::Intact { torn: 200 });
+        assert_eq!(again.records, [record(1)]);
+    }
+
+    #[test]
+    fn a_copy_is_recognised() {
+        assert_eq!(open(with(&[record(1)]).copy()).condition, Condition::Copied);
+    }
+
+    #[test]
+    fn damage_does_not_stop_appending_behind_it() {
+        let mut medium = with(&[record(1), record(2)]);
+        let middle = medium.length(0) - 20;
+        medium.corrupt(0, middle);
+        let mut opened = open(medium);
+        assert!(matches!(
+            opened.condition,
+            Condition::Damaged { segment: 0, .. }
+        ));
+        opened.log.append(&[Record::Silenced]).unwrap();
+        let again = open(opened.log.into_medium());
+        assert!(again.records.contains(&Record::Silenced));
+    }
+
+    #[test]
+    fn a_foreign_log_is_refused_by_name() {
+        let other = Identity {
+            magic: Magic(43),
+            ..identity()
+        };
+        let error = VoteLog::open::<Record>(with(&[]), other).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "vote log is of network 42, this node is of 43"
+        );
+        let other = Identity {
+            genesis: hash(2),
+            ..identity()
+        };
+        assert!(VoteLog::open::<Record>(with(&[]), other).is_err());
+        let mine = identity().validator;
+        let stranger = keys(2)
+            .into_iter()
+            .find(|key| *key.public_key() != mine)
+            .unwrap();
+        let other = Identity {
+            validator: stranger.public_key().clone(),
+            ..identity()
+        };
+        assert!(VoteLog::open::<Record>(with(&[]), other).is_err());
+    }
+
+    #[test]
+    fn segments_rotate_and_old_ones_go_when_their_heights_are_stored() {
+        let mut log = VoteLog::initialise(MemoryMedium::default(), identity()).unwrap();
+        for height in 0..8 {
+            log.append(&[record(height)]).unwrap();
+            log.length = SEGMENT_SIZE;
+        }
+        assert_eq!(log.medium().segments().unwrap().len(), 8);
+        log.prune(Height(100)).unwrap();
+        assert_eq!(log.medium().segments().unwrap().len(), 1 + KEPT_SEGMENTS);
+        let opened = open(log.into_medium());
+        assert!(matches!(opened.condition, Condition::Intact { .. }));
+    }
+
+    #[derive(Default)]
+    struct FullDisk(MemoryMedium, bool);
+
+    impl LogMedium for FullDisk {
+        fn segments(&self) -> io::Result<Vec<u64>> {
+            self.0.segments()
+        }
+        fn read(&self, segment: u64) -> io::Result<Vec<u8>> {
+            self.0.read(segment)
+        }
+        fn create(&mut self, segment: u64) -> io::Result<()> {
+            self.0.create(segment)
+        }
+        fn reopen(&mut self, segment: u64, length: u64) -> io::Result<()> {
+            self.0.reopen(segment, length)
+        }
+        fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+            if self.1 {
+                self.0.append(&bytes[..bytes.len() / 2])?;
+                return Err(io::Error::from(io::ErrorKind::StorageFull));
+            }
+            self.0.append(bytes)
+        }
+        fn sync(&mut self) -> io::Result<()> {
+            self.0.sync()
+        }
+        fn remove(&mut self, segment: u64) -> io::Result<()> {
+            self.0.remove(segment)
+        }
+        fn instance(&self, segment: u64) -> io::Result<Option<u64>> {
+            self.0.instance(segment)
+        }
+    }
+
+    #[test]
+    fn a_full_disk_ends_voting_and_leaves_a_torn_tail() {
+        let mut log = VoteLog::initialise(FullDisk::default(), identity()).unwrap();
+        log.append(&[record(1)]).unwrap();
+        log.medium.1 = true;
+        assert!(matches!(log.append(&[record(2)]), Err(LogError::Io(_))));
+        log.medium.1 = false;
+        assert!(matches!(log.append(&[record(3)]), Err(LogError::Failed)));
+        let again = open(log.into_medium().0);
+        assert!(matches!(again.condition, Condition::Intact { torn } if torn > 0));
+        assert_eq!(again.records, [record(1)]);
+    }
+}
