@@ -1,5 +1,25 @@
 //! Where engine, ledger and network meet.
+//!
+//! [`run`] is a whole node. The driver is one task around the engine: it receives, lets the engine step,
+//! and carries out the actions in their order; everything that takes time happens elsewhere: signature
+//! checks on the verification pool, ledger requests on the ledger's thread, fetches on the runtime.
 
+mod bodies;
 pub mod config;
+mod driver;
+mod events;
+mod fetcher;
+mod gossip;
+mod lanes;
+mod ledger_worker;
 pub mod metrics;
+mod node;
 pub mod rpc;
+mod serving;
+mod sync;
+mod verifier;
+pub mod vote_log_file;
+
+pub use driver::DriverError;
+pub use events::{EventSink, NodeEvent};
+pub use node::{NodeError, RunOptions, log_identity, run};

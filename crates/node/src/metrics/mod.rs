@@ -19,6 +19,7 @@ use prometheus_client::{
 };
 
 use self::families::{Code, Kind, Outcome, Traffic, fine_buckets, latency_buckets, storage_buckets};
+pub(crate) use self::process::Usage;
 pub use self::{serve::serve, sources::Sources};
 
 /// Prefix of all names.

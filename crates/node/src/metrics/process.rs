@@ -10,20 +10,20 @@ use prometheus_client::{
 
 /// What the operating system says of this process at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Usage {
+pub(crate) struct Usage {
     /// User and system time of all threads, in seconds.
-    pub(super) cpu_seconds: f64,
+    pub(crate) cpu_seconds: f64,
     /// Memory in use, in bytes.
     pub(super) resident_bytes: u64,
     /// Greatest memory ever in use, in bytes.
-    pub(super) peak_resident_bytes: u64,
+    pub(crate) peak_resident_bytes: u64,
     /// Threads.
     pub(super) threads: u64,
 }
 
 impl Usage {
     /// The usage now; `None` where there is no `/proc`.
-    pub(super) fn read() -> Option<Self> {
+    pub(crate) fn read() -> Option<Self> {
         let stat = fs::read_to_string("/proc/self/stat").ok()?;
         let status = fs::read_to_string("/proc/self/status").ok()?;
         Self::parse(&stat, &status, rustix::param::clock_ticks_per_second())

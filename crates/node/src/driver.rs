@@ -1,0 +1,451 @@
+//! The one task around the engine: takes events, lets the engine step, and carries out its actions
+//! in their order. It decides nothing.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use neo_consensus::engine::{
+    Actions, Connectivity, Engine, Event, Fetch, Fetched, LedgerEvent, Notice, Now, Recipient,
+    Status, TimerId,
+};
+use neo_consensus::v3::wire::{self, Hints};
+use neo_consensus::v3::{Message, Outcome, OwnMessage, Payload, Record, Signer, V3Engine};
+use neo_consensus::vote_log::{LogError, VoteLog};
+use neo_ledger::LedgerError;
+use neo_network::{NetworkHandle, Priority};
+use neo_primitives::{Height, PrivateKey, PublicKey, Signature, UInt256};
+use parking_lot::RwLock;
+use tokio::sync::{mpsc, watch};
+
+use crate::bodies::Bodies;
+use crate::events::{EventSink, NodeEvent};
+use crate::lanes;
+use crate::ledger_worker::{LedgerWorker, Report, unix_ns};
+use crate::metrics::Metrics;
+use crate::verifier::Verifier;
+use crate::vote_log_file::FileMedium;
+
+/// The status that RPC reads is renewed at least this often, when anything happens.
+const STATUS_INTERVAL: Duration = Duration::from_millis(100);
+/// Blocks whose moments are remembered until they are stored.
+const MAX_MOMENTS: usize = 64;
+
+/// What reaches the driver from inside the node.
+#[derive(Debug)]
+pub(crate) enum Inside {
+    /// A signature check ended.
+    Verified(Outcome),
+    /// The ledger answered.
+    Ledger(Report),
+    /// A fetch ended.
+    Fetched(Fetched),
+    /// Blocks of other nodes became durable.
+    Imported { height: Height, hash: UInt256, blocks: Vec<(Height, UInt256, usize)>, at_ns: u64 },
+    /// A validator's connection changed.
+    Connectivity(PublicKey, Connectivity),
+}
+
+/// Why the driver ended.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// Votes cannot be made durable, so none may be sent.
+    #[error("{0}; the node stops voting and ends, so that it never contradicts itself")]
+    VoteLog(#[from] LogError),
+    /// The ledger cannot go on.
+    #[error("ledger, on {request}: {error}")]
+    Ledger {
+        /// What was asked of it.
+        request: &'static str,
+        /// What failed.
+        error: LedgerError,
+    },
+}
+
+/// Everything the driver works with.
+pub(crate) struct Parts {
+    pub(crate) engine: V3Engine,
+    pub(crate) key: PrivateKey,
+    pub(crate) log: VoteLog<FileMedium>,
+    pub(crate) ledger: LedgerWorker,
+    pub(crate) network: NetworkHandle,
+    pub(crate) verifier: Arc<Verifier>,
+    pub(crate) fetches: mpsc::UnboundedSender<Fetch>,
+    pub(crate) bodies: Arc<Bodies>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) events: EventSink,
+    pub(crate) status: Arc<RwLock<Status>>,
+    pub(crate) inside: mpsc::UnboundedSender<Inside>,
+}
+
+struct KeySigner<'a>(&'a PrivateKey);
+
+impl Signer for KeySigner<'_> {
+    fn sign(&self, preimage: &[u8]) -> Signature {
+        self.0.sign(preimage)
+    }
+}
+
+/// When a block passed its stations, for metrics.
+#[derive(Clone, Copy, Debug)]
+struct Moments {
+    proposed: Instant,
+    view: u32,
+    decided: Option<Duration>,
+    witnessed: Option<Duration>,
+    transactions: usize,
+}
+
+pub(crate) struct Driver {
+    parts: Parts,
+    began: Instant,
+    timers: BTreeMap<TimerId, Duration>,
+    moments: BTreeMap<Height, Moments>,
+    last_block: Option<Instant>,
+    status_at: Option<Instant>,
+    pub(crate) view_changes: u64,
+}
+
+impl Driver {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self {
+            parts,
+            began: Instant::now(),
+            timers: BTreeMap::new(),
+            moments: BTreeMap::new(),
+            last_block: None,
+            status_at: None,
+            view_changes: 0,
+        }
+    }
+
+    /// Runs until `stop` changes or an error makes going on unsafe.
+    pub(crate) async fn run(
+        mut self,
+        mut inside: mpsc::UnboundedReceiver<Inside>,
+        mut messages: mpsc::Receiver<(PublicKey, Bytes)>,
+        mut stop: watch::Receiver<bool>,
+    ) -> Result<u64, DriverError> {
+        self.handle(Event::Start)?;
+        loop {
+            let next = self.timers.values().min().copied();
+            let wake = next.map(|at| tokio::time::Instant::from_std(self.began + at));
+            let timer = async {
+                match wake {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                _ = stop.changed() => return Ok(self.view_changes),
+                Some(event) = inside.recv() => self.take(event)?,
+                Some((from, bytes)) = messages.recv() => self.receive(from, &bytes)?,
+                () = timer => self.fire()?,
+            }
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now {
+            monotonic: self.began.elapsed(),
+            wall_ms: unix_ns() / 1_000_000,
+            entropy: rand::random(),
+        }
+    }
+
+    fn fire(&mut self) -> Result<(), DriverError> {
+        let now = self.began.elapsed();
+        let due: Vec<_> =
+            self.timers.iter().filter(|(_, at)| **at <= now).map(|(id, _)| *id).collect();
+        for id in due {
+            self.timers.remove(&id);
+            self.handle(Event::Timer(id))?;
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, from: PublicKey, bytes: &[u8]) -> Result<(), DriverError> {
+        match wire::decode(bytes) {
+            Ok((message, _)) => {
+                self.parts.metrics.message_received(lanes::name(message.kind()), bytes.len());
+                self.handle(Event::Received { from, message })
+            }
+            Err(error) => {
+                self.parts.metrics.verification_failed("envelope");
+                tracing::warn!(peer = %from, %error, "undecodable consensus message");
+                Ok(())
+            }
+        }
+    }
+
+    fn take(&mut self, event: Inside) -> Result<(), DriverError> {
+        match event {
+            Inside::Verified(outcome) => {
+                for refused in &outcome.refused {
+                    self.parts.metrics.verification_failed("signature");
+                    tracing::warn!(peer = %outcome.from, height = %outcome.height, %refused,
+                        "consensus message dropped");
+                }
+                self.handle(Event::Verified(outcome))
+            }
+            Inside::Fetched(fetched) => {
+                if let Fetched::Body(body) = &fetched {
+                    tracing::debug!(hash = %body.hash(), "body fetched");
+                }
+                self.handle(Event::Fetched(fetched))
+            }
+            Inside::Connectivity(peer, state) => self.handle(Event::Connectivity { peer, state }),
+            Inside::Imported { height, hash, blocks, at_ns } => {
+                for (height, hash, transactions) in blocks {
+                    self.report_block(height, hash, at_ns, transactions);
+                }
+                self.parts.network.set_status(height, hash);
+                self.handle(Event::Ledger(LedgerEvent::Stored { height, hash }))
+            }
+            Inside::Ledger(Report::Event(event)) => self.handle(Event::Ledger(event)),
+            Inside::Ledger(Report::Stored { height, hash, at_ns, took }) => {
+                self.parts.metrics.block_store(took);
+                let transactions = self.moments.get(&height).map_or(0, |m| m.transactions);
+                self.report_block(height, hash, at_ns, transactions);
+                self.parts.network.set_status(height, hash);
+                self.handle(Event::Ledger(LedgerEvent::Stored { height, hash }))
+            }
+            Inside::Ledger(Report::Refused { request, error }) => {
+                tracing::warn!(request, %error, "the ledger refused a request");
+                Ok(())
+            }
+            Inside::Ledger(Report::Fatal { request, error }) => {
+                Err(DriverError::Ledger { request, error })
+            }
+        }
+    }
+
+    fn report_block(&mut self, height: Height, hash: UInt256, at_ns: u64, transactions: usize) {
+        let moments = self.moments.remove(&height);
+        let now = Instant::now();
+        let interval = self.last_block.map(|last| now.duration_since(last));
+        self.last_block = Some(now);
+        self.parts.metrics.block_stored(height, transactions, interval);
+        let micros = |length: Duration| u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
+        self.parts.events.emit(NodeEvent::Block {
+            height,
+            hash,
+            t_ns: at_ns,
+            transactions,
+            view: moments.map(|moments| moments.view),
+            decision_us: moments.and_then(|moments| moments.decided).map(micros),
+            witness_us: moments.and_then(|moments| moments.witnessed).map(micros),
+        });
+        tracing::info!(%height, %hash, transactions, "block stored");
+    }
+
+    /// Lets the engine take an event, and then its own messages that follow from it.
+    fn handle(&mut self, event: Event<V3Engine>) -> Result<(), DriverError> {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            let now = self.now();
+            let actions = self.parts.engine.step(now, event);
+            self.carry_out(actions, &mut events)?;
+        }
+        if self.status_at.is_none_or(|at| at.elapsed() >= STATUS_INTERVAL) {
+            self.renew_status();
+        }
+        Ok(())
+    }
+
+    fn renew_status(&mut self) {
+        self.status_at = Some(Instant::now());
+        let status = self.parts.engine.status();
+        self.parts.metrics.set_voting(status.voting);
+        *self.parts.status.write() = status;
+    }
+
+    fn carry_out(
+        &mut self,
+        actions: Actions<V3Engine>,
+        events: &mut VecDeque<Event<V3Engine>>,
+    ) -> Result<(), DriverError> {
+        for notice in actions.notices {
+            self.note(notice);
+        }
+        for action in actions.ledger {
+            if let neo_consensus::engine::LedgerAction::Check { body, .. } = &action {
+                self.parts.bodies.insert(body);
+            }
+            self.parts.ledger.consensus(action);
+        }
+        for fetch in actions.fetch {
+            let _ = self.parts.fetches.send(fetch);
+        }
+        for job in actions.verify {
+            let inside = self.parts.inside.clone();
+            self.parts.verifier.spawn(job, move |outcome| {
+                let _ = inside.send(Inside::Verified(outcome));
+            });
+        }
+        for change in actions.timers {
+            match change.at {
+                Some(at) => self.timers.insert(change.id, at),
+                None => self.timers.remove(&change.id),
+            };
+        }
+        for evidence in &actions.evidence {
+            self.parts.metrics.evidence();
+            tracing::error!(validator = %evidence.culprit(), kind = lanes::name(evidence.kind()),
+                first = ?evidence.first, second = ?evidence.second,
+                "a validator contradicts itself");
+        }
+        self.vote(actions.persist, actions.send, events)?;
+        for (recipient, message) in &actions.resend {
+            self.send(recipient, message);
+        }
+        Ok(())
+    }
+
+    /// Signs, makes durable, then sends, then hands the own votes back (protocol section 5, rule 8).
+    fn vote(
+        &mut self,
+        mut records: Vec<Record>,
+        drafts: Vec<(Recipient, neo_consensus::v3::Draft)>,
+        events: &mut VecDeque<Event<V3Engine>>,
+    ) -> Result<(), DriverError> {
+        let signer = KeySigner(&self.parts.key);
+        let signed: Vec<_> = drafts
+            .into_iter()
+            .map(|(recipient, draft)| (recipient, OwnMessage::sign(draft, &signer)))
+            .collect();
+        let binding = signed.iter().map(|(_, own)| own.message()).filter(|own| binds(own));
+        records.extend(binding.cloned().map(Record::Own));
+        for record in &records {
+            if let Record::Body(body) = record {
+                self.parts.bodies.insert(body);
+            }
+        }
+        if !records.is_empty() {
+            let began = Instant::now();
+            self.parts.log.append(&records)?;
+            self.parts.metrics.vote_log_sync(began.elapsed());
+        }
+        for (recipient, own) in signed {
+            self.send(&recipient, own.message());
+            if binds(own.message()) || matches!(own.message().payload, Payload::Suspect) {
+                events.push_back(Event::Own(own));
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&self, recipient: &Recipient, message: &Message) {
+        let priority = lanes::priority(message);
+        let hints = Hints {
+            timestamp_ns: unix_ns(),
+            priority: u32::try_from(priority.index()).unwrap_or(u32::MAX),
+        };
+        let bytes = Bytes::from(wire::encode(message, hints));
+        let length = bytes.len();
+        let copies = match recipient {
+            Recipient::All => self.parts.network.broadcast_validators(priority, bytes),
+            Recipient::One(key) => {
+                usize::from(self.parts.network.send(key.clone(), priority, bytes).is_ok())
+            }
+        };
+        for _ in 0..copies {
+            self.parts.metrics.message_sent(lanes::name(message.kind()), length);
+        }
+    }
+
+    fn note(&mut self, notice: Notice) {
+        match notice {
+            Notice::Opened { height } => tracing::debug!(%height, "height opened"),
+            Notice::Proposed { height, view, hash } => {
+                tracing::debug!(%height, %view, %hash, "proposal");
+                if self.moments.len() >= MAX_MOMENTS {
+                    self.moments.pop_first();
+                }
+                let moments = Moments {
+                    proposed: Instant::now(),
+                    view: view.0,
+                    decided: None,
+                    witnessed: None,
+                    transactions: 0,
+                };
+                self.moments.entry(height).or_insert(moments);
+            }
+            Notice::Decided { height, view, hash } => {
+                tracing::debug!(%height, %view, %hash, "decided");
+                if let Some(moments) = self.moments.get_mut(&height) {
+                    let latency = moments.proposed.elapsed();
+                    moments.decided = Some(latency);
+                    moments.view = view.0;
+                    self.parts.metrics.decision(latency);
+                }
+            }
+            Notice::Witnessed { height, hash } => {
+                let body = self.parts.engine.body(&hash);
+                if let Some(moments) = self.moments.get_mut(&height) {
+                    let latency = moments.proposed.elapsed();
+                    moments.witnessed = Some(latency);
+                    moments.transactions = body.map_or(0, |body| body.transactions.len());
+                    self.parts.metrics.witness(latency);
+                }
+            }
+            Notice::Stored { height, .. } => {
+                self.parts.bodies.retire(height);
+                if let Err(error) = self.parts.log.prune(height) {
+                    tracing::warn!(%error, "old vote log segments stay");
+                }
+            }
+            Notice::ViewChangeAsked { height, view, reason } => {
+                tracing::warn!(%height, %view, reason, "asking for a new view");
+            }
+            Notice::ViewEntered { height, view } => {
+                self.view_changes += 1;
+                self.parts.metrics.view_change(view);
+                tracing::warn!(%height, %view, "new view");
+            }
+            Notice::BlockRefused { height, hash, problem } => {
+                tracing::warn!(%height, %hash, problem, "proposal refused");
+            }
+            Notice::TransitionRefused { height, what } => {
+                self.parts.metrics.dropped("transition");
+                tracing::error!(%height, what, "transition outside the table refused");
+            }
+            Notice::LedgerDisagrees { height, hash, problem } => {
+                tracing::error!(%height, %hash, problem,
+                    "the validators agreed on a block that this ledger refuses");
+            }
+            Notice::Silent { until } => match until {
+                None => tracing::error!(
+                    "the vote log is missing, damaged or a copy: this validator is silent until it \
+                     knows how far the others are"
+                ),
+                Some(until) => tracing::warn!(%until, "silent until this height is stored"),
+            },
+            Notice::Voting { from } => tracing::info!(%from, "voting again"),
+        }
+    }
+}
+
+/// Messages that bind this validator: they are in the vote log before they leave.
+fn binds(message: &Message) -> bool {
+    match message.payload {
+        Payload::Proposal(_)
+        | Payload::Prepare { .. }
+        | Payload::PreCommit { .. }
+        | Payload::Commit { .. }
+        | Payload::ChangeView(_) => true,
+        Payload::Suspect | Payload::RecoveryRequest(_) | Payload::RecoveryMessage(_) => false,
+    }
+}
+
+/// The lane of consensus messages that the summary counts.
+pub(crate) const CONSENSUS_LANES: [Priority; 6] = [
+    Priority::Commit,
+    Priority::ViewChange,
+    Priority::PreCommit,
+    Priority::Prepare,
+    Priority::Proposal,
+    Priority::Recovery,
+];

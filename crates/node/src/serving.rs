@@ -1,0 +1,101 @@
+//! Answers to other nodes that ask for blocks, bodies and transactions.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use neo_ledger::{Ledger, LedgerError};
+use neo_network::{NetworkHandle, ReplyChannel, SyncRequest, SyncResponse};
+use neo_primitives::{BlockBody, Encode, Height, Transaction, UInt256};
+
+use crate::bodies::Bodies;
+
+/// Bytes of blocks in one answer, unless a single block is larger.
+const MAX_ANSWER: usize = 8 << 20;
+
+/// What answers are made of.
+#[derive(Clone)]
+pub(crate) struct Server {
+    pub(crate) network: NetworkHandle,
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) bodies: Arc<Bodies>,
+}
+
+impl Server {
+    /// Answers on a thread that may block.
+    pub(crate) fn serve(&self, request: SyncRequest, reply: ReplyChannel) {
+        let server = self.clone();
+        tokio::task::spawn_blocking(move || {
+            let what = request.describe();
+            match server.answer(request) {
+                Ok(response) => {
+                    if let Err(error) = server.network.respond(reply, response) {
+                        tracing::debug!(what, %error, "answer not delivered");
+                    }
+                }
+                // Dropping the channel refuses the request.
+                Err(error) => tracing::error!(what, %error, "a request cannot be answered"),
+            }
+        });
+    }
+
+    fn answer(&self, request: SyncRequest) -> Result<SyncResponse, LedgerError> {
+        Ok(match request {
+            SyncRequest::Blocks { start, count } => {
+                SyncResponse::Blocks(self.blocks(start, count)?)
+            }
+            SyncRequest::Body { hash } => {
+                SyncResponse::Body(self.body(&hash)?.map(|body| Bytes::from(body.to_bytes())))
+            }
+            SyncRequest::Hashes { block } => {
+                SyncResponse::Hashes(self.body(&block)?.map(|body| body.transaction_hashes()))
+            }
+            SyncRequest::Transactions { hashes } => {
+                let mut found = Vec::with_capacity(hashes.len());
+                for hash in hashes {
+                    found.push(self.transaction(&hash)?.map(|tx| Bytes::from(tx.to_bytes())));
+                }
+                SyncResponse::Transactions(found)
+            }
+            SyncRequest::Positions { block, positions } => {
+                let body = self.body(&block)?;
+                let at = |position: &u32| {
+                    let position = usize::try_from(*position).ok()?;
+                    let transaction = body.as_ref()?.transactions.get(position)?;
+                    Some(Bytes::from(transaction.to_bytes()))
+                };
+                SyncResponse::Transactions(positions.iter().map(at).collect())
+            }
+        })
+    }
+
+    fn blocks(&self, start: Height, count: u16) -> Result<Vec<Bytes>, LedgerError> {
+        let mut blocks = Vec::new();
+        let mut size = 0_usize;
+        let mut height = start;
+        while blocks.len() < usize::from(count) && size < MAX_ANSWER {
+            let Some(bytes) = self.ledger.block_bytes(height)? else { break };
+            size = size.saturating_add(bytes.len());
+            blocks.push(Bytes::from(bytes));
+            height = height.next();
+        }
+        Ok(blocks)
+    }
+
+    fn body(&self, hash: &UInt256) -> Result<Option<Arc<BlockBody>>, LedgerError> {
+        if let Some(body) = self.bodies.get(hash) {
+            return Ok(Some(body));
+        }
+        let block = self.ledger.block_by_hash(hash)?;
+        Ok(block.map(|block| {
+            let transactions = block.transactions.clone();
+            Arc::new(BlockBody { header: block.header, transactions })
+        }))
+    }
+
+    fn transaction(&self, hash: &UInt256) -> Result<Option<Arc<Transaction>>, LedgerError> {
+        if let Some(transaction) = self.ledger.pooled(hash) {
+            return Ok(Some(transaction));
+        }
+        Ok(self.ledger.transaction(hash)?.map(|stored| stored.transaction))
+    }
+}

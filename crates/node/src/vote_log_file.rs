@@ -1,0 +1,170 @@
+//! The vote log as files: one a segment, in a folder of its own.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use neo_consensus::v3::Record;
+use neo_consensus::vote_log::{Identity, LogError, LogMedium, Opened, VoteLog};
+
+/// Name of the folder inside a node's data directory.
+pub const FOLDER: &str = "votes";
+
+const PREFIX: &str = "votes-";
+const SUFFIX: &str = ".log";
+
+/// Segments as files `votes-00000000.log` upwards, readable by their owner only.
+#[derive(Debug)]
+pub struct FileMedium {
+    folder: PathBuf,
+    current: Option<File>,
+}
+
+impl FileMedium {
+    /// A folder of segments; made if it is not there.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn new(folder: &Path) -> io::Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        Ok(Self { folder: folder.to_owned(), current: None })
+    }
+
+    fn path(&self, segment: u64) -> PathBuf {
+        self.folder.join(format!("{PREFIX}{segment:08}{SUFFIX}"))
+    }
+
+    /// Makes creations and removals of files durable.
+    fn sync_folder(&self) -> io::Result<()> {
+        File::open(&self.folder)?.sync_all()
+    }
+
+    fn current(&mut self) -> io::Result<&mut File> {
+        self.current.as_mut().ok_or_else(|| io::Error::other("no vote log segment is open"))
+    }
+}
+
+impl LogMedium for FileMedium {
+    fn segments(&self) -> io::Result<Vec<u64>> {
+        let mut segments = Vec::new();
+        for entry in std::fs::read_dir(&self.folder)? {
+            let name = entry?.file_name();
+            let number: Option<u64> = name
+                .to_str()
+                .and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.parse().ok());
+            segments.extend(number);
+        }
+        segments.sort_unstable();
+        Ok(segments)
+    }
+
+    fn read(&self, segment: u64) -> io::Result<Vec<u8>> {
+        std::fs::read(self.path(segment))
+    }
+
+    fn create(&mut self, segment: u64) -> io::Result<()> {
+        let file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(self.path(segment))?;
+        self.current = Some(file);
+        self.sync_folder()
+    }
+
+    fn reopen(&mut self, segment: u64, length: u64) -> io::Result<()> {
+        let file = OpenOptions::new().append(true).open(self.path(segment))?;
+        if file.metadata()?.len() != length {
+            file.set_len(length)?;
+            file.sync_all()?;
+        }
+        self.current = Some(file);
+        Ok(())
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.current()?.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.current()?.sync_data()
+    }
+
+    fn remove(&mut self, segment: u64) -> io::Result<()> {
+        std::fs::remove_file(self.path(segment))?;
+        self.sync_folder()
+    }
+
+    fn instance(&self, segment: u64) -> io::Result<Option<u64>> {
+        Ok(Some(std::fs::metadata(self.path(segment))?.ino()))
+    }
+}
+
+/// Makes the vote log of a validator that never voted, in `data_dir`.
+///
+/// # Errors
+/// There is one already, or the disk fails.
+pub fn initialise(data_dir: &Path, identity: Identity) -> Result<(), LogError> {
+    VoteLog::initialise(FileMedium::new(&data_dir.join(FOLDER))?, identity).map(|_| ())
+}
+
+/// Opens the vote log in `data_dir` and reads it.
+///
+/// # Errors
+/// It belongs to another network or validator, or the disk fails.
+pub fn open(
+    data_dir: &Path,
+    identity: Identity,
+) -> Result<Opened<FileMedium, Record>, LogError> {
+    VoteLog::open(FileMedium::new(&data_dir.join(FOLDER))?, identity)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use neo_consensus::vote_log::Condition;
+    use neo_primitives::{Height, Magic, PrivateKey, UInt256};
+
+    fn identity(key: &PrivateKey) -> Identity {
+        Identity {
+            magic: Magic(42),
+            genesis: UInt256::ZERO,
+            validator: key.public_key().clone(),
+        }
+    }
+
+    #[test]
+    fn a_restart_finds_what_was_written_and_a_torn_tail_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = PrivateKey::generate();
+        initialise(folder.path(), identity(&key)).unwrap();
+        let mut opened = open(folder.path(), identity(&key)).unwrap();
+        let record = Record::Resumed { from: Height(3) };
+        opened.log.append(std::slice::from_ref(&record)).unwrap();
+        drop(opened);
+        let path = folder.path().join(FOLDER).join("votes-00000000.log");
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes.extend([9; 5]);
+        // Written in place: a rename would make it a copy.
+        OpenOptions::new().write(true).open(&path).unwrap().write_all(&bytes).unwrap();
+        let opened = open(folder.path(), identity(&key)).unwrap();
+        assert_eq!(opened.condition, Condition::Intact { torn: 5 });
+        assert_eq!(opened.records, [record]);
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), bytes.len() as u64 - 5);
+    }
+
+    #[test]
+    fn a_restored_copy_is_recognised_and_a_missing_log_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = PrivateKey::generate();
+        initialise(folder.path(), identity(&key)).unwrap();
+        let path = folder.path().join(FOLDER).join("votes-00000000.log");
+        let copy = folder.path().join("copy");
+        std::fs::copy(&path, &copy).unwrap();
+        std::fs::rename(&copy, &path).unwrap();
+        assert_eq!(open(folder.path(), identity(&key)).unwrap().condition, Condition::Copied);
+        let empty = tempfile::tempdir().unwrap();
+        assert_eq!(open(empty.path(), identity(&key)).unwrap().condition, Condition::Missing);
+    }
+}
