@@ -155,6 +155,7 @@ struct DiskState {
     unsynced: Vec<(usize, Vec<u8>)>,
     operations: u64,
     stops_at: Option<u64>,
+    full_at: Option<usize>,
 }
 
 impl Disk {
@@ -213,6 +214,9 @@ impl StorageBackend for Disk {
     fn set_len(&self, length: u64) -> io::Result<()> {
         let mut state = self.0.lock().unwrap();
         state.operate()?;
+        if state.full_at.is_some_and(|full| length as usize > full) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         state.current.resize(length as usize, 0);
         Ok(())
     }
@@ -281,6 +285,40 @@ fn a_disk_that_stops_at_any_write_leaves_a_consistent_tip() {
         }
         assert_eq!(ledger.tip_hash(), original.ledger.tip_hash());
     }
+}
+
+#[test]
+fn a_full_disk_is_told_and_freed_space_helps() {
+    let (original, blocks) = chain(8);
+    let disk = Disk::new();
+    let open = || {
+        let store = RedbStore::with_backend(disk.clone())?;
+        EmbeddedLedger::with_store(Box::new(store), standard_config())
+    };
+    let ledger = open().unwrap();
+    store(&ledger, &blocks[0]).unwrap();
+    let size = disk.0.lock().unwrap().current.len();
+    disk.0.lock().unwrap().full_at = Some(size);
+    let failed = blocks[1..]
+        .iter()
+        .find_map(|block| store(&ledger, block).err());
+    let failed = failed.expect("the disk is full before the chain ends");
+    let height = ledger.height();
+    assert!(
+        matches!(failed, LedgerError::Store(StoreError::DiskFull(_))),
+        "{failed}"
+    );
+    assert!(failed.to_string().contains("disk is full"));
+    let again = store(&ledger, &blocks[height.0 as usize]).unwrap_err();
+    assert!(again.is_fatal());
+    drop(ledger);
+    disk.0.lock().unwrap().full_at = None;
+    let ledger = open().unwrap();
+    assert_eq!(ledger.height(), height);
+    for block in &blocks[height.0 as usize..] {
+        store(&ledger, block).unwrap();
+    }
+    assert_consistent(&ledger, &original);
 }
 
 #[test]

@@ -7,12 +7,14 @@ mod common;
 use std::collections::HashMap;
 
 use neo_ledger::ChainReader;
-use neo_primitives::{Attribute, Height, Token, UInt160};
+use neo_primitives::{
+    Attribute, Decode, Encode, Height, Token, Transaction, UInt160, transfer_script,
+};
 use proptest::prelude::*;
 
 use common::{
     Draft, Network,
-    scenario::{Dice, KINDS, People, funding, random, rivals},
+    scenario::{Dice, FEE, KINDS, People, funding, random, rivals},
     submit,
 };
 
@@ -102,6 +104,27 @@ fn assert_pool_is_sound(network: &Network) {
             gas.is_some_and(|gas| gas.amount >= fees),
             "{sender} cannot pay {fees}"
         );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// No change of a byte makes a transaction valid that its signer did not sign.
+    #[test]
+    fn a_changed_transaction_is_never_admitted(kind in 0..KINDS, at: prop::sample::Index, bit in 0u8..8) {
+        let network = Network::in_memory();
+        let people = People::new(&network);
+        let treasury = &people.treasury;
+        let script = transfer_script(Token::Gas, &treasury.account(), &people.club.account(), kind as i64, true);
+        let transaction = Draft::new(treasury, script, FEE).sign(&network.ledger);
+        let mut bytes = transaction.to_bytes();
+        let at = at.index(bytes.len());
+        bytes[at] ^= 1 << bit;
+        if let Ok(changed) = Transaction::from_bytes(&bytes) {
+            prop_assert!(submit(&network.ledger, vec![changed])[0].is_err());
+        }
+        prop_assert!(submit(&network.ledger, vec![transaction])[0].is_ok());
     }
 }
 

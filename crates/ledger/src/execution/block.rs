@@ -2,16 +2,9 @@
 
 use std::sync::Arc;
 
-use neo_primitives::{
-    Attribute, BlockBody, Datoshi, Header, Token, Transaction, UInt160, UInt256, sha256,
-};
+use neo_primitives::{Attribute, BlockBody, Header, Token, Transaction, UInt160, UInt256, sha256};
 
-use super::{
-    outcome::{Execution, Notification, Trigger, VmState},
-    record::TransactionOutcome,
-    script::execute_transaction,
-    token::Tokens,
-};
+use super::{record::TransactionOutcome, script::execute_transaction, token::Tokens};
 use crate::{
     config::GenesisConfig,
     error::{InvalidBlock, LedgerError},
@@ -202,7 +195,7 @@ fn burn_fees(
     Ok(())
 }
 
-fn fees(transaction: &Transaction) -> u64 {
+pub(super) fn fees(transaction: &Transaction) -> u64 {
     let sum = transaction
         .system_fee()
         .0
@@ -210,7 +203,7 @@ fn fees(transaction: &Transaction) -> u64 {
     u64::try_from(sum).unwrap_or(0)
 }
 
-fn network_fees(transactions: &[Arc<Transaction>]) -> u64 {
+pub(super) fn network_fees(transactions: &[Arc<Transaction>]) -> u64 {
     let fee = |transaction: &Arc<Transaction>| transaction.network_fee().0.unsigned_abs();
     transactions.iter().map(fee).fold(0, u64::saturating_add)
 }
@@ -228,7 +221,7 @@ fn record_conflicts(state: &mut Overlay<'_>, transaction: &Transaction, index: u
 }
 
 /// The account of the validator that proposed a block.
-fn primary_account(config: &GenesisConfig, header: &Header) -> UInt160 {
+pub(super) fn primary_account(config: &GenesisConfig, header: &Header) -> UInt160 {
     let validators = config.validators();
     validators
         .get(header.primary_index.position())
@@ -237,7 +230,7 @@ fn primary_account(config: &GenesisConfig, header: &Header) -> UInt160 {
 }
 
 /// The account of the committee member that block `index` rewards.
-fn committee_member(config: &GenesisConfig, index: u32) -> UInt160 {
+pub(super) fn committee_member(config: &GenesisConfig, index: u32) -> UInt160 {
     let committee = config.committee();
     let turn = usize::try_from(index)
         .unwrap_or(0)
@@ -247,59 +240,4 @@ fn committee_member(config: &GenesisConfig, index: u32) -> UInt160 {
         .get(turn)
         .map(neo_primitives::PublicKey::script_hash)
         .unwrap_or_default()
-}
-
-/// What a stored block executed besides its transactions. It follows from the block alone.
-pub(crate) fn block_log(
-    config: &GenesisConfig,
-    header: &Header,
-    transactions: &[Arc<Transaction>],
-) -> Vec<Execution> {
-    let mint = |token, to, amount| Notification {
-        token,
-        from: None,
-        to: Some(to),
-        amount,
-    };
-    let mut on_persist: Vec<Notification> = Vec::new();
-    if header.index.0 == 0 {
-        let holder = config.next_consensus();
-        on_persist.push(mint(Token::Neo, holder, policy::NEO_TOTAL));
-        on_persist.push(mint(
-            Token::Gas,
-            holder,
-            config.initial_gas.0.unsigned_abs(),
-        ));
-    }
-    for transaction in transactions {
-        on_persist.push(Notification {
-            token: Token::Gas,
-            from: Some(transaction.sender()),
-            to: None,
-            amount: fees(transaction),
-        });
-    }
-    on_persist.push(mint(
-        Token::Gas,
-        primary_account(config, header),
-        network_fees(transactions),
-    ));
-    on_persist.retain(|event| event.amount > 0);
-    let member = committee_member(config, header.index.0);
-    let post_persist = vec![mint(Token::Gas, member, policy::committee_reward())];
-    vec![
-        system_execution(Trigger::OnPersist, on_persist),
-        system_execution(Trigger::PostPersist, post_persist),
-    ]
-}
-
-fn system_execution(trigger: Trigger, notifications: Vec<Notification>) -> Execution {
-    Execution {
-        trigger,
-        vm_state: VmState::Halt,
-        exception: None,
-        gas_consumed: Datoshi(0),
-        stack: Vec::new(),
-        notifications,
-    }
 }

@@ -1,6 +1,7 @@
 //! What a block does to the state.
 
 mod block;
+mod block_log;
 mod outcome;
 mod record;
 mod scope;
@@ -10,7 +11,8 @@ mod token;
 pub use outcome::{Execution, Fault, Invocation, Notification, StackItem, Trigger, VmState};
 
 pub(crate) use self::{
-    block::{Executed, block_log, execute_block, genesis},
+    block::{Executed, execute_block, genesis},
+    block_log::block_log,
     record::{TransactionOutcome, decode_outcome, encode_outcomes},
     script::{invoke, total_supply},
 };

@@ -61,3 +61,101 @@ impl CallContext<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use neo_primitives::{PrivateKey, WitnessRule};
+
+    use super::*;
+
+    const ENTRY: UInt160 = UInt160::from_wire([7; 20]);
+    const ACCOUNT: UInt160 = UInt160::from_wire([1; 20]);
+
+    fn allows(signer: Signer, token: Token) -> bool {
+        CallContext {
+            signers: &[signer],
+            entry: ENTRY,
+        }
+        .allows(token, &ACCOUNT)
+    }
+
+    fn scoped(scopes: WitnessScope) -> Signer {
+        Signer::new(ACCOUNT, scopes)
+    }
+
+    fn ruled(rules: Vec<(RuleAction, WitnessCondition)>) -> Signer {
+        let rules = rules
+            .into_iter()
+            .map(|(action, condition)| WitnessRule { action, condition })
+            .collect();
+        Signer {
+            rules,
+            ..scoped(WitnessScope::WITNESS_RULES)
+        }
+    }
+
+    #[test]
+    fn plain_scopes() {
+        assert!(allows(scoped(WitnessScope::GLOBAL), Token::Neo));
+        assert!(allows(scoped(WitnessScope::CALLED_BY_ENTRY), Token::Gas));
+        assert!(!allows(scoped(WitnessScope::NONE), Token::Gas));
+        let gas_only = Signer {
+            contracts: vec![Token::Gas.hash()],
+            ..scoped(WitnessScope::CUSTOM_CONTRACTS)
+        };
+        assert!(allows(gas_only.clone(), Token::Gas));
+        assert!(!allows(gas_only, Token::Neo));
+        let group = PrivateKey::generate().public_key().clone();
+        let grouped = Signer {
+            groups: vec![group],
+            ..scoped(WitnessScope::CUSTOM_GROUPS)
+        };
+        assert!(!allows(grouped, Token::Neo));
+    }
+
+    #[test]
+    fn only_signers_and_the_caller_itself() {
+        let context = CallContext {
+            signers: &[],
+            entry: ENTRY,
+        };
+        assert!(!context.allows(Token::Neo, &ACCOUNT));
+        assert!(context.allows(Token::Neo, &ENTRY));
+    }
+
+    #[test]
+    fn the_first_rule_that_matches_decides() {
+        use RuleAction::{Allow, Deny};
+        use WitnessCondition as C;
+        let neo = || C::ScriptHash(Token::Neo.hash());
+        let gas_not_neo = ruled(vec![(Deny, neo()), (Allow, C::CalledByEntry)]);
+        assert!(allows(gas_not_neo.clone(), Token::Gas));
+        assert!(!allows(gas_not_neo, Token::Neo));
+        for (condition, holds) in [
+            (C::Boolean(true), true),
+            (C::Boolean(false), false),
+            (C::Not(Box::new(C::Boolean(false))), true),
+            (C::And(vec![neo(), C::CalledByEntry]), true),
+            (C::And(vec![neo(), C::Boolean(false)]), false),
+            (C::Or(vec![C::Boolean(false), neo()]), true),
+            (
+                C::Or(vec![C::Boolean(false), C::ScriptHash(Token::Gas.hash())]),
+                false,
+            ),
+            (C::CalledByContract(ENTRY), true),
+            (C::CalledByContract(Token::Neo.hash()), false),
+            (C::Group(PrivateKey::generate().public_key().clone()), false),
+            (
+                C::CalledByGroup(PrivateKey::generate().public_key().clone()),
+                false,
+            ),
+        ] {
+            assert_eq!(
+                allows(ruled(vec![(Allow, condition.clone())]), Token::Neo),
+                holds
+            );
+            assert!(!allows(ruled(vec![(Deny, condition)]), Token::Neo));
+        }
+        assert!(!allows(ruled(vec![]), Token::Neo));
+    }
+}

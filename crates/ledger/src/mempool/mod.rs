@@ -3,6 +3,7 @@
 //! A transaction first passes the checks that need no state ([`StatelessVerifier`], in parallel), then those
 //! that do ([`Mempool::admit`], one at a time).
 
+mod decided;
 mod keys;
 mod pool;
 mod priority;

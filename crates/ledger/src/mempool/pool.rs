@@ -12,28 +12,27 @@ use super::{
     state_checks::{self, ChainPoint},
 };
 use crate::{
-    error::LedgerError,
     rejected::Rejected,
-    state::{Layer, StateKey, StateRead, StateView},
+    state::{StateRead, StateView},
 };
 
 /// Verified transactions in the order in which blocks take them.
 #[derive(Default)]
 pub(crate) struct Mempool {
     capacity: u32,
-    by_priority: BTreeMap<Priority, Arc<Transaction>>,
+    pub(super) by_priority: BTreeMap<Priority, Arc<Transaction>>,
     by_hash: HashMap<UInt256, Priority>,
-    by_sender: HashMap<UInt160, Pending>,
+    pub(super) by_sender: HashMap<UInt160, Pending>,
     /// Pooled transactions that name a hash in `Conflicts`, by that hash.
-    naming: HashMap<UInt256, HashSet<UInt256>>,
-    by_expiry: BTreeSet<(u32, UInt256)>,
+    pub(super) naming: HashMap<UInt256, HashSet<UInt256>>,
+    pub(super) by_expiry: BTreeSet<(u32, UInt256)>,
 }
 
 /// What one sender has in the pool.
 #[derive(Default)]
-struct Pending {
-    fees: u128,
-    transactions: BTreeSet<Priority>,
+pub(super) struct Pending {
+    pub(super) fees: u128,
+    pub(super) transactions: BTreeSet<Priority>,
 }
 
 /// System and network fee of a transaction.
@@ -63,7 +62,7 @@ fn signs(transaction: &Transaction, account: &UInt160) -> bool {
         .any(|signer| signer.account == *account)
 }
 
-fn shares_signer(a: &Transaction, b: &Transaction) -> bool {
+pub(super) fn shares_signer(a: &Transaction, b: &Transaction) -> bool {
     a.signers().iter().any(|signer| signs(b, &signer.account))
 }
 
@@ -267,78 +266,5 @@ impl Mempool {
         }
         self.by_expiry.remove(&(transaction.valid_until().0, *hash));
         Some(transaction)
-    }
-
-    /// A block of `height` was decided: its transactions leave, and with them what they exclude, what
-    /// expired, and what the senders can no longer pay.
-    ///
-    /// # Errors
-    /// When the state cannot be read.
-    pub(crate) fn block_decided(
-        &mut self,
-        height: u32,
-        transactions: &[Arc<Transaction>],
-        layer: &Layer,
-        view: &StateView,
-    ) -> Result<(), LedgerError> {
-        for included in transactions {
-            self.remove(&included.hash());
-        }
-        for included in transactions {
-            let naming = self
-                .naming
-                .get(&included.hash())
-                .into_iter()
-                .flatten()
-                .copied();
-            let mut excluded: Vec<UInt256> = naming.collect();
-            excluded.extend(conflicts(included).filter(|hash| {
-                self.get(hash)
-                    .is_some_and(|pooled| shares_signer(included, pooled))
-            }));
-            for hash in excluded {
-                self.remove(&hash);
-            }
-        }
-        while let Some((valid_until, hash)) = self.by_expiry.first().copied() {
-            if valid_until > height {
-                break;
-            }
-            self.remove(&hash);
-        }
-        for key in layer.writes.keys() {
-            if let StateKey::Account(Token::Gas, sender) = key {
-                self.drop_unpaid(sender, view)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Keeps, best first, what a sender's balance pays.
-    fn drop_unpaid(&mut self, sender: &UInt160, view: &StateView) -> Result<(), LedgerError> {
-        let Some(pending) = self.by_sender.get(sender) else {
-            return Ok(());
-        };
-        let balance = u128::from(view.balance(Token::Gas, sender)?);
-        if pending.fees <= balance {
-            return Ok(());
-        }
-        let mut sum: u128 = 0;
-        let mut unpaid = Vec::new();
-        for priority in &pending.transactions {
-            let Some(transaction) = self.by_priority.get(priority) else {
-                continue;
-            };
-            let with = sum.saturating_add(fees(transaction).into());
-            if with > balance {
-                unpaid.push(*priority.hash());
-            } else {
-                sum = with;
-            }
-        }
-        for hash in unpaid {
-            self.remove(&hash);
-        }
-        Ok(())
     }
 }
