@@ -102,6 +102,13 @@ impl GenesisConfig {
         self.validate_ranges()
     }
 
+    /// Whether Neo N3 nodes can read the blocks: the witness of so many validators keeps within their limit
+    /// (22 validators at most).
+    #[must_use]
+    pub fn is_readable_by_neo(&self) -> bool {
+        witness_script_length(&self.standby_validators) <= crate::policy::NEO_WITNESS_LIMIT as usize
+    }
+
     fn validate_ranges(&self) -> Result<(), ConfigError> {
         let ranges: [(&'static str, i128, i128, i128); 7] = [
             ("block_time_ms", self.block_time_ms.into(), 0, 86_400_000),
@@ -212,6 +219,7 @@ mod tests {
     #[test]
     fn twenty_two_validators_are_the_most_that_a_neo_node_reads() {
         assert_eq!(config(22).validate(), Ok(()));
+        assert!(config(22).is_readable_by_neo() && !config(23).is_readable_by_neo());
         let mut more = config(23);
         let refused = more.validate().unwrap_err();
         assert!(
