@@ -1,12 +1,26 @@
 //! JSON schemas of types that other crates own.
 
-use schemars::JsonSchema;
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 /// A compressed P-256 key in hexadecimal digits.
-#[derive(JsonSchema)]
-#[schemars(transparent)]
-pub(super) struct PublicKeyText(#[schemars(regex(pattern = r"^0[23][0-9a-fA-F]{64}$"))] String);
+pub(super) struct PublicKeyText;
+
+impl JsonSchema for PublicKeyText {
+    fn schema_name() -> Cow<'static, str> {
+        "PublicKey".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A compressed P-256 key in hexadecimal digits",
+            "type": "string",
+            "pattern": "^0[23][0-9a-fA-F]{64}$"
+        })
+    }
+}
 
 /// The document of `neo_ledger::GenesisConfig`.
 #[derive(JsonSchema, Serialize)]

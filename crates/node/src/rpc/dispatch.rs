@@ -86,6 +86,25 @@ pub(super) struct Started {
     state: State,
 }
 
+impl Started {
+    /// A call that is not begun.
+    pub(super) fn refused(call: &Call<'_>, error: RpcError) -> Self {
+        Self {
+            id: call.id.map(id_text),
+            method: "refused",
+            state: State::Done(Err(error)),
+        }
+    }
+
+    /// Bytes that its answer holds already.
+    pub(super) fn size(&self) -> usize {
+        match &self.state {
+            State::Done(Ok(result)) => result.len(),
+            _ => 0,
+        }
+    }
+}
+
 enum State {
     Done(Answer),
     Admitting(Admitted),

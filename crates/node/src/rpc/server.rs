@@ -34,6 +34,8 @@ use crate::config::RpcConfig;
 const IDLE: Duration = Duration::from_secs(60);
 /// How long requests may go on after the shutdown began.
 const DRAIN: Duration = Duration::from_secs(5);
+/// Bytes of answers after which a batch is not continued; one answer may exceed it.
+const MAX_ANSWERS: usize = 32 << 20;
 
 /// Serves JSON-RPC until `shutdown` is ready. Limits come from the `rpc` section of the configuration, or are
 /// the default ones.
@@ -141,7 +143,17 @@ fn begin(
     if !heavy_allowed && calls.iter().any(is_heavy) {
         return Ok(Begun::TooHeavy);
     }
-    let started = calls.iter().map(|call| server.start(call)).collect();
+    let mut size = 0;
+    let started = calls.iter().map(|call| {
+        if size > MAX_ANSWERS {
+            let data = format!("the answers before this one exceed {MAX_ANSWERS} bytes");
+            return Started::refused(call, RpcError::INTERNAL.with(data));
+        }
+        let started = server.start(call);
+        size += started.size();
+        started
+    });
+    let started = started.collect();
     Ok(Begun::Started((started, matches!(request, Request::Batch(_)))))
 }
 
