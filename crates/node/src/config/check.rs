@@ -78,12 +78,7 @@ impl NodeConfig {
 
     fn check_consensus(&self) -> Result<(), ConfigError> {
         let c = &self.consensus;
-        within(
-            "consensus.base_timeout_ms",
-            c.base_timeout_ms,
-            10,
-            600_000,
-        )?;
+        within("consensus.base_timeout_ms", c.base_timeout_ms, 10, 600_000)?;
         within(
             "consensus.backoff_multiplier",
             c.backoff_multiplier,
@@ -91,7 +86,12 @@ impl NodeConfig {
             10.0,
         )?;
         let least = c.base_timeout_ms;
-        within("consensus.max_timeout_ms", c.max_timeout_ms, least, 3_600_000)?;
+        within(
+            "consensus.max_timeout_ms",
+            c.max_timeout_ms,
+            least,
+            3_600_000,
+        )?;
         within(
             "consensus.resend_interval_ms",
             c.resend_interval_ms,
@@ -126,7 +126,12 @@ impl NodeConfig {
         within("rpc.max_body_bytes", rpc.max_body_bytes, 1_024, 128 << 20)?;
         within("rpc.max_batch", rpc.max_batch, 1, 10_000)?;
         within("rpc.max_connections", rpc.max_connections, 1, 65_536)?;
-        within("rpc.request_timeout_ms", rpc.request_timeout_ms, 100, 600_000)?;
+        within(
+            "rpc.request_timeout_ms",
+            rpc.request_timeout_ms,
+            100,
+            600_000,
+        )?;
         within("rpc.admission_queue", rpc.admission_queue, 1, 1_000_000)
     }
 

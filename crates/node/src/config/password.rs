@@ -101,7 +101,8 @@ fn from_file(path: &Path) -> Result<Zeroizing<String>, PasswordError> {
     file.take(limit).read_to_end(&mut bytes).map_err(failed)?;
     let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let text = std::str::from_utf8(line).map_err(|_| PasswordError::NotText { from: from.clone() })?;
+    let text =
+        std::str::from_utf8(line).map_err(|_| PasswordError::NotText { from: from.clone() })?;
     checked(Zeroizing::new(text.to_owned()), from)
 }
 
@@ -181,7 +182,11 @@ mod tests {
     fn a_file_of_the_owner_gives_its_first_line_end_cut() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("password");
-        for (content, expected) in [("pass word", "pass word"), ("päss\n", "päss"), ("x \r\n", "x ")] {
+        for (content, expected) in [
+            ("pass word", "pass word"),
+            ("päss\n", "päss"),
+            ("x \r\n", "x "),
+        ] {
             fs::write(&path, content).unwrap();
             set_mode(&path, 0o600);
             let password = read_password(&wallet(Some(path.clone()), None)).unwrap();
@@ -200,9 +205,14 @@ mod tests {
         for mode in [0o644, 0o640, 0o604, 0o602] {
             set_mode(&path, mode);
             let error = read();
-            assert!(matches!(&error, PasswordError::OpenToOthers { mode: found, .. } if *found == mode));
+            assert!(
+                matches!(&error, PasswordError::OpenToOthers { mode: found, .. } if *found == mode)
+            );
             let text = error.to_string();
-            assert!(text.contains("chmod 600") && !text.contains("secret"), "{text}");
+            assert!(
+                text.contains("chmod 600") && !text.contains("secret"),
+                "{text}"
+            );
         }
         set_mode(&path, 0o600);
         fs::write(&path, "\n").unwrap();

@@ -64,15 +64,51 @@ fn unknown_keys_and_wrong_values_are_refused_with_their_place() {
     for (pointer, value, expected) in [
         ("/netwrk", 1.into(), "netwrk: unknown field `netwrk`"),
         ("/rpc/port", 1.into(), "rpc.port: unknown field `port`"),
-        ("/network/peers/2/key", 1.into(), "network.peers[2].key: unknown field"),
-        ("/network/peers/2/public_key", "02aa".into(), "network.peers[2].public_key: "),
-        ("/network/peers/1/addresses/1", "nowhere".into(), "network.peers[1].addresses[1]: `nowhere`"),
-        ("/protocol/genesis/magc", 1.into(), "protocol.genesis.magc: unknown field"),
-        ("/protocol/genesis/standby_validators/3", "zz".into(), "protocol.genesis.standby_validators[3]: "),
-        ("/protocol/genesis/block_time_ms", (-1).into(), "protocol.genesis.block_time_ms: invalid value"),
-        ("/log/level", "loud".into(), "log.level: unknown variant `loud`"),
-        ("/rpc/listen", "localhost".into(), "rpc.listen: invalid socket address"),
-        ("/wallet/password", "secret".into(), "wallet.password: unknown field `password`"),
+        (
+            "/network/peers/2/key",
+            1.into(),
+            "network.peers[2].key: unknown field",
+        ),
+        (
+            "/network/peers/2/public_key",
+            "02aa".into(),
+            "network.peers[2].public_key: ",
+        ),
+        (
+            "/network/peers/1/addresses/1",
+            "nowhere".into(),
+            "network.peers[1].addresses[1]: `nowhere`",
+        ),
+        (
+            "/protocol/genesis/magc",
+            1.into(),
+            "protocol.genesis.magc: unknown field",
+        ),
+        (
+            "/protocol/genesis/standby_validators/3",
+            "zz".into(),
+            "protocol.genesis.standby_validators[3]: ",
+        ),
+        (
+            "/protocol/genesis/block_time_ms",
+            (-1).into(),
+            "protocol.genesis.block_time_ms: invalid value",
+        ),
+        (
+            "/log/level",
+            "loud".into(),
+            "log.level: unknown variant `loud`",
+        ),
+        (
+            "/rpc/listen",
+            "localhost".into(),
+            "rpc.listen: invalid socket address",
+        ),
+        (
+            "/wallet/password",
+            "secret".into(),
+            "wallet.password: unknown field `password`",
+        ),
         ("/data_dir", 7.into(), "data_dir: invalid type"),
     ] {
         let error = refusal(pointer, value);
@@ -83,19 +119,71 @@ fn unknown_keys_and_wrong_values_are_refused_with_their_place() {
 #[test]
 fn values_outside_their_limits_are_refused_with_limit_and_place() {
     for (pointer, value, expected) in [
-        ("/protocol/version", serde_json::json!(2), "protocol.version: version 2"),
-        ("/protocol/genesis/standby_validators", serde_json::json!([]), "protocol.genesis: "),
-        ("/protocol/genesis/max_transactions_per_block", 0.into(), "protocol.genesis: max_transactions_per_block is 0"),
-        ("/consensus", serde_json::json!({"base_timeout_ms": 1}), "consensus.base_timeout_ms: 1 is not within 10 to 600000"),
-        ("/consensus", serde_json::json!({"backoff_multiplier": 0.5}), "consensus.backoff_multiplier: 0.5 is not within 1 to 10"),
-        ("/consensus", serde_json::json!({"max_timeout_ms": 500}), "consensus.max_timeout_ms: 500 is not within 1000 to"),
-        ("/network/heartbeat_ms", 1.into(), "network.heartbeat_ms: 1 is not within 10 to 10000"),
-        ("/network/peers/1/addresses", serde_json::json!([]), "network.peers[1].addresses: number of addresses: 0"),
-        ("/network/peers/2/public_key", KEYS[1].into(), "network.peers[2].public_key: 02103a"),
-        ("/rpc/max_batch", 0.into(), "rpc.max_batch: 0 is not within 1 to 10000"),
-        ("/rpc/max_body_bytes", 1.into(), "rpc.max_body_bytes: 1 is not within 1024 to"),
-        ("/metrics/listen", "127.0.0.1:10332".into(), "metrics.listen: 127.0.0.1:10332 is taken by rpc.listen"),
-        ("/wallet/password_env", "NAME".into(), "wallet: password_file and password_env exclude"),
+        (
+            "/protocol/version",
+            serde_json::json!(2),
+            "protocol.version: version 2",
+        ),
+        (
+            "/protocol/genesis/standby_validators",
+            serde_json::json!([]),
+            "protocol.genesis: ",
+        ),
+        (
+            "/protocol/genesis/max_transactions_per_block",
+            0.into(),
+            "protocol.genesis: max_transactions_per_block is 0",
+        ),
+        (
+            "/consensus",
+            serde_json::json!({"base_timeout_ms": 1}),
+            "consensus.base_timeout_ms: 1 is not within 10 to 600000",
+        ),
+        (
+            "/consensus",
+            serde_json::json!({"backoff_multiplier": 0.5}),
+            "consensus.backoff_multiplier: 0.5 is not within 1 to 10",
+        ),
+        (
+            "/consensus",
+            serde_json::json!({"max_timeout_ms": 500}),
+            "consensus.max_timeout_ms: 500 is not within 1000 to",
+        ),
+        (
+            "/network/heartbeat_ms",
+            1.into(),
+            "network.heartbeat_ms: 1 is not within 10 to 10000",
+        ),
+        (
+            "/network/peers/1/addresses",
+            serde_json::json!([]),
+            "network.peers[1].addresses: number of addresses: 0",
+        ),
+        (
+            "/network/peers/2/public_key",
+            KEYS[1].into(),
+            "network.peers[2].public_key: 02103a",
+        ),
+        (
+            "/rpc/max_batch",
+            0.into(),
+            "rpc.max_batch: 0 is not within 1 to 10000",
+        ),
+        (
+            "/rpc/max_body_bytes",
+            1.into(),
+            "rpc.max_body_bytes: 1 is not within 1024 to",
+        ),
+        (
+            "/metrics/listen",
+            "127.0.0.1:10332".into(),
+            "metrics.listen: 127.0.0.1:10332 is taken by rpc.listen",
+        ),
+        (
+            "/wallet/password_env",
+            "NAME".into(),
+            "wallet: password_file and password_env exclude",
+        ),
         ("/data_dir", "".into(), "data_dir: the path is empty"),
     ] {
         let error = refusal(pointer, value);
@@ -105,10 +193,17 @@ fn values_outside_their_limits_are_refused_with_limit_and_place() {
 
 #[test]
 fn what_is_no_json_is_said_with_line_and_column() {
-    let error = NodeConfig::parse("{\n  \"data_dir\": }").unwrap_err().to_string();
+    let error = NodeConfig::parse("{\n  \"data_dir\": }")
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("line 2 column"), "{error}");
     let trailing = format!("{} x", document());
-    assert!(NodeConfig::parse(&trailing).unwrap_err().to_string().contains("trailing characters"));
+    assert!(
+        NodeConfig::parse(&trailing)
+            .unwrap_err()
+            .to_string()
+            .contains("trailing characters")
+    );
 }
 
 #[test]
@@ -122,7 +217,11 @@ fn paths_are_relative_to_the_folder_of_the_file() {
     assert_eq!(wallet.path, folder.path().join("wallet.json"));
     assert_eq!(wallet.password_file, Some(folder.path().join("password")));
     let missing = NodeConfig::load(Path::new("/nonexistent/node.json")).unwrap_err();
-    assert!(missing.to_string().starts_with("configuration file /nonexistent/node.json: "));
+    assert!(
+        missing
+            .to_string()
+            .starts_with("configuration file /nonexistent/node.json: ")
+    );
 }
 
 #[test]
@@ -131,8 +230,15 @@ fn the_templates_are_complete_and_parse() {
     for (name, validators) in [("dev", 4), ("test", 7), ("prod", 7)] {
         let path = root.join(format!("consensus-v3-{name}.json"));
         let config = NodeConfig::load(&path).unwrap();
-        assert_eq!(config.protocol.genesis.standby_validators.len(), validators, "{name}");
-        assert!(config.rpc.is_some() && config.metrics.is_some() && config.wallet.is_some(), "{name}");
+        assert_eq!(
+            config.protocol.genesis.standby_validators.len(),
+            validators,
+            "{name}"
+        );
+        assert!(
+            config.rpc.is_some() && config.metrics.is_some() && config.wallet.is_some(),
+            "{name}"
+        );
         let text = std::fs::read_to_string(&path).unwrap();
         let written: serde_json::Value = serde_json::from_str(&text).unwrap();
         let mut own = NodeConfig::parse(&text).unwrap();
@@ -148,7 +254,12 @@ fn keys(schema: &serde_json::Value, name: &str) -> Vec<String> {
         "" => schema,
         name => &schema["$defs"][name],
     };
-    object["properties"].as_object().unwrap().keys().cloned().collect()
+    object["properties"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect()
 }
 
 #[test]
@@ -166,7 +277,10 @@ fn the_schema_names_the_keys_that_are_read() {
         keys
     };
     assert_eq!(keys(&schema, ""), of(&value));
-    assert_eq!(keys(&schema, "GenesisConfig"), of(&value["protocol"]["genesis"]));
+    assert_eq!(
+        keys(&schema, "GenesisConfig"),
+        of(&value["protocol"]["genesis"])
+    );
     for (name, part) in [
         ("ConsensusConfig", &value["consensus"]),
         ("RpcConfig", &value["rpc"]),

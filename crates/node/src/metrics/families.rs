@@ -36,7 +36,9 @@ pub(super) struct Traffic {
 impl Traffic {
     pub(super) fn count(&self, kind: &'static str, bytes: usize) {
         self.messages.get_or_create(&Kind { kind }).inc();
-        self.bytes.get_or_create(&Kind { kind }).inc_by(bytes as u64);
+        self.bytes
+            .get_or_create(&Kind { kind })
+            .inc_by(bytes as u64);
     }
 
     pub(super) fn register(&self, registry: &mut Registry, way: &str, help: &str) {

@@ -18,7 +18,9 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use self::families::{Code, Kind, Outcome, Traffic, fine_buckets, latency_buckets, storage_buckets};
+use self::families::{
+    Code, Kind, Outcome, Traffic, fine_buckets, latency_buckets, storage_buckets,
+};
 pub(crate) use self::process::Usage;
 pub use self::{serve::serve, sources::Sources};
 
@@ -121,7 +123,8 @@ impl Metrics {
             self.witness.clone(),
         );
         self.sent.register(r, "sent", "sent to validators");
-        self.received.register(r, "received", "received from validators");
+        self.received
+            .register(r, "received", "received from validators");
         r.register(
             "dropped",
             "What was dropped without an effect, by reason",

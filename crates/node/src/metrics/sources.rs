@@ -127,7 +127,11 @@ fn encode_network(
         (
             "network_refusals",
             "Connections refused or cut, by reason.",
-            network.refusals.iter().map(|(kind, n)| (*kind, *n)).collect(),
+            network
+                .refusals
+                .iter()
+                .map(|(kind, n)| (*kind, *n))
+                .collect(),
         ),
     ] {
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;

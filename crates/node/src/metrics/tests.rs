@@ -41,16 +41,34 @@ fn what_happened_is_in_the_text() {
         ("neo_dbft_voting", 1.0),
         ("neo_dbft_view", 2.0),
         ("neo_dbft_view_changes_total", 1.0),
-        ("neo_dbft_consensus_messages_sent_total{kind=\"prepare\"}", 2.0),
-        ("neo_dbft_consensus_bytes_sent_total{kind=\"prepare\"}", 301.0),
-        ("neo_dbft_consensus_messages_received_total{kind=\"commit\"}", 1.0),
-        ("neo_dbft_consensus_bytes_received_total{kind=\"commit\"}", 90.0),
+        (
+            "neo_dbft_consensus_messages_sent_total{kind=\"prepare\"}",
+            2.0,
+        ),
+        (
+            "neo_dbft_consensus_bytes_sent_total{kind=\"prepare\"}",
+            301.0,
+        ),
+        (
+            "neo_dbft_consensus_messages_received_total{kind=\"commit\"}",
+            1.0,
+        ),
+        (
+            "neo_dbft_consensus_bytes_received_total{kind=\"commit\"}",
+            90.0,
+        ),
         ("neo_dbft_dropped_total{kind=\"queue full\"}", 1.0),
-        ("neo_dbft_verification_failures_total{kind=\"prepare\"}", 1.0),
+        (
+            "neo_dbft_verification_failures_total{kind=\"prepare\"}",
+            1.0,
+        ),
         ("neo_dbft_evidence_total", 1.0),
         ("neo_dbft_vote_log_sync_seconds_count", 1.0),
         ("neo_dbft_block_store_seconds_count", 1.0),
-        ("neo_dbft_rpc_calls_total{method=\"getversion\",code=\"0\"}", 1.0),
+        (
+            "neo_dbft_rpc_calls_total{method=\"getversion\",code=\"0\"}",
+            1.0,
+        ),
         ("neo_dbft_rpc_latency_seconds_count", 1.0),
         ("neo_dbft_admission_batch_transactions_sum", 2.0),
         ("neo_dbft_admissions_total{code=\"-511\"}", 1.0),
@@ -110,7 +128,11 @@ async fn it_is_served_over_http() {
     ));
     let (status, body) = testing::http(address, "GET", "/metrics", b"").await;
     assert_eq!(status, 200);
-    assert!(String::from_utf8(body).unwrap().contains("neo_dbft_height 0"));
+    assert!(
+        String::from_utf8(body)
+            .unwrap()
+            .contains("neo_dbft_height 0")
+    );
     let (status, _) = testing::http(address, "GET", "/", b"").await;
     assert_eq!(status, 404);
     stop.send(()).unwrap();

@@ -44,16 +44,28 @@ const METHODS: &[(&str, Handler)] = &[
     ("getblock", Handler::Heavy(blocks::block)),
     ("getblockhash", Handler::Heavy(blocks::hash)),
     ("getblockheader", Handler::Heavy(blocks::header)),
-    ("getapplicationlog", Handler::Heavy(transactions::application_log)),
+    (
+        "getapplicationlog",
+        Handler::Heavy(transactions::application_log),
+    ),
     ("getrawmempool", Handler::Heavy(transactions::pool)),
-    ("getrawtransaction", Handler::Heavy(transactions::transaction)),
+    (
+        "getrawtransaction",
+        Handler::Heavy(transactions::transaction),
+    ),
     ("gettransactionheight", Handler::Heavy(transactions::height)),
-    ("calculatenetworkfee", Handler::Light(transactions::network_fee)),
+    (
+        "calculatenetworkfee",
+        Handler::Light(transactions::network_fee),
+    ),
     ("getnep17balances", Handler::Heavy(tokens::balances)),
     ("invokefunction", Handler::Heavy(invoke::function)),
     ("invokescript", Handler::Heavy(invoke::script)),
     ("getcommittee", Handler::Heavy(consensus::committee)),
-    ("getnextblockvalidators", Handler::Heavy(consensus::validators)),
+    (
+        "getnextblockvalidators",
+        Handler::Heavy(consensus::validators),
+    ),
     ("getversion", Handler::Light(node::version)),
     ("getconnectioncount", Handler::Light(node::connection_count)),
     ("getpeers", Handler::Light(node::peers)),
@@ -71,10 +83,7 @@ pub(super) fn is_heavy(call: &Call<'_>) -> bool {
         return false;
     };
     // Decoding a block hashes all its transactions.
-    matches!(
-        find(method),
-        Some((_, Handler::Heavy(_) | Handler::Store))
-    )
+    matches!(find(method), Some((_, Handler::Heavy(_) | Handler::Store)))
 }
 
 /// A call that is under way.
@@ -131,10 +140,12 @@ impl Server {
     fn handle(&self, handler: &Handler, params: &Params<'_>) -> State {
         match handler {
             Handler::Light(read) | Handler::Heavy(read) => State::Done(read(self, params)),
-            Handler::Admit => match transactions::parse(params).and_then(|tx| self.admission.submit(tx)) {
-                Ok(admitted) => State::Admitting(admitted),
-                Err(error) => State::Done(Err(error)),
-            },
+            Handler::Admit => {
+                match transactions::parse(params).and_then(|tx| self.admission.submit(tx)) {
+                    Ok(admitted) => State::Admitting(admitted),
+                    Err(error) => State::Done(Err(error)),
+                }
+            }
             Handler::Store => match blocks::submitted(self, params) {
                 Ok(block) => State::Storing(self.context.relay.block(block)),
                 Err(error) => State::Done(Err(error)),

@@ -119,7 +119,12 @@ impl<'a> Params<'a> {
         text(raw)
             .and_then(|text| text.parse().ok())
             .map(BlockId::Hash)
-            .ok_or_else(|| invalid(format!("'{name}' is no block hash or height: {}", shown(raw))))
+            .ok_or_else(|| {
+                invalid(format!(
+                    "'{name}' is no block hash or height: {}",
+                    shown(raw)
+                ))
+            })
     }
 
     /// Any other value; its default when left out.
@@ -204,14 +209,24 @@ mod tests {
         assert_eq!(block("[\"7\"]"), Ok(BlockId::Height(Height(7))));
         assert_eq!(block(&format!("[\"{HASH}\"]")), Ok(BlockId::Hash(hash)));
         assert_eq!(block(&format!("[\"0x{HASH}\"]")), Ok(BlockId::Hash(hash)));
-        for bad in ["[]", "[-1]", "[1.5]", "[4294967296]", "[\"0x12\"]", "[true]", "[[1]]"] {
+        for bad in [
+            "[]",
+            "[-1]",
+            "[1.5]",
+            "[4294967296]",
+            "[\"0x12\"]",
+            "[true]",
+            "[[1]]",
+        ] {
             assert_eq!(block(bad), Err(-32602), "{bad}");
         }
     }
 
     #[test]
     fn accounts_are_addresses_or_script_hashes() {
-        let expected: UInt160 = "0x3f223f6da778e805d1b9b479906c0e8c1ee8b968".parse().unwrap();
+        let expected: UInt160 = "0x3f223f6da778e805d1b9b479906c0e8c1ee8b968"
+            .parse()
+            .unwrap();
         for text in [
             "NVTiAjNgagDkTr5HTzDmQP9kPwPHN5BgVq",
             "3f223f6da778e805d1b9b479906c0e8c1ee8b968",

@@ -70,7 +70,9 @@ struct Members<'a> {
 }
 
 /// Tells `null` from a member that is not there.
-fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Raw<'a>>, D::Error> {
+fn present<'de: 'a, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Raw<'a>>, D::Error> {
     Raw::<'a>::deserialize(deserializer).map(Some)
 }
 
@@ -173,7 +175,15 @@ mod tests {
             Call::parse(raw).id.map(|id| id.get().to_owned())
         };
         assert_eq!(id("{\"method\":\"a\"}"), None);
-        for text in ["null", "1", "-1.5e3", "\"x\\n\"", "[1, 2]", "{\"a\":null}", "true"] {
+        for text in [
+            "null",
+            "1",
+            "-1.5e3",
+            "\"x\\n\"",
+            "[1, 2]",
+            "{\"a\":null}",
+            "true",
+        ] {
             let body = format!("{{\"id\":{text},\"method\":\"a\"}}");
             assert_eq!(id(&body).as_deref(), Some(text));
         }

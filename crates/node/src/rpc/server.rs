@@ -154,7 +154,10 @@ fn begin(
         started
     });
     let started = started.collect();
-    Ok(Begun::Started((started, matches!(request, Request::Batch(_)))))
+    Ok(Begun::Started((
+        started,
+        matches!(request, Request::Batch(_)),
+    )))
 }
 
 async fn finish(server: &Server, started: Vec<Started>, is_batch: bool) -> Option<Vec<u8>> {
@@ -192,3 +195,7 @@ fn panicked(_: Box<dyn Any + Send>) -> Response<Body> {
 fn json(status: StatusCode, text: Vec<u8>) -> Response<Body> {
     (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;

@@ -170,7 +170,12 @@ impl Relay for Direct {
     }
 
     fn block(&self, block: Block) -> BlockReply {
-        let answer = ask(&self.ledger, LedgerRequest::Import { block: Arc::new(block) });
+        let answer = ask(
+            &self.ledger,
+            LedgerRequest::Import {
+                block: Arc::new(block),
+            },
+        );
         Box::pin(async move {
             match answer {
                 LedgerAnswer::Stored { hash, .. } => Ok(hash),
@@ -253,7 +258,12 @@ impl Chain {
 
     /// Transactions that were passed on to the network.
     pub(crate) fn relayed(&self) -> Vec<UInt256> {
-        self.relay.relayed.lock().iter().map(|tx| tx.hash()).collect()
+        self.relay
+            .relayed
+            .lock()
+            .iter()
+            .map(|tx| tx.hash())
+            .collect()
     }
 
     /// Submits transactions past the server; all must be taken.
@@ -284,8 +294,13 @@ impl Chain {
     /// Stores the next block.
     pub(crate) fn grow(&self, transactions: Vec<Transaction>) -> Arc<Block> {
         let block = Arc::new(self.next_block(transactions));
-        let request = LedgerRequest::Import { block: Arc::clone(&block) };
-        assert!(matches!(ask(&self.ledger, request), LedgerAnswer::Stored { .. }));
+        let request = LedgerRequest::Import {
+            block: Arc::clone(&block),
+        };
+        assert!(matches!(
+            ask(&self.ledger, request),
+            LedgerAnswer::Stored { .. }
+        ));
         block
     }
 
@@ -303,7 +318,11 @@ impl Chain {
         let running = tokio::spawn(serve(listener, context, async {
             let _ = stopped.await;
         }));
-        TestServer { address, stop, running }
+        TestServer {
+            address,
+            stop,
+            running,
+        }
     }
 }
 

@@ -205,16 +205,28 @@ mod tests {
         };
         let good = "NVTiAjNgagDkTr5HTzDmQP9kPwPHN5BgVq";
         assert!(of("CalledByEntry", good, json!([])).is_ok());
-        assert!(of("Everything", good, json!([])).unwrap_err().contains("Everything"));
+        assert!(
+            of("Everything", good, json!([]))
+                .unwrap_err()
+                .contains("Everything")
+        );
         assert!(of("Global, CalledByEntry", good, json!([])).is_err());
         assert!(of("None", "nobody", json!([])).is_err());
         let rule = json!([{"action": "Allow", "condition": {"type": "CalledByEntry"}}]);
-        assert!(of("CalledByEntry", good, rule).unwrap_err().contains("rules"));
+        assert!(
+            of("CalledByEntry", good, rule)
+                .unwrap_err()
+                .contains("rules")
+        );
         let mut deep = json!({"type": "CalledByEntry"});
         for _ in 0..20 {
             deep = json!({"type": "Not", "expression": deep});
         }
         let rules = json!([{"action": "Allow", "condition": deep}]);
-        assert!(of("WitnessRules", good, rules).unwrap_err().contains("nest"));
+        assert!(
+            of("WitnessRules", good, rules)
+                .unwrap_err()
+                .contains("nest")
+        );
     }
 }

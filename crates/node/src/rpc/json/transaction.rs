@@ -35,11 +35,7 @@ impl<'a> TransactionJson<'a> {
             netfee: transaction.network_fee().to_string(),
             validuntilblock: transaction.valid_until().0,
             signers: transaction.signers().iter().map(SignerJson).collect(),
-            attributes: transaction
-                .attributes()
-                .iter()
-                .map(AttributeJson)
-                .collect(),
+            attributes: transaction.attributes().iter().map(AttributeJson).collect(),
             script: transaction.script(),
             witnesses: transaction
                 .witnesses()
@@ -145,7 +141,10 @@ mod tests {
                 json!({"type": "OracleResponse", "id": 1, "code": "NotFound", "result": ""}),
             ),
         ] {
-            assert_eq!(serde_json::to_value(AttributeJson(&attribute)).unwrap(), expected);
+            assert_eq!(
+                serde_json::to_value(AttributeJson(&attribute)).unwrap(),
+                expected
+            );
         }
     }
 }

@@ -89,7 +89,11 @@ fn signers(params: &Params<'_>, position: usize) -> Result<Vec<Signer>, RpcError
 /// Pushes an argument as neo-project/neo's script builder does.
 fn push(script: &mut ScriptBuilder, argument: &Argument) -> Result<(), String> {
     let Argument { kind, value } = argument;
-    let text = || value.as_str().ok_or_else(|| format!("a {kind} is a string"));
+    let text = || {
+        value
+            .as_str()
+            .ok_or_else(|| format!("a {kind} is a string"))
+    };
     let base64 = || STANDARD.decode(text()?).map_err(|error| error.to_string());
     if value.is_null() {
         script.null();
@@ -138,7 +142,10 @@ fn integer(value: &Value) -> Result<BigInt, String> {
         _ => return Err("an Integer is a number or a string of digits".to_owned()),
     };
     if digits.len() > MAX_INTEGER_DIGITS {
-        return Err(format!("{} digits are more than 256 bits hold", digits.len()));
+        return Err(format!(
+            "{} digits are more than 256 bits hold",
+            digits.len()
+        ));
     }
     let number: BigInt = digits
         .parse()

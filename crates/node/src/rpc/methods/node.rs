@@ -162,8 +162,13 @@ pub(in crate::rpc) fn peers(server: &Server, _: &Params<'_>) -> Answer {
     let mut unconnected = Vec::new();
     for peer in &server.context.config.network.peers {
         let places: Vec<(String, u16)> = peer.addresses.iter().filter_map(host_and_port).collect();
-        if !places.iter().any(|place| is_connected(&peer.public_key, place)) {
-            let addresses = places.into_iter().map(|(address, port)| AddressJson { address, port });
+        if !places
+            .iter()
+            .any(|place| is_connected(&peer.public_key, place))
+        {
+            let addresses = places
+                .into_iter()
+                .map(|(address, port)| AddressJson { address, port });
             unconnected.extend(addresses);
         }
     }

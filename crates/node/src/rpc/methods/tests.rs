@@ -42,7 +42,13 @@ async fn the_tip_is_named_by_count_and_hash() {
     assert_eq!(ok(&server, "getblockhash", json!([1])).await, hash);
     assert_eq!(ok(&server, "getblockhash", json!(["1"])).await, hash);
     assert_eq!(server.code("getblockhash", json!([2])).await, -109);
-    for bad in [json!([]), json!([-1]), json!(["x"]), json!([1.5]), json!([true])] {
+    for bad in [
+        json!([]),
+        json!([-1]),
+        json!(["x"]),
+        json!([1.5]),
+        json!([true]),
+    ] {
         assert_eq!(server.code("getblockhash", bad).await, -32602);
     }
     server.shut_down().await;
@@ -55,7 +61,12 @@ async fn blocks_and_headers_come_as_bytes_or_json() {
     let block = chain.grow(vec![signed(gas(account(1), 5, 1))]);
     let genesis = chain.config.protocol.genesis.genesis_block();
     let plain = base64(&block.to_bytes());
-    for id in [json!(1), json!("1"), json!(block.hash()), json!(block.hash().to_string()[2..])] {
+    for id in [
+        json!(1),
+        json!("1"),
+        json!(block.hash()),
+        json!(block.hash().to_string()[2..]),
+    ] {
         assert_eq!(ok(&server, "getblock", json!([id])).await, plain);
         assert_eq!(ok(&server, "getblock", json!([id, 0])).await, plain);
         assert_eq!(ok(&server, "getblock", json!([id, false])).await, plain);
@@ -64,7 +75,10 @@ async fn blocks_and_headers_come_as_bytes_or_json() {
             assert_eq!(found["hash"], block.hash().to_string());
             assert_eq!(found["size"], block.to_bytes().len());
             assert_eq!(found["tx"].as_array().unwrap().len(), 1);
-            assert_eq!(found["tx"][0]["hash"], block.transactions[0].hash().to_string());
+            assert_eq!(
+                found["tx"][0]["hash"],
+                block.transactions[0].hash().to_string()
+            );
             assert!(found.get("nextblockhash").is_none());
             assert_eq!(found["confirmations"], 1);
             assert_eq!(found["nonce"], "0000000000001234");
@@ -88,7 +102,10 @@ async fn blocks_and_headers_come_as_bytes_or_json() {
     expected["size"] = json!(113);
     assert_eq!(ok(&server, "getblockheader", json!([0, 1])).await, expected);
     let bytes = base64(&header.to_bytes());
-    assert_eq!(ok(&server, "getblockheader", json!([genesis.hash()])).await, bytes);
+    assert_eq!(
+        ok(&server, "getblockheader", json!([genesis.hash()])).await,
+        bytes
+    );
     for method in ["getblock", "getblockheader"] {
         assert_eq!(server.code(method, json!([2])).await, -101);
         assert_eq!(server.code(method, json!([account_hash()])).await, -101);
@@ -146,7 +163,10 @@ async fn a_transaction_is_sent_pooled_and_stored() {
     );
     assert_eq!(chain.relayed(), [tx.hash()]);
     assert_eq!(ok(&server, "getrawmempool", json!([])).await, json!([hash]));
-    assert_eq!(ok(&server, "getrawmempool", json!([0])).await, json!([hash]));
+    assert_eq!(
+        ok(&server, "getrawmempool", json!([0])).await,
+        json!([hash])
+    );
     assert_eq!(
         ok(&server, "getrawmempool", json!([true])).await,
         json!({"height": 0, "verified": [hash], "unverified": []})
@@ -166,19 +186,32 @@ async fn a_transaction_is_sent_pooled_and_stored() {
         }]
     });
     assert_eq!(pooled, expected);
-    assert_eq!(server.code("gettransactionheight", json!([hash])).await, -103);
+    assert_eq!(
+        server.code("gettransactionheight", json!([hash])).await,
+        -103
+    );
     assert_eq!(server.code("getapplicationlog", json!([hash])).await, -105);
 
     let block = chain.grow(vec![]);
     assert_eq!(ok(&server, "getrawmempool", json!([])).await, json!([]));
     assert_eq!(ok(&server, "gettransactionheight", json!([hash])).await, 1);
-    assert_eq!(ok(&server, "getrawtransaction", json!([&hash[2..], false])).await, bytes);
+    assert_eq!(
+        ok(&server, "getrawtransaction", json!([&hash[2..], false])).await,
+        bytes
+    );
     let mut expected = expected;
     expected["blockhash"] = json!(block.hash());
     expected["confirmations"] = json!(1);
     expected["blocktime"] = json!(GENESIS_TIME + 1_000);
-    assert_eq!(ok(&server, "getrawtransaction", json!([hash, true])).await, expected);
-    for method in ["getrawtransaction", "gettransactionheight", "getapplicationlog"] {
+    assert_eq!(
+        ok(&server, "getrawtransaction", json!([hash, true])).await,
+        expected
+    );
+    for method in [
+        "getrawtransaction",
+        "gettransactionheight",
+        "getapplicationlog",
+    ] {
         assert_eq!(server.code(method, json!(["zz"])).await, -32602);
         assert_eq!(server.code(method, json!([])).await, -32602);
     }
@@ -196,7 +229,8 @@ async fn application_logs_tell_what_scripts_did() {
     let failing = signed(failing);
     let block = chain.grow(vec![tx.clone(), failing.clone()]);
     let log = ok(&server, "getapplicationlog", json!([tx.hash()])).await;
-    let bytes = |account: UInt160| json!({"type": "ByteString", "value": base64(account.as_wire())});
+    let bytes =
+        |account: UInt160| json!({"type": "ByteString", "value": base64(account.as_wire())});
     let event = |from: Value, to: Value, amount: &str| {
         json!({
             "contract": Token::Gas.hash(), "eventname": "Transfer",
@@ -221,11 +255,16 @@ async fn application_logs_tell_what_scripts_did() {
     assert_eq!(log["blockhash"], block.hash().to_string());
     let triggers = |log: &Value| -> Vec<String> {
         let executions = log["executions"].as_array().unwrap().iter();
-        executions.map(|e| e["trigger"].as_str().unwrap().to_owned()).collect()
+        executions
+            .map(|e| e["trigger"].as_str().unwrap().to_owned())
+            .collect()
     };
     assert_eq!(triggers(&log), ["OnPersist", "PostPersist"]);
     let burnt = &log["executions"][0]["notifications"][0];
-    assert_eq!(*burnt, event(bytes(treasury()), json!({"type": "Any"}), "14977780"));
+    assert_eq!(
+        *burnt,
+        event(bytes(treasury()), json!({"type": "Any"}), "14977780")
+    );
     let reward = &log["executions"][1]["notifications"][0];
     assert_eq!(reward["state"]["value"][0], json!({"type": "Any"}));
     assert_eq!(reward["state"]["value"][2]["value"], "50000000");
@@ -240,7 +279,12 @@ async fn application_logs_tell_what_scripts_did() {
         let log = ok(&server, "getapplicationlog", json!([block.hash(), filter])).await;
         assert_eq!(triggers(&log), expected, "{filter}");
     }
-    assert_eq!(server.code("getapplicationlog", json!([account_hash()])).await, -105);
+    assert_eq!(
+        server
+            .code("getapplicationlog", json!([account_hash()]))
+            .await,
+        -105
+    );
     server.shut_down().await;
 }
 
@@ -280,7 +324,10 @@ async fn every_refusal_of_a_transaction_has_neos_number() {
     let forged = good.clone().into_signed(vec![witness.clone()]).unwrap();
     assert_eq!(code(&forged).await, -508);
     witness.invocation.clear();
-    assert_eq!(code(&good.clone().into_signed(vec![witness]).unwrap()).await, -500);
+    assert_eq!(
+        code(&good.clone().into_signed(vec![witness]).unwrap()).await,
+        -500
+    );
 
     for valid_until in [0, 1, 202] {
         let mut expired = good.clone();
@@ -301,7 +348,13 @@ async fn every_refusal_of_a_transaction_has_neos_number() {
     assert_eq!(code(&signed(contract)).await, -505);
 
     // What is no transaction at all.
-    for bad in [json!([]), json!([1]), json!(["%%"]), json!(["AAAA"]), json!([""])] {
+    for bad in [
+        json!([]),
+        json!([1]),
+        json!(["%%"]),
+        json!(["AAAA"]),
+        json!([""]),
+    ] {
         assert_eq!(server.code("sendrawtransaction", bad).await, -32602);
     }
     let mut twice = good.clone();
@@ -309,7 +362,12 @@ async fn every_refusal_of_a_transaction_has_neos_number() {
     let mut bytes = twice.to_bytes();
     write_var_int(&mut bytes, 1);
     Witness::default().encode(&mut bytes);
-    assert_eq!(server.code("sendrawtransaction", json!([base64(&bytes)])).await, -32602);
+    assert_eq!(
+        server
+            .code("sendrawtransaction", json!([base64(&bytes)]))
+            .await,
+        -32602
+    );
     let long = base64(&vec![0; 102_401]);
     assert_eq!(server.code("sendrawtransaction", json!([long])).await, -509);
     assert!(chain.relayed().is_empty());
@@ -324,7 +382,10 @@ async fn a_full_pool_refuses_what_pays_less() {
     let mut cheap = gas(account(1), 1, 2);
     cheap.network_fee = Datoshi(4_900_000);
     let bytes = base64(&signed(cheap).to_bytes());
-    assert_eq!(server.code("sendrawtransaction", json!([bytes])).await, -502);
+    assert_eq!(
+        server.code("sendrawtransaction", json!([bytes])).await,
+        -502
+    );
     server.shut_down().await;
 }
 
@@ -376,7 +437,14 @@ async fn the_version_shows_the_protocol() {
     let mut version = ok(&server, "getversion", json!([])).await;
     assert!(version["nonce"].as_u64().unwrap() <= u64::from(u32::MAX));
     version["nonce"] = json!(0);
-    let names = ["Aspidochelone", "Basilisk", "Cockatrice", "Domovoi", "Echidna", "Faun"];
+    let names = [
+        "Aspidochelone",
+        "Basilisk",
+        "Cockatrice",
+        "Domovoi",
+        "Echidna",
+        "Faun",
+    ];
     let committee: Vec<_> = keys().iter().map(|key| key.public_key().clone()).collect();
     assert_eq!(
         version,
@@ -430,7 +498,10 @@ async fn validators_and_committee_are_sorted_keys() {
         .iter()
         .map(|key| json!({"publickey": key, "votes": -1}))
         .collect();
-    assert_eq!(ok(&server, "getnextblockvalidators", json!([])).await, json!(validators));
+    assert_eq!(
+        ok(&server, "getnextblockvalidators", json!([])).await,
+        json!(validators)
+    );
     server.shut_down().await;
 }
 
@@ -463,7 +534,11 @@ async fn balances_follow_the_chain() {
             }
         ]
     });
-    for form in [json!(to), json!(to.to_string()[2..]), json!(to.to_address())] {
+    for form in [
+        json!(to),
+        json!(to.to_string()[2..]),
+        json!(to.to_address()),
+    ] {
         assert_eq!(balances(form).await, expected);
     }
     for bad in [json!([]), json!(["nobody"]), json!([1])] {
@@ -494,7 +569,9 @@ async fn network_fees_are_calculated_for_unsigned_transactions() {
     let chain = Chain::new();
     let server = chain.serve(|_| {}).await;
     let fee = |witness: Witness| {
-        let tx = gas(account(1), 1_000, 1).into_signed(vec![witness]).unwrap();
+        let tx = gas(account(1), 1_000, 1)
+            .into_signed(vec![witness])
+            .unwrap();
         json!([base64(&tx.to_bytes())])
     };
     let tx = signed(gas(account(1), 1_000, 1));
@@ -504,10 +581,21 @@ async fn network_fees_are_calculated_for_unsigned_transactions() {
     };
     // 3,933,900 for three of four signatures, and 1,000 a byte.
     let expected = json!({"networkfee": (3_933_900 + 1_000 * tx.size()).to_string()});
-    assert_eq!(ok(&server, "calculatenetworkfee", fee(unsigned)).await, expected);
+    assert_eq!(
+        ok(&server, "calculatenetworkfee", fee(unsigned)).await,
+        expected
+    );
     let complete = tx.witnesses()[0].clone();
-    assert_eq!(ok(&server, "calculatenetworkfee", fee(complete)).await, expected);
-    assert_eq!(server.code("calculatenetworkfee", fee(Witness::default())).await, -512);
+    assert_eq!(
+        ok(&server, "calculatenetworkfee", fee(complete)).await,
+        expected
+    );
+    assert_eq!(
+        server
+            .code("calculatenetworkfee", fee(Witness::default()))
+            .await,
+        -512
+    );
     for bad in [json!([]), json!(["AAAA"]), json!(["?"])] {
         assert_eq!(server.code("calculatenetworkfee", bad).await, -32602);
     }
@@ -523,11 +611,36 @@ async fn the_reads_of_both_tokens_are_invoked() {
         async move { ok(server, "invokefunction", params).await }
     };
     for (token, method, gas, item) in [
-        (Token::Gas, "symbol", "984060", json!({"type": "ByteString", "value": "R0FT"})),
-        (Token::Gas, "decimals", "984060", json!({"type": "Integer", "value": "8"})),
-        (Token::Neo, "symbol", "984060", json!({"type": "ByteString", "value": "TkVP"})),
-        (Token::Neo, "decimals", "984060", json!({"type": "Integer", "value": "0"})),
-        (Token::Neo, "totalSupply", "1967100", json!({"type": "Integer", "value": "100000000"})),
+        (
+            Token::Gas,
+            "symbol",
+            "984060",
+            json!({"type": "ByteString", "value": "R0FT"}),
+        ),
+        (
+            Token::Gas,
+            "decimals",
+            "984060",
+            json!({"type": "Integer", "value": "8"}),
+        ),
+        (
+            Token::Neo,
+            "symbol",
+            "984060",
+            json!({"type": "ByteString", "value": "TkVP"}),
+        ),
+        (
+            Token::Neo,
+            "decimals",
+            "984060",
+            json!({"type": "Integer", "value": "0"}),
+        ),
+        (
+            Token::Neo,
+            "totalSupply",
+            "1967100",
+            json!({"type": "Integer", "value": "100000000"}),
+        ),
     ] {
         let found = invoke(json!([token.hash(), method])).await;
         assert_eq!(found["state"], "HALT");
@@ -545,7 +658,10 @@ async fn the_reads_of_both_tokens_are_invoked() {
     ] {
         let found = invoke(json!([Token::Neo.hash(), "balanceOf", [argument]])).await;
         assert_eq!(found["gasconsumed"], "2028330");
-        assert_eq!(found["stack"], json!([{"type": "Integer", "value": "100000000"}]));
+        assert_eq!(
+            found["stack"],
+            json!([{"type": "Integer", "value": "100000000"}])
+        );
     }
     server.shut_down().await;
 }
@@ -602,25 +718,72 @@ async fn what_cannot_be_invoked_says_why() {
         (json!([gas]), -32602),
         (json!([gas, 7]), -32602),
         (json!([gas, "balanceOf", {"type": "Hash160"}]), -32602),
-        (json!([gas, "balanceOf", [{"type": "Hash160", "value": "x"}]]), -32602),
-        (json!([gas, "balanceOf", [{"type": "Hash161", "value": "x"}]]), -32602),
-        (json!([gas, "balanceOf", [{"type": "Integer", "value": "1".repeat(80)}]]), -32602),
-        (json!([gas, "balanceOf", [{"type": "Integer", "value": 1.5}]]), -32602),
-        (json!([gas, "balanceOf", [{"type": "Integer", "value": "9".repeat(78)}]]), -32602),
-        (json!([gas, "balanceOf", [{"type": "Boolean", "value": 1}]]), -32602),
-        (json!([gas, "balanceOf", vec![json!({"type": "Any"}); 17]]), -32602),
-        (json!([gas, "symbol", [], [{"account": "x", "scopes": "None"}]]), -32602),
-        (json!([gas, "symbol", [], [{"account": account(1)}]]), -32602),
-        (json!([gas, "symbol", [], vec![json!({"account": account(1), "scopes": "None"}); 17]]), -32602),
+        (
+            json!([gas, "balanceOf", [{"type": "Hash160", "value": "x"}]]),
+            -32602,
+        ),
+        (
+            json!([gas, "balanceOf", [{"type": "Hash161", "value": "x"}]]),
+            -32602,
+        ),
+        (
+            json!([gas, "balanceOf", [{"type": "Integer", "value": "1".repeat(80)}]]),
+            -32602,
+        ),
+        (
+            json!([gas, "balanceOf", [{"type": "Integer", "value": 1.5}]]),
+            -32602,
+        ),
+        (
+            json!([gas, "balanceOf", [{"type": "Integer", "value": "9".repeat(78)}]]),
+            -32602,
+        ),
+        (
+            json!([gas, "balanceOf", [{"type": "Boolean", "value": 1}]]),
+            -32602,
+        ),
+        (
+            json!([gas, "balanceOf", vec![json!({"type": "Any"}); 17]]),
+            -32602,
+        ),
+        (
+            json!([gas, "symbol", [], [{"account": "x", "scopes": "None"}]]),
+            -32602,
+        ),
+        (
+            json!([gas, "symbol", [], [{"account": account(1)}]]),
+            -32602,
+        ),
+        (
+            json!([
+                gas,
+                "symbol",
+                [],
+                vec![json!({"account": account(1), "scopes": "None"}); 17]
+            ]),
+            -32602,
+        ),
     ] {
         let shown = params.to_string();
         assert_eq!(server.code("invokefunction", params).await, code, "{shown}");
     }
-    for (params, code) in [(json!([]), -32602), (json!(["?"]), -32602), (json!(["EQ=="]), -608)] {
+    for (params, code) in [
+        (json!([]), -32602),
+        (json!(["?"]), -32602),
+        (json!(["EQ=="]), -608),
+    ] {
         assert_eq!(server.code("invokescript", params).await, code);
     }
-    let error = server.call("invokescript", json!(["EQ=="])).await.unwrap_err();
-    assert!(error["data"].as_str().unwrap().contains("attach a Neo node"));
+    let error = server
+        .call("invokescript", json!(["EQ=="]))
+        .await
+        .unwrap_err();
+    assert!(
+        error["data"]
+            .as_str()
+            .unwrap()
+            .contains("attach a Neo node")
+    );
     server.shut_down().await;
 }
 

@@ -25,7 +25,10 @@ pub(in crate::rpc) fn parse(params: &Params<'_>) -> Result<Transaction, RpcError
     let bytes = params.bytes(0, "transaction")?;
     let limit = MAX_TRANSACTION_SIZE;
     if bytes.len() > limit {
-        let data = format!("the transaction has {} bytes, {limit} are allowed", bytes.len());
+        let data = format!(
+            "the transaction has {} bytes, {limit} are allowed",
+            bytes.len()
+        );
         return Err(RpcError::INVALID_SIZE.with(data));
     }
     decode(&bytes)
