@@ -112,7 +112,8 @@ impl Shared {
                 .iter()
                 .zip(&holders)
                 .map(|(transaction, holders)| {
-                    !(transaction.strangers_only && is_validator) && !holders.contains(peer.session)
+                    let withheld = transaction.strangers_only && is_validator;
+                    !withheld && !holders.contains(peer.session)
                 })
                 .collect();
             let messages = encoded

@@ -237,7 +237,7 @@ impl Attacker {
     }
 
     /// Waits until the victim has closed the connection.
-    async fn is_cut_off(mut self) {
+    async fn until_cut_off(mut self) {
         while !self.closed {
             within(self.turn()).await;
         }
@@ -274,7 +274,7 @@ async fn attack(lane: Lane, as_validator: bool, bytes: &[u8], reason: &str) {
         };
         attacker.write(&mut stream, bytes).await;
         attacker.meanwhile(victim.refuses(reason)).await;
-        attacker.is_cut_off().await;
+        attacker.until_cut_off().await;
         victim.still_serves().await;
         drop(stream);
     }
@@ -315,7 +315,7 @@ async fn the_proof_of_another_connection_is_worth_nothing() {
         .write(&mut control, &framed(&hello.to_bytes()))
         .await;
     attacker.meanwhile(victim.refuses("impostor")).await;
-    attacker.is_cut_off().await;
+    attacker.until_cut_off().await;
     victim.still_serves().await;
 }
 
@@ -325,7 +325,7 @@ async fn who_says_nothing_has_to_go() {
         Victim::start(|config| config.timing.hello_timeout = Duration::from_millis(100)).await;
     let mut attacker = Attacker::connect(&victim, 0).await;
     attacker.meanwhile(victim.refuses("hello_timeout")).await;
-    attacker.is_cut_off().await;
+    attacker.until_cut_off().await;
     victim.still_serves().await;
 }
 
@@ -337,7 +337,7 @@ async fn a_hello_in_drops_has_to_go() {
     let mut control = attacker.open(Lane::Control).await;
     attacker.write(&mut control, &[200, 0]).await;
     attacker.meanwhile(victim.refuses("slow_frame")).await;
-    attacker.is_cut_off().await;
+    attacker.until_cut_off().await;
     victim.still_serves().await;
 }
 
@@ -348,7 +348,7 @@ async fn garbage_instead_of_a_hello() {
     let mut control = attacker.open(Lane::Control).await;
     attacker.write(&mut control, &framed(&[0xa5; 500])).await;
     attacker.meanwhile(victim.refuses("malformed_hello")).await;
-    attacker.is_cut_off().await;
+    attacker.until_cut_off().await;
     victim.still_serves().await;
 }
 
@@ -409,7 +409,7 @@ async fn transactions_on_the_consensus_lane() {
 }
 
 #[tokio::test]
-async fn a_stranger_that_votes_is_cut_off() {
+async fn a_stranger_that_votes_until_cut_off() {
     for lane in [Lane::Express, Lane::Bulk] {
         attack(
             lane,
@@ -436,7 +436,7 @@ async fn a_lane_that_is_opened_twice() {
     let mut second = attacker.open(Lane::Control).await;
     attacker.write(&mut second, &[1]).await;
     attacker.meanwhile(victim.refuses("second_lane")).await;
-    attacker.is_cut_off().await;
+    attacker.until_cut_off().await;
     victim.still_serves().await;
 }
 

@@ -39,7 +39,7 @@ const QUIC_IDLE_MS: u32 = 3_000;
 /// QUIC says that it lives this often if nothing else passes.
 const QUIC_KEEP_ALIVE: Duration = Duration::from_millis(1_000);
 /// Bytes that a QUIC peer may send ahead of what we read, on one stream and in all.
-const QUIC_WINDOWS: (u32, u32) = (4 << 20, 16 << 20);
+const QUIC_WINDOWS: (u32, u32) = (2 << 20, 6 << 20);
 
 /// Listens, dials and serves until the returned handle and its clones are dropped or shut down. Must be called
 /// within a tokio runtime.

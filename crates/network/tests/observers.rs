@@ -1,5 +1,7 @@
 //! Strangers follow the chain and take no part in consensus.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::collections::HashSet;

@@ -1,15 +1,14 @@
 //! Validators find, bind and keep each other.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use common::{Node, Wire, config, eventually, keys, pair, public, within};
-use neo_network::{
-    Endpoint, Identity, NetworkConfig, NetworkError, NetworkEvent, PeerAddress, Priority,
-    SendError, start,
-};
+use neo_network::{Endpoint, NetworkError, NetworkEvent, PeerAddress, Priority, SendError, start};
 use neo_primitives::{Height, Magic, UInt256};
 
 async fn bound_both_ways(wire: Wire) {
@@ -98,10 +97,9 @@ async fn four_that_dial_each_other_end_with_one_connection_each() {
             node.peer_up().await;
         }
     }
-    for sender in 0..4 {
+    for (sender, node) in nodes.iter().enumerate() {
         assert_eq!(
-            nodes[sender]
-                .handle
+            node.handle
                 .broadcast_validators(Priority::Proposal, Bytes::from(vec![sender as u8])),
             3
         );
@@ -184,125 +182,6 @@ async fn statuses_reach_the_others() {
         .await;
     assert_eq!(status, (first.id(), Height(77), tip));
     assert_eq!(second.handle.peer(first.id()).unwrap().height, Height(77));
-}
-
-/// A node in a runtime of its own, so that it can die as a killed process does: without a word.
-struct Mortal {
-    runtime: Option<tokio::runtime::Runtime>,
-}
-
-impl Mortal {
-    fn start(config: NetworkConfig) -> Mortal {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        let guard = runtime.enter();
-        let (handle, mut events) = start(config).unwrap();
-        drop(guard);
-        runtime.spawn(async move {
-            let _alive = handle;
-            while events.recv().await.is_some() {}
-        });
-        Mortal {
-            runtime: Some(runtime),
-        }
-    }
-
-    fn kill(mut self) {
-        self.runtime.take().unwrap().shutdown_background();
-    }
-}
-
-async fn restarted(wire: Wire) {
-    let keys = keys(2);
-    let identity = Identity::generate();
-    let mut witness = Node::start(config(wire, Some(&keys[0]), &keys)).await;
-    let again = |witness: &Node| {
-        let mut config = config(wire, Some(&keys[1]), &keys);
-        config.identity = identity.clone();
-        config.peers.push(witness.dial());
-        config
-    };
-    let mortal = Mortal::start(again(&witness));
-    assert_eq!(witness.peer_up().await.0, identity.peer_id());
-    mortal.kill();
-    let killed = Instant::now();
-    let second = Mortal::start(again(&witness));
-    let (down, reason) = witness.peer_down().await;
-    assert_eq!(down, identity.peer_id(), "{reason}");
-    assert_eq!(
-        witness.peer_up().await,
-        (identity.peer_id(), Some(public(&keys[1])))
-    );
-    let back = killed.elapsed();
-    println!("{wire:?}: back {} ms after the kill", back.as_millis());
-    assert!(back < Duration::from_secs(2), "{back:?}: {reason}");
-    assert_eq!(
-        witness
-            .handle
-            .broadcast_validators(Priority::Commit, Bytes::from_static(b"x")),
-        1
-    );
-    second.kill();
-}
-
-#[tokio::test]
-async fn a_killed_and_restarted_validator_is_back_at_once_over_quic() {
-    restarted(Wire::Quic).await;
-}
-
-#[tokio::test]
-async fn a_killed_and_restarted_validator_is_back_at_once_over_tcp() {
-    restarted(Wire::Tcp).await;
-}
-
-#[tokio::test]
-async fn a_dead_peer_is_found_by_its_silence_and_dialled_until_it_is_back() {
-    let keys = keys(2);
-    let identity = Identity::generate();
-    let place = std::net::UdpSocket::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let other = || {
-        let mut config = config(Wire::Quic, Some(&keys[1]), &keys);
-        config.listen_quic = Some(place);
-        config.identity = identity.clone();
-        config
-    };
-    let mut witness = config(Wire::Quic, Some(&keys[0]), &keys);
-    witness.timing.dead_after = Duration::from_millis(400);
-    witness.timing.dial_timeout = Duration::from_millis(300);
-    witness.peers.push(PeerAddress::at(
-        format!("/ip4/127.0.0.1/udp/{}/quic-v1", place.port())
-            .parse()
-            .unwrap(),
-    ));
-    let mut witness = Node::start(witness).await;
-    let mortal = Mortal::start(other());
-    witness.peer_up().await;
-    eventually(|| {
-        witness
-            .handle
-            .peers()
-            .first()
-            .is_some_and(|p| p.rtt.is_some())
-    })
-    .await;
-    mortal.kill();
-    let killed = Instant::now();
-    let (_, reason) = witness.peer_down().await;
-    assert!(
-        killed.elapsed() < Duration::from_secs(3),
-        "{:?}: {reason}",
-        killed.elapsed()
-    );
-    eventually(|| witness.handle.metrics().dial_failures > 0).await;
-    let second = Mortal::start(other());
-    assert_eq!(witness.peer_up().await.0, identity.peer_id());
-    second.kill();
 }
 
 #[tokio::test]

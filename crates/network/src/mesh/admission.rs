@@ -3,7 +3,7 @@
 use std::{
     collections::HashSet,
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
@@ -25,6 +25,10 @@ use crate::{
 
 /// For how long, in microseconds, stray consensus messages of a former validator are forgiven.
 const GRACE_US: u64 = 10_000_000;
+/// The same refusal of the same peer is logged again after this time.
+const TELL_AGAIN: Duration = Duration::from_secs(30);
+/// Different refusals that are logged within that time.
+const MOST_TOLD: usize = 256;
 
 impl Mesh {
     pub(super) fn on_report(&mut self, connection: ConnectionId, report: Report) {
@@ -91,7 +95,8 @@ impl Mesh {
         peer.welcome.store(welcome, Relaxed);
         peer.heard(self.shared.clock.now_us());
         if let Some(link) = self.links.get_mut(&connection) {
-            link.ending = None;
+            let by = Instant::now() + self.shared.timing.hello_timeout;
+            link.ending = Some((by, Ending::Hello));
             link.peer = Some(peer.clone());
             link.role.send_replace(welcome);
             // A task that does not listen any more has ended with its connection.
@@ -219,6 +224,7 @@ impl Mesh {
         };
         peer.welcomed.store(consensus, Relaxed);
         link.mutual = true;
+        link.ending = link.ending.filter(|(_, ending)| *ending != Ending::Hello);
         self.open_lanes(connection);
         let Some(session) = self
             .sessions
@@ -348,12 +354,26 @@ impl Mesh {
         self.swarm.close_connection(connection);
     }
 
-    /// Counts and logs why somebody is turned away.
-    pub(super) fn note_refusal(&self, peer: PeerId, address: &Multiaddr, refusal: &Refusal) {
+    /// Counts and logs why somebody is turned away. The log tells of one peer and reason once in a while only: a
+    /// wrongly configured peer comes back every second.
+    pub(super) fn note_refusal(&mut self, peer: PeerId, address: &Multiaddr, refusal: &Refusal) {
         self.shared.counters.refused(refusal);
+        let now = Instant::now();
+        self.told
+            .retain(|_, at| now.duration_since(*at) < TELL_AGAIN);
+        let told_before = self.told.contains_key(&(peer, refusal.name()));
+        // Told again when the peer goes down, and no fault of the peer.
+        let minor = matches!(
+            refusal,
+            Refusal::Banned(_) | Refusal::Silent(_) | Refusal::Lane { .. }
+        );
+        if minor || told_before || self.told.len() >= MOST_TOLD {
+            tracing::debug!(%peer, %address, %refusal, "connection ends");
+            return;
+        }
+        self.told.insert((peer, refusal.name()), now);
         match refusal {
             Refusal::OwnKey(_) => tracing::error!(%peer, %address, %refusal, "peer refused"),
-            Refusal::Banned(_) => tracing::debug!(%peer, %address, %refusal, "peer refused"),
             _ => tracing::warn!(%peer, %address, %refusal, "peer refused"),
         }
     }

@@ -18,7 +18,7 @@ use crate::{
 /// Why a connection has a last moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// The remote's hello must have come by then.
+    /// The remote's hello must have come by then, and its acceptance of ours.
     Hello,
     /// It has been replaced or refused; the other side may still be reading.
     Linger,

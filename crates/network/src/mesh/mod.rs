@@ -79,6 +79,8 @@ pub(crate) struct Mesh {
     /// Dials that have not reached anybody yet.
     dials: HashMap<ConnectionId, (TargetId, Multiaddr)>,
     bans: Bans,
+    /// Refusals that the log has told of lately.
+    told: HashMap<(PeerId, &'static str), Instant>,
     requests: Requests,
     reports: mpsc::Receiver<(ConnectionId, Report)>,
     /// Kept so that connections can be given one; the channel never closes.
@@ -123,6 +125,7 @@ impl Mesh {
             dialer: parts.dialer,
             dials: HashMap::new(),
             bans: Bans::default(),
+            told: HashMap::new(),
             requests: Requests::default(),
             reports,
             reporter,

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Control frames that a peer may send within a second.
-const MOST_A_SECOND: u32 = 500;
+const MOST_A_SECOND: u32 = 1000;
 
 /// What the reader of a control lane needs.
 pub(crate) struct ControlReader {
@@ -119,7 +119,7 @@ impl ControlReader {
         let (verdict, accepted) = oneshot::channel();
         self.reporter
             .report(Report::Hello {
-                hello,
+                hello: Box::new(hello),
                 key,
                 verdict,
             })

@@ -19,6 +19,9 @@ use crate::{
     tasks::{Reporter, beats_fast, patience_with},
 };
 
+/// Least time between two statuses: blocks can follow each other faster than anybody needs to know.
+const STATUS_PAUSE: Duration = Duration::from_millis(10);
+
 /// What the writer of a control lane needs.
 pub(crate) struct ControlWriter {
     pub(crate) shared: Arc<Shared>,
@@ -55,7 +58,10 @@ async fn run<W: AsyncWrite + Unpin>(
     };
     let mut status = shared.status.subscribe();
     task.role.mark_changed();
+    // The hello may tell of a block that is not the last any more.
+    status.mark_changed();
     let mut next_beat = Instant::now();
+    let mut next_status = Instant::now();
     loop {
         out.clear();
         let mut frames = 0;
@@ -65,7 +71,8 @@ async fn run<W: AsyncWrite + Unpin>(
             frames += 1;
             next_beat = Instant::now();
         }
-        if status.has_changed().unwrap_or(false) {
+        if next_status <= Instant::now() && status.has_changed().unwrap_or(false) {
+            next_status = Instant::now() + STATUS_PAUSE;
             let (height, tip) = *status.borrow_and_update();
             append(&mut out, &Control::Status { height, tip }.to_bytes());
             frames += 1;
@@ -88,10 +95,16 @@ async fn run<W: AsyncWrite + Unpin>(
         if frames > 0 {
             write(&mut io, &out, &shared, patience).await?;
         }
+        let pausing = next_status > Instant::now();
+        let wake = if pausing {
+            next_beat.min(next_status)
+        } else {
+            next_beat
+        };
         tokio::select! {
             changed = task.role.changed() => if changed.is_err() { return Ok(()) } else { task.role.mark_changed() },
-            changed = status.changed() => if changed.is_err() { return Ok(()) } else { status.mark_changed() },
-            () = sleep_until(next_beat) => {}
+            changed = status.changed(), if !pausing => if changed.is_err() { return Ok(()) } else { status.mark_changed() },
+            () = sleep_until(wake) => {}
         }
     }
 }

@@ -26,7 +26,7 @@ use crate::{
 pub(crate) enum Report {
     /// The remote's hello is in order and proves this key. The mesh answers with the peer, or not at all.
     Hello {
-        hello: Hello,
+        hello: Box<Hello>,
         key: Option<PublicKey>,
         verdict: oneshot::Sender<Arc<Peer>>,
     },

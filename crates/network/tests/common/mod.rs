@@ -1,5 +1,5 @@
 //! Real nodes on 127.0.0.1 and ways to wait for what they report.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::{sync::Arc, time::Duration};
 
