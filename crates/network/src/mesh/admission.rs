@@ -1,12 +1,11 @@
-//! Who is accepted, as what, and for how long.
+//! Who is accepted, and on which of its connections.
 
 use std::{
-    collections::HashSet,
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
+use libp2p::{PeerId, swarm::ConnectionId};
 use neo_primitives::PublicKey;
 use tokio::sync::oneshot;
 
@@ -14,21 +13,11 @@ use super::{Mesh, Session, link::Ending};
 use crate::{
     duplicates::{Pair, Verdict, judge},
     error::Refusal,
-    event::NetworkEvent,
     hello::Hello,
-    lanes::Lane,
-    metrics::increment,
     peer::{Peer, Place},
     queue::PeerQueue,
     tasks::Report,
 };
-
-/// For how long, in microseconds, stray consensus messages of a former validator are forgiven.
-const GRACE_US: u64 = 10_000_000;
-/// The same refusal of the same peer is logged again after this time.
-const TELL_AGAIN: Duration = Duration::from_secs(30);
-/// Different refusals that are logged within that time.
-const MOST_TOLD: usize = 256;
 
 impl Mesh {
     pub(super) fn on_report(&mut self, connection: ConnectionId, report: Report) {
@@ -48,7 +37,7 @@ impl Mesh {
     }
 
     /// Decides on a remote whose hello is in order and proves `key`.
-    fn admit(
+    pub(super) fn admit(
         &mut self,
         connection: ConnectionId,
         hello: &Hello,
@@ -110,7 +99,7 @@ impl Mesh {
     }
 
     /// The peer that the connection serves from now on; `None` if an older connection stays.
-    fn take_place(
+    pub(super) fn take_place(
         &mut self,
         connection: ConnectionId,
         hello: &Hello,
@@ -151,7 +140,7 @@ impl Mesh {
         }
     }
 
-    fn begin_session(
+    pub(super) fn begin_session(
         &mut self,
         connection: ConnectionId,
         hello: &Hello,
@@ -185,7 +174,7 @@ impl Mesh {
     }
 
     /// A validator key belongs to one peer id, the one that proved it last.
-    fn displace(&mut self, key: &PublicKey, by: &PeerId) {
+    pub(super) fn displace(&mut self, key: &PublicKey, by: &PeerId) {
         let former = self
             .sessions
             .values()
@@ -199,7 +188,7 @@ impl Mesh {
         }
     }
 
-    fn strangers(&self) -> usize {
+    pub(super) fn strangers(&self) -> usize {
         let directory = self.shared.directory.read();
         self.sessions
             .values()
@@ -208,173 +197,9 @@ impl Mesh {
     }
 
     /// Leaves a connection readable for a while, then closes it.
-    fn linger(&mut self, connection: ConnectionId) {
+    pub(super) fn linger(&mut self, connection: ConnectionId) {
         if let Some(link) = self.links.get_mut(&connection) {
             link.ending = Some((Instant::now() + self.shared.timing.linger, Ending::Linger));
-        }
-    }
-
-    /// The remote has accepted us, or changes its mind about our consensus messages.
-    fn on_role(&mut self, connection: ConnectionId, consensus: bool) {
-        let Some(link) = self.links.get_mut(&connection) else {
-            return;
-        };
-        let Some(peer) = link.peer.clone() else {
-            return;
-        };
-        peer.welcomed.store(consensus, Relaxed);
-        link.mutual = true;
-        link.ending = link.ending.filter(|(_, ending)| *ending != Ending::Hello);
-        self.open_lanes(connection);
-        let Some(session) = self
-            .sessions
-            .get_mut(&peer.id)
-            .filter(|s| s.connection == connection && !s.up)
-        else {
-            return;
-        };
-        session.up = true;
-        self.dialer.connected(&peer.id, peer.key.as_ref());
-        if peer.is_welcome() {
-            self.swarm.behaviour_mut().limits.bypass_peer_id(&peer.id);
-        }
-        self.shared.directory.write().add(peer.clone());
-        increment(&self.shared.counters.peers_up);
-        let Place { address, outgoing } = peer.place.lock().clone();
-        let (height, tip) = *peer.status.lock();
-        let validator = peer.key.clone();
-        tracing::info!(peer = %peer.id, validator = validator.as_ref().map(tracing::field::display), %address, outgoing, %height, "peer up");
-        // Closed only when the node does not listen any more.
-        let _ = self.shared.events.connectivity.send(NetworkEvent::PeerUp {
-            peer: peer.id,
-            validator,
-            address,
-            height,
-            tip,
-        });
-    }
-
-    /// Asks for the lanes that both sides want and that are not open yet.
-    fn open_lanes(&mut self, connection: ConnectionId) {
-        let Some(link) = self.links.get_mut(&connection).filter(|link| link.mutual) else {
-            return;
-        };
-        let Some(peer) = link.peer.clone() else {
-            return;
-        };
-        let wanted = [
-            (Lane::Bulk, true),
-            (Lane::Express, peer.is_welcome() && peer.is_welcomed()),
-        ];
-        for (lane, wanted) in wanted {
-            if wanted && link.first_asked(lane) {
-                self.swarm
-                    .behaviour_mut()
-                    .lanes
-                    .open(peer.id, connection, lane);
-            }
-        }
-    }
-
-    pub(super) fn set_validators(&mut self, validators: Vec<PublicKey>) {
-        let validators: HashSet<_> = validators.into_iter().collect();
-        self.dialer.forget_unless(|key| validators.contains(key));
-        let we_vote = self.own_key().is_some_and(|own| validators.contains(own));
-        let mut changed = Vec::new();
-        for session in self.sessions.values() {
-            let peer = &session.peer;
-            let welcome = we_vote
-                && peer
-                    .key
-                    .as_ref()
-                    .is_some_and(|key| validators.contains(key));
-            if peer.welcome.swap(welcome, Relaxed) == welcome {
-                continue;
-            }
-            if !welcome {
-                peer.grace_until_us
-                    .store(self.shared.clock.now_us().saturating_add(GRACE_US), Relaxed);
-                self.shared.counters.dropped(&peer.queue.drop_consensus());
-            }
-            changed.push((session.connection, peer.id, welcome));
-        }
-        self.shared.directory.write().validators = validators;
-        for (connection, id, welcome) in changed {
-            if let Some(link) = self.links.get(&connection) {
-                link.role.send_replace(welcome);
-            }
-            let limits = &mut self.swarm.behaviour_mut().limits;
-            match welcome {
-                true => limits.bypass_peer_id(&id),
-                false => limits.remove_peer_id(&id),
-            }
-            self.open_lanes(connection);
-        }
-    }
-
-    /// Closes a connection for a reason, and keeps the peer out for a while if it was its fault.
-    pub(super) fn cut(&mut self, connection: ConnectionId, refusal: Refusal) {
-        let Some(link) = self.links.get_mut(&connection) else {
-            return;
-        };
-        let (remote, address) = (link.remote, link.place.address.clone());
-        let replaced = link
-            .ending
-            .is_some_and(|(_, ending)| ending == Ending::Linger);
-        if matches!(refusal, Refusal::Lane { .. }) && (replaced || link.peer.is_none()) {
-            // The other side closed first, on a connection that was not in use.
-            tracing::debug!(peer = %remote, %refusal, "connection ends");
-            self.swarm.close_connection(connection);
-            return;
-        }
-        self.note_refusal(remote, &address, &refusal);
-        if refusal.is_offence() {
-            increment(&self.shared.counters.bans);
-            self.bans
-                .add(remote, Instant::now() + self.shared.timing.ban);
-        }
-        let told = matches!(
-            refusal,
-            Refusal::Magic { .. }
-                | Refusal::Genesis { .. }
-                | Refusal::Version { .. }
-                | Refusal::OwnKey(_)
-        );
-        let serves = self
-            .sessions
-            .get(&remote)
-            .is_some_and(|session| session.connection == connection);
-        if told && !serves {
-            // Our own hello may still be on its way; it tells the other side what is wrong.
-            return self.linger(connection);
-        }
-        if serves {
-            self.end_session(&remote, refusal.to_string());
-        }
-        self.swarm.close_connection(connection);
-    }
-
-    /// Counts and logs why somebody is turned away. The log tells of one peer and reason once in a while only: a
-    /// wrongly configured peer comes back every second.
-    pub(super) fn note_refusal(&mut self, peer: PeerId, address: &Multiaddr, refusal: &Refusal) {
-        self.shared.counters.refused(refusal);
-        let now = Instant::now();
-        self.told
-            .retain(|_, at| now.duration_since(*at) < TELL_AGAIN);
-        let told_before = self.told.contains_key(&(peer, refusal.name()));
-        // Told again when the peer goes down, and no fault of the peer.
-        let minor = matches!(
-            refusal,
-            Refusal::Banned(_) | Refusal::Silent(_) | Refusal::Lane { .. }
-        );
-        if minor || told_before || self.told.len() >= MOST_TOLD {
-            tracing::debug!(%peer, %address, %refusal, "connection ends");
-            return;
-        }
-        self.told.insert((peer, refusal.name()), now);
-        match refusal {
-            Refusal::OwnKey(_) => tracing::error!(%peer, %address, %refusal, "peer refused"),
-            _ => tracing::warn!(%peer, %address, %refusal, "peer refused"),
         }
     }
 }

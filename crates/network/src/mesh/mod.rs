@@ -14,8 +14,12 @@
 
 mod admission;
 mod connections;
+mod dialing;
+mod lane_tasks;
 mod link;
+mod refusals;
 mod requests;
+mod roles;
 
 use std::{
     collections::HashMap,
@@ -26,7 +30,7 @@ use std::{
 use futures::StreamExt;
 use libp2p::{
     Multiaddr, PeerId, Swarm, connection_limits, request_response,
-    swarm::{ConnectionId, NetworkBehaviour, SwarmEvent, dial_opts::DialOpts},
+    swarm::{ConnectionId, NetworkBehaviour, SwarmEvent},
 };
 use neo_primitives::{Magic, PublicKey, UInt256};
 use tokio::{
@@ -219,19 +223,8 @@ impl Mesh {
         }
     }
 
-    /// Whether we are one of the validators of now.
+    /// Our validator key, whether or not it is one of the current ones.
     fn own_key(&self) -> Option<&PublicKey> {
         self.signer.as_ref().map(|signer| signer.public_key())
-    }
-}
-
-/// Options for a dial of one address. TCP dials come from a fresh port: two peers that dial each other at the
-/// same moment from their listening ports would meet in one half-made connection.
-fn dial_options(address: &Multiaddr) -> DialOpts {
-    use crate::address::{Transport, transport_of};
-    let options = DialOpts::unknown_peer_id().address(address.clone());
-    match transport_of(address) {
-        Some(Transport::Quic) => options.build(),
-        _ => options.allocate_new_port().build(),
     }
 }
