@@ -1,0 +1,195 @@
+//! Real networks of real processes for whole-system tests.
+
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
+
+pub mod audit;
+pub mod funds;
+pub mod rpc;
+
+use std::fs::OpenOptions;
+use std::net::{TcpListener, UdpSocket};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+/// Longest wait for something that must happen at all; no measure of speed.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The binary under test.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_neo-cli");
+
+/// Cycles of the crash tests; `.ci/run --full` asks for more.
+pub fn cycles() -> usize {
+    std::env::var("DBFT_CYCLES").ok().and_then(|count| count.parse().ok()).unwrap_or(5)
+}
+
+/// Waits until `probe` gives something.
+pub fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+    let begin = Instant::now();
+    loop {
+        if let Some(value) = probe() {
+            return value;
+        }
+        assert!(begin.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A network on this machine.
+pub struct Network {
+    pub root: PathBuf,
+    pub nodes: Vec<Node>,
+    _folder: tempfile::TempDir,
+}
+
+/// One validator.
+pub struct Node {
+    pub index: usize,
+    pub folder: PathBuf,
+    pub rpc: rpc::Client,
+    child: Option<Child>,
+}
+
+/// A run of free ports, for TCP and UDP.
+fn free_ports(count: u16) -> u16 {
+    for base in (21_000..60_000).step_by(usize::from(count)) {
+        let base = base + u16::try_from(std::process::id() % 997).unwrap();
+        let free = (base..base.saturating_add(count)).all(|port| {
+            TcpListener::bind(("127.0.0.1", port)).is_ok()
+                && UdpSocket::bind(("127.0.0.1", port)).is_ok()
+        });
+        if free {
+            return base;
+        }
+    }
+    panic!("no {count} free ports in a row");
+}
+
+impl Network {
+    /// Makes the files of a network; nothing runs yet.
+    pub fn create(validators: u16, block_time: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("network");
+        let base = free_ports(10 * validators);
+        let made = Command::new(BINARY)
+            .args(["init", "--validators", &validators.to_string(), "--out"])
+            .arg(&root)
+            .args(["--block-time", block_time, "--base-port", &base.to_string(), "--json"])
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "init: {}", String::from_utf8_lossy(&made.stderr));
+        let nodes = (0..usize::from(validators))
+            .map(|index| Node {
+                index,
+                folder: root.join(format!("node{index}")),
+                rpc: rpc::Client::new(base + 10 * u16::try_from(index).unwrap() + 1),
+                child: None,
+            })
+            .collect();
+        Self { root, nodes, _folder: folder }
+    }
+
+    /// Starts all nodes and waits until they serve.
+    pub fn start(&mut self) {
+        self.nodes.iter_mut().for_each(Node::start);
+        self.nodes.iter().for_each(Node::wait_until_up);
+    }
+
+    /// Ends all nodes the gentle way.
+    pub fn stop(&mut self) {
+        self.nodes.iter_mut().for_each(Node::stop);
+    }
+
+    /// Greatest height that any node serves.
+    pub fn height(&self) -> u32 {
+        self.nodes.iter().filter_map(|node| node.height()).max().unwrap_or(0)
+    }
+}
+
+impl Node {
+    pub fn start(&mut self) {
+        assert!(self.child.is_none(), "node {} runs already", self.index);
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.folder.join("test.log"))
+            .unwrap();
+        let child = Command::new(BINARY)
+            .args(["run", "--exit-with-parent", "--config"])
+            .arg(self.folder.join("config.json"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+    }
+
+    pub fn wait_until_up(&self) {
+        eventually(&format!("node {} serves ({})", self.index, self.log().display()), || {
+            self.height()
+        });
+    }
+
+    pub fn log(&self) -> PathBuf {
+        self.folder.join("test.log")
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().expect("the node runs");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Closes its standard input, which tells it to end.
+    pub fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            drop(child.stdin.take());
+            eventually("the node ends", || child.try_wait().unwrap());
+        }
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.child.is_some()
+    }
+
+    /// Height of its stored tip, if it answers.
+    pub fn height(&self) -> Option<u32> {
+        let count = self.rpc.call("getblockcount", &json!([])).ok()?.as_u64()?;
+        u32::try_from(count.checked_sub(1)?).ok()
+    }
+
+    pub fn block_hash(&self, height: u32) -> Option<String> {
+        let hash = self.rpc.call("getblockhash", &json!([height])).ok()?;
+        hash.as_str().map(str::to_owned)
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Asserts that the nodes hold the same chain up to the lowest tip, and gives that tip's height.
+pub fn same_chain(network: &Network) -> u32 {
+    let lowest = network.nodes.iter().map(|node| node.height().unwrap()).min().unwrap();
+    for height in 0..=lowest {
+        let first = network.nodes[0].block_hash(height).unwrap();
+        for node in &network.nodes[1..] {
+            assert_eq!(node.block_hash(height).as_ref(), Some(&first), "height {height}");
+        }
+    }
+    lowest
+}
+
