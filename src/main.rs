@@ -1,2 +1,28 @@
-//! The command line of dBFT 3.0.
-fn main() {}
+//! The command line of dBFT 3.0 for Neo N3: networks, nodes, wallets, transfers, and a development network.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+mod amount;
+mod commands;
+mod devnet;
+mod duration;
+mod exit;
+mod network_files;
+mod output;
+mod payment;
+mod rpc;
+
+use exit::Exit;
+
+fn main() -> ExitCode {
+    let arguments = commands::Arguments::parse();
+    match commands::dispatch(arguments) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            eprintln!("neo-cli: {error:#}");
+            Exit::of(&error).into()
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! `neo-cli consensus`: the state of running nodes.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use neo_primitives::UInt256;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::exit::Exit;
+use crate::network_files::NetworkFolder;
+use crate::output::{print_json, print_text, table};
+use crate::rpc::{Endpoint, RpcClient, RpcError};
+
+/// Look at the consensus of running nodes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConsensusCommand {
+    /// Height, view, phase, leader, and whose votes each node has seen.
+    Status(StatusArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArguments {
+    /// Where a node's RPC server listens; several for several nodes.
+    #[arg(long, value_name = "URL", required_unless_present = "network")]
+    rpc: Vec<Endpoint>,
+    /// Ask all nodes of the network in this folder, as `init` made it.
+    #[arg(long, value_name = "DIR", conflicts_with = "rpc")]
+    network: Option<PathBuf>,
+}
+
+/// What is shown of `getconsensusstate`.
+#[derive(Debug, Deserialize)]
+struct State {
+    stored: u32,
+    voting: bool,
+    height: Option<u32>,
+    view: Option<u32>,
+    phase: Option<String>,
+    leader: Option<Leader>,
+    ownindex: Option<u8>,
+    block: Option<UInt256>,
+    #[serde(default)]
+    validators: Vec<Votes>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Leader {
+    index: u8,
+}
+
+#[derive(Debug, Deserialize)]
+struct Votes {
+    prepare: bool,
+    precommit: bool,
+    commit: bool,
+    changeview: Option<u32>,
+}
+
+/// Asks every node and prints what it says.
+///
+/// # Errors
+/// With [`Exit::Unreachable`] if none answers.
+pub(crate) async fn consensus(command: &ConsensusCommand, json: bool) -> anyhow::Result<Exit> {
+    let ConsensusCommand::Status(arguments) = command;
+    let endpoints = match &arguments.network {
+        Some(folder) => {
+            let network = NetworkFolder::open(folder)?;
+            network
+                .nodes()
+                .iter()
+                .map(|node| node.rpc())
+                .collect::<anyhow::Result<_>>()?
+        }
+        None => arguments.rpc.clone(),
+    };
+    let answers = futures::future::join_all(endpoints.iter().map(ask)).await;
+    let silent = answers.iter().filter(|answer| answer.is_err()).count();
+    if json {
+        let all: Vec<_> = endpoints
+            .iter()
+            .zip(&answers)
+            .map(|(endpoint, answer)| describe(endpoint, answer))
+            .collect();
+        print_json(&all)?;
+    } else {
+        let mut rows = vec![HEADING.map(str::to_owned).to_vec()];
+        rows.extend(
+            endpoints
+                .iter()
+                .zip(&answers)
+                .map(|(endpoint, answer)| row(endpoint, answer)),
+        );
+        print_text(&table(&rows))?;
+    }
+    match silent {
+        0 => Ok(Exit::Success),
+        _ => Err(Exit::Unreachable.error(format!(
+            "{silent} of {} nodes did not answer",
+            endpoints.len()
+        ))),
+    }
+}
+
+async fn ask(endpoint: &Endpoint) -> Result<Value, RpcError> {
+    let mut client = RpcClient::new(endpoint.clone())?;
+    client.call("getconsensusstate", json!([])).await
+}
+
+fn describe(endpoint: &Endpoint, answer: &Result<Value, RpcError>) -> Value {
+    match answer {
+        Ok(state) => json!({"rpc": endpoint.to_string(), "state": state}),
+        Err(error) => json!({"rpc": endpoint.to_string(), "error": error.to_string()}),
+    }
+}
+
+const HEADING: [&str; 11] = [
+    "RPC",
+    "node",
+    "stored",
+    "height",
+    "view",
+    "phase",
+    "leader",
+    "prepare",
+    "precommit",
+    "commit",
+    "changeview",
+];
+
+fn row(endpoint: &Endpoint, answer: &Result<Value, RpcError>) -> Vec<String> {
+    let mut row = vec![endpoint.to_string()];
+    let state = answer
+        .as_ref()
+        .map_err(ToString::to_string)
+        .and_then(|state| State::deserialize(state).map_err(|error| error.to_string()));
+    match state {
+        Ok(state) => row.extend(cells(&state)),
+        Err(problem) => row.push(problem),
+    }
+    row
+}
+
+/// One cell for each column after the first; votes are shown one sign per validator, in their order.
+fn cells(state: &State) -> [String; 10] {
+    let number =
+        |value: Option<u32>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
+    let seen = |of: fn(&Votes) -> bool| -> String {
+        state
+            .validators
+            .iter()
+            .map(|votes| if of(votes) { 'x' } else { '.' })
+            .collect()
+    };
+    let node = match (state.ownindex, state.voting) {
+        (Some(index), true) => format!("validator {index}"),
+        (Some(index), false) => format!("validator {index}, silent"),
+        (None, _) => "observer".to_owned(),
+    };
+    let asked: Vec<_> = state
+        .validators
+        .iter()
+        .enumerate()
+        .filter_map(|(index, votes)| Some(format!("{index}:{}", votes.changeview?)))
+        .collect();
+    let phase = match (&state.phase, &state.block) {
+        (Some(phase), Some(_)) => phase.clone(),
+        (Some(phase), None) => format!("{phase} (no block)"),
+        (None, _) => "-".to_owned(),
+    };
+    [
+        node,
+        state.stored.to_string(),
+        number(state.height),
+        number(state.view),
+        phase,
+        number(state.leader.as_ref().map(|leader| leader.index.into())),
+        seen(|votes| votes.prepare),
+        seen(|votes| votes.precommit),
+        seen(|votes| votes.commit),
+        asked.join(" "),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_validator_and_an_observer() {
+        let state = json!({
+            "stored": 6, "voting": true, "height": 7, "view": 1, "phase": "Prepare",
+            "leader": {"index": 2, "publickey": null}, "ownindex": 0, "block": format!("0x{}", "00".repeat(32)),
+            "validators": [
+                {"index": 0, "prepare": true, "precommit": false, "commit": false, "changeview": null},
+                {"index": 1, "prepare": false, "precommit": false, "commit": true, "changeview": 1},
+            ],
+            "heights": [],
+        });
+        let endpoint: Endpoint = "a:1".parse().unwrap();
+        let row = row(&endpoint, &Ok(state));
+        assert_eq!(
+            row[1..],
+            [
+                "validator 0",
+                "6",
+                "7",
+                "1",
+                "Prepare",
+                "2",
+                "x.",
+                "..",
+                ".x",
+                "1:1"
+            ]
+        );
+        let observer =
+            State::deserialize(json!({"stored": 3, "voting": false, "heights": []})).unwrap();
+        assert_eq!(cells(&observer)[..4], ["observer", "3", "-", "-"]);
+    }
+
+    #[test]
+    fn an_answer_of_another_shape_is_shown_as_a_problem() {
+        let endpoint: Endpoint = "a:1".parse().unwrap();
+        let row = row(&endpoint, &Ok(json!({"stored": "x"})));
+        assert!(row[1].contains("invalid type"), "{row:?}");
+    }
+}

@@ -1,0 +1,86 @@
+//! The commands, one file each.
+
+use clap::{Parser, Subcommand};
+
+use crate::exit::Exit;
+
+mod config;
+mod consensus;
+mod devnet;
+mod init;
+mod key_input;
+mod passwords;
+mod run;
+mod transfer;
+mod wallet;
+
+/// dBFT 3.0 for Neo N3: validators, a development network, wallets and transfers.
+#[derive(Debug, Parser)]
+#[command(name = "neo-cli", version, after_help = Exit::table(), max_term_width = 120)]
+pub(crate) struct Arguments {
+    /// Print results as JSON on standard output; everything else goes to standard error.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make the keys, wallets, genesis and configurations of a new network.
+    Init(init::InitArguments),
+    /// Run one node until it is told to stop.
+    Run(run::RunArguments),
+    /// Start a whole network of local processes, put load on it and measure it.
+    Devnet(devnet::DevnetArguments),
+    /// Create, list and import accounts of NEP-6 wallets.
+    #[command(subcommand)]
+    Wallet(wallet::WalletCommand),
+    /// Send NEO or GAS and wait for the receipt.
+    Transfer(transfer::TransferArguments),
+    /// Look at the consensus of running nodes.
+    #[command(subcommand)]
+    Consensus(consensus::ConsensusCommand),
+    /// About configuration files.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// What went wrong; [`Exit::of`] gives its exit code.
+pub(crate) fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
+    let json = arguments.json;
+    match arguments.command {
+        Command::Init(arguments) => init::init(&arguments, json),
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Devnet(arguments) => devnet::devnet(arguments, json),
+        Command::Wallet(command) => wallet::wallet(&command, json),
+        Command::Transfer(arguments) => {
+            client_runtime()?.block_on(transfer::transfer(&arguments, json))
+        }
+        Command::Consensus(command) => {
+            client_runtime()?.block_on(consensus::consensus(&command, json))
+        }
+        Command::Config(command) => config::config(&command),
+    }
+}
+
+/// One thread is enough to wait for answers.
+fn client_runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

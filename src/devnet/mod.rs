@@ -1,0 +1,81 @@
+//! A development network: every validator a process of its own, load over RPC, and figures at the end.
+//!
+//! What is measured, and how:
+//! * A block is final at a node when it is stored durably with its witness there. The node reports that moment itself
+//!   (`run --events`), so nothing is polled; all processes share one machine's wall clock.
+//! * Block intervals are differences of those moments at validator 0, from block 2 on. Header timestamps play no part.
+//! * The latency of a transaction runs from the moment its request is written to the finality of its block at the node
+//!   that got the request. In which block it is, is read over RPC after the load, when it disturbs nothing.
+//! * TPS counts what became final before the load ended. The drain after it, three block times or a second if that is
+//!   longer, counts for committed transactions only.
+
+mod clock;
+mod display;
+mod events;
+mod faucet;
+mod folder;
+mod funding;
+mod interrupt;
+mod load;
+mod observations;
+mod outcome;
+mod pacing;
+mod process;
+mod report;
+mod senders;
+mod session;
+mod statistics;
+mod summary;
+mod usage;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::exit::Exit;
+
+pub(crate) use pacing::TxRate;
+
+/// What shall be run.
+#[derive(Clone, Debug)]
+pub(crate) struct Devnet {
+    /// Number of validators, if it was said.
+    pub(crate) validators: Option<usize>,
+    /// Target block time, if it was said.
+    pub(crate) block_time: Option<Duration>,
+    /// When it ends.
+    pub(crate) extent: Extent,
+    /// How many transactions are sent.
+    pub(crate) tx_rate: TxRate,
+    /// Where to keep the network, if it is to be kept.
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Limit of a block witness script, if it was said.
+    pub(crate) witness_limit: Option<u32>,
+    /// Whether the summary is JSON.
+    pub(crate) json: bool,
+}
+
+/// When a run ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// When the load has run for so long.
+    Duration(Duration),
+    /// When so many blocks are final.
+    Blocks(u32),
+    /// Never.
+    UntilInterrupted,
+}
+
+impl Devnet {
+    /// Runs it.
+    ///
+    /// # Errors
+    /// Why it did not start, or what was wrong in the end, with its exit code.
+    pub(crate) fn run(self) -> anyhow::Result<Exit> {
+        let started = clock::now_ns();
+        // One thread: the processor belongs to the validators.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(report::run(self, started))
+    }
+}

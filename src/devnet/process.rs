@@ -1,0 +1,167 @@
+//! The validators' processes.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::observations::Observations;
+use crate::network_files::NodeFolder;
+
+/// How long a validator may take to end after it was told to.
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Name of a validator's log in its folder.
+pub(crate) const LOG_FILE: &str = "node.log";
+
+/// A running validator. Its standard input is a pipe that only we hold: however we end, it sees the end of the pipe
+/// and ends too.
+#[derive(Debug)]
+pub(crate) struct Validator {
+    pid: u32,
+    log: PathBuf,
+    stop: oneshot::Sender<()>,
+    ended: JoinHandle<()>,
+}
+
+impl Validator {
+    /// Starts validator `index` as a process of `binary` and follows what it reports.
+    ///
+    /// # Errors
+    /// If the process cannot be started or its log cannot be written.
+    pub(crate) fn start(
+        binary: &Path,
+        index: usize,
+        node: &NodeFolder,
+        seen: Arc<Observations>,
+    ) -> anyhow::Result<Self> {
+        let log = node.path().join(LOG_FILE);
+        let place = || format!("starting validator {index}");
+        let log_file = OpenOptions::new().create(true).append(true).open(&log);
+        let mut child = Command::new(binary)
+            .arg("run")
+            .arg("--config")
+            .arg(node.config_file())
+            .args(["--events", "--exit-with-parent"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log_file.with_context(place)?)
+            // A Ctrl-C at the terminal is for us; the validators are stopped in order.
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(place)?;
+        let pid = child.id().unwrap_or_default();
+        let stdout = child.stdout.take();
+        let (stop, stopped) = oneshot::channel();
+        let ended = tokio::spawn(async move {
+            let reading = read_events(stdout, index, &seen);
+            let (status, ()) = tokio::join!(wait(child, stopped), reading);
+            let how = match status {
+                Ok(status) => status.to_string(),
+                Err(error) => error.to_string(),
+            };
+            seen.ended(index, how);
+        });
+        Ok(Self {
+            pid,
+            log,
+            stop,
+            ended,
+        })
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Its log.
+    pub(crate) fn log(&self) -> &Path {
+        &self.log
+    }
+}
+
+/// Tells all validators to stop and waits until they did; those that do not are killed.
+pub(crate) async fn stop_all(validators: Vec<Validator>) {
+    let ending: Vec<_> = validators
+        .into_iter()
+        .map(|validator| {
+            // Nobody listens to one that has ended.
+            let _ = validator.stop.send(());
+            validator.ended
+        })
+        .collect();
+    futures::future::join_all(ending).await;
+}
+
+/// Waits for the process to end; after `stop`, asks it to and then kills it.
+async fn wait(mut child: Child, stop: oneshot::Receiver<()>) -> io::Result<ExitStatus> {
+    // Waiting closes standard input, whose end tells the validator to stop: hold it.
+    let stdin = child.stdin.take();
+    let told = tokio::select! {
+        status = child.wait() => return status,
+        told = stop => told,
+    };
+    drop(told);
+    // The process is not reaped yet, so the id is still its own.
+    if let Some(pid) = child
+        .id()
+        .and_then(|pid| Pid::from_raw(pid.try_into().ok()?))
+    {
+        // It fails only if the process just ended.
+        let _ = kill_process(pid, Signal::TERM);
+    }
+    if let Ok(status) = tokio::time::timeout(STOP_TIMEOUT, child.wait()).await {
+        return status;
+    }
+    drop(stdin);
+    child.start_kill()?;
+    child.wait().await
+}
+
+async fn read_events(stdout: Option<ChildStdout>, index: usize, seen: &Observations) {
+    let Some(stdout) = stdout else { return };
+    let mut lines = BufReader::new(stdout).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        match serde_json::from_str(&line) {
+            Ok(event) => seen.record(index, event),
+            Err(error) => eprintln!("neo-cli: validator {index} reported `{line}`: {error}"),
+        }
+    }
+}
+
+/// The last lines of a log, for an error.
+pub(crate) fn last_lines(log: &Path, count: usize) -> String {
+    let text = std::fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<_> = text.lines().collect();
+    lines
+        .get(lines.len().saturating_sub(count)..)
+        .unwrap_or_default()
+        .join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        std::fs::write(&log, "a\nb\nc\n").unwrap();
+        assert_eq!(last_lines(&log, 2), "b\nc");
+        assert_eq!(last_lines(&log, 9), "a\nb\nc");
+        assert_eq!(last_lines(&folder.path().join("none"), 2), "");
+    }
+}

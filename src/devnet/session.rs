@@ -1,0 +1,273 @@
+//! From the start of the validators to the end of the drain.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use neo_primitives::{Height, UInt256};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+
+use super::clock::now_ns;
+use super::display::Display;
+use super::faucet::Faucet;
+use super::funding::{balances, fund};
+use super::interrupt::Interrupt;
+use super::load::{Load, Outcome};
+use super::observations::{NodeSeen, Observations};
+use super::outcome::{tips, transactions};
+use super::pacing::{TxRate, due};
+use super::senders::{Senders, Supply};
+use super::summary::Moments;
+use super::{Devnet, Extent};
+use crate::exit::{Exit, OrExit as _};
+use crate::network_files::NetworkFolder;
+use crate::rpc::Endpoint;
+
+/// How long validators may take to come up.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Transactions are handed out in slices of this length.
+const SLICE: Duration = Duration::from_millis(10);
+
+/// With `--tx-rate max`, how many transactions wait for their block at a time: a few seconds of what validators take,
+/// far below what a memory pool holds, so that what is measured is the network and not a full pool.
+const OUTSTANDING: u64 = 10_000;
+
+/// Shortest drain; with tiny block times three of them would be nothing.
+const SHORTEST_DRAIN: Duration = Duration::from_secs(1);
+
+/// How much longer than the drain the slowest validator may take to reach the tip of the fastest.
+const SETTLE: Duration = Duration::from_secs(10);
+
+/// A network whose processes were started.
+pub(crate) struct Session<'a> {
+    /// What was asked for.
+    pub(crate) devnet: &'a Devnet,
+    /// Its files.
+    pub(crate) network: &'a NetworkFolder,
+    /// The wallet for people.
+    pub(crate) faucet: &'a Faucet,
+    /// What the validators report.
+    pub(crate) seen: &'a Arc<Observations>,
+    /// Where their RPC servers listen.
+    pub(crate) endpoints: &'a [Endpoint],
+    /// What people see.
+    pub(crate) display: &'a Display,
+    /// Whether it shall end.
+    pub(crate) interrupt: &'a Interrupt,
+}
+
+/// What a session found out while the validators were running.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    /// When the load began and ended.
+    pub(crate) moments: Moments,
+    /// What was sent.
+    pub(crate) load: Outcome,
+    /// Block of each transaction since the load began.
+    pub(crate) included: HashMap<UInt256, Height>,
+    /// The height at which tips are compared.
+    pub(crate) height: Height,
+    /// Each validator's block of that height.
+    pub(crate) tips: Vec<Option<UInt256>>,
+}
+
+impl Session<'_> {
+    /// Runs setup, load and drain.
+    ///
+    /// # Errors
+    /// If the network does not come up, or setup fails.
+    pub(crate) async fn run(&self, started: u64) -> anyhow::Result<Findings> {
+        let senders = Arc::new(Senders::generate(self.network.genesis()));
+        // Signing goes on while the network comes up.
+        let supply = match self.total() {
+            Some(0) => None,
+            total => Some(Supply::start(senders.clone(), total, self.seen.clone())?),
+        };
+        self.until_ready().await?;
+        self.announce()?;
+        self.setup(&senders, supply.is_some()).await?;
+        let mut findings = Findings::default();
+        findings.moments.started = started;
+        self.load(supply, &mut findings).await?;
+        self.settle(&mut findings).await?;
+        Ok(findings)
+    }
+
+    /// How many transactions will be sent, if that is known.
+    fn total(&self) -> Option<u64> {
+        match (self.devnet.tx_rate, self.devnet.extent) {
+            (TxRate::PerSecond(0), _) => Some(0),
+            (TxRate::PerSecond(rate), Extent::Duration(duration)) => Some(due(rate, duration)),
+            _ => None,
+        }
+    }
+
+    async fn until_ready(&self) -> anyhow::Result<()> {
+        let ready = self
+            .seen
+            .until(|nodes| nodes.iter().all(|node| node.ready).then_some(()));
+        timeout(START_TIMEOUT, ready).await.map_err(|_| {
+            let waiting = self
+                .seen
+                .read(|nodes| nodes.iter().filter(|node| !node.ready).count());
+            let seconds = START_TIMEOUT.as_secs();
+            Exit::Failure.error(format!(
+                "{waiting} validators did not come up within {seconds} s"
+            ))
+        })
+    }
+
+    fn announce(&self) -> anyhow::Result<()> {
+        for (index, node) in self.network.nodes().iter().enumerate() {
+            let metrics = node.metrics().unwrap_or_default();
+            self.display.say(&format!(
+                "validator {index}: RPC {}  metrics {metrics}",
+                node.rpc()?
+            ));
+        }
+        let wallet = self.faucet.wallet.display();
+        let password = self.faucet.password_file.display();
+        let first = self
+            .endpoints
+            .first()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        self.display.say(&format!(
+            "funded wallet: {wallet} ({})",
+            self.faucet.account.to_address()
+        ));
+        self.display.say(&format!(
+            "  neo-cli transfer --wallet {wallet} --password-file {password} --token GAS --amount 1 --to ADDRESS --rpc {first}"
+        ));
+        if self.devnet.tx_rate == TxRate::PerSecond(0) {
+            self.display.say("no load (--tx-rate N sends transactions)");
+        }
+        Ok(())
+    }
+
+    /// Funds the faucet and the senders, and waits until all validators have a block.
+    async fn setup(&self, senders: &Senders, load: bool) -> anyhow::Result<()> {
+        let mut grants: Vec<_> = self.faucet.grant().into_iter().collect();
+        if load {
+            let first = self
+                .endpoints
+                .first()
+                .ok_or_else(|| Exit::Failure.error("no endpoints"))?;
+            let funds = balances(first, &self.network.genesis().next_consensus()).await?;
+            grants.extend(senders.grants(funds));
+        }
+        let tip = self.seen.greatest_height();
+        let height = match grants.is_empty() {
+            true => tip.max(Height(1)),
+            false => fund(self.network, self.endpoints, &grants, tip).await?,
+        };
+        self.seen.until_height(height).await;
+        Ok(())
+    }
+
+    /// Sends transactions until the run shall end.
+    async fn load(&self, supply: Option<Supply>, findings: &mut Findings) -> anyhow::Result<()> {
+        let mut load = Load::new(self.endpoints).or_exit(Exit::Unreachable)?;
+        let before = self.first(|node| (node.transactions, node.height()));
+        let mut supply = supply;
+        if let Some(supply) = &mut supply {
+            supply.fill().await;
+        }
+        let began = Instant::now();
+        findings.moments.load_began = now_ns();
+        let mut slices = interval(SLICE);
+        slices.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            slices.tick().await;
+            let elapsed = match self.devnet.extent {
+                Extent::Duration(duration) => began.elapsed().min(duration),
+                _ => began.elapsed(),
+            };
+            if let Some(supply) = &mut supply {
+                let wanted = match self.devnet.tx_rate {
+                    TxRate::PerSecond(rate) => due(rate, elapsed).saturating_sub(load.handed_out()),
+                    TxRate::Max => {
+                        let committed = self
+                            .first(|node| node.transactions)
+                            .saturating_sub(before.0);
+                        let done = committed.saturating_add(load.refused());
+                        OUTSTANDING.saturating_sub(load.handed_out().saturating_sub(done))
+                    }
+                };
+                let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+                load.send(std::iter::from_fn(|| supply.next()).take(wanted));
+            }
+            let over = match self.devnet.extent {
+                Extent::Duration(duration) => elapsed >= duration,
+                Extent::Blocks(blocks) => {
+                    self.first(|node| node.blocks.len()) >= usize::try_from(blocks)?
+                }
+                Extent::UntilInterrupted => false,
+            };
+            if over || self.interrupt.is_set() {
+                break;
+            }
+        }
+        findings.moments.load_ended = now_ns();
+        // The threads that sign end with their supply.
+        drop(supply);
+        findings.load = load.finish().await;
+        let accepted = findings
+            .load
+            .sent
+            .iter()
+            .filter(|sent| sent.accepted)
+            .count();
+        let expected = before.0.saturating_add(u64::try_from(accepted)?);
+        let drained = self.seen.until(|nodes| {
+            let committed = nodes.first().map(|node| node.transactions);
+            committed
+                .is_none_or(|committed| committed >= expected)
+                .then_some(())
+        });
+        // What is not committed by then is counted as not committed.
+        let _ = timeout(self.drain(), drained).await;
+        Ok(())
+    }
+
+    /// Three target block times, or a second.
+    fn drain(&self) -> Duration {
+        self.network
+            .genesis()
+            .block_time()
+            .saturating_mul(3)
+            .max(SHORTEST_DRAIN)
+    }
+
+    /// Waits until all validators have what the fastest has, and asks for what it is.
+    async fn settle(&self, findings: &mut Findings) -> anyhow::Result<()> {
+        let height = self.seen.greatest_height();
+        // A validator that does not come this far shows in the tips.
+        let _ = timeout(self.drain() + SETTLE, self.seen.until_height(height)).await;
+        findings.height = height;
+        findings.tips = tips(self.endpoints, height).await;
+        let blocks = self.first(|node| {
+            let blocks = node
+                .blocks
+                .iter()
+                .filter(|block| block.height <= height && block.transactions > 0);
+            blocks
+                .map(|block| (block.height, block.hash))
+                .collect::<Vec<_>>()
+        });
+        if !findings.load.sent.is_empty()
+            && let Some(first) = self.endpoints.first()
+        {
+            let limit = self.network.genesis().witness_limit;
+            findings.included = transactions(first, &blocks, limit).await?;
+        }
+        Ok(())
+    }
+
+    /// What validator 0 has reported.
+    fn first<T: Default>(&self, look: impl FnOnce(&NodeSeen) -> T) -> T {
+        self.seen
+            .read(|nodes| nodes.first().map(look).unwrap_or_default())
+    }
+}

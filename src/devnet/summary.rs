@@ -1,0 +1,341 @@
+//! The figures of a run.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use neo_primitives::{Height, UInt256};
+use serde::Serialize;
+
+use super::events::{BlockEvent, NodeSummary};
+use super::load::Sent;
+use super::observations::NodeSeen;
+use super::statistics::{Percentiles, block_intervals, millis, ratio};
+use super::usage::Usage;
+
+/// The figures of a run; with `--json` this is what standard output gets.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Summary {
+    /// Number of validators.
+    pub(crate) validators: usize,
+    /// Length of the phase in which transactions were sent, in seconds.
+    pub(crate) duration_s: f64,
+    /// From the start of this program to the first final block.
+    pub(crate) time_to_first_block_ms: Option<f64>,
+    /// Final blocks since the start, at validator 0.
+    pub(crate) blocks: usize,
+    /// Blocks per second in the measured phase.
+    pub(crate) blocks_per_s: f64,
+    /// Transactions that were sent.
+    pub(crate) tx_submitted: usize,
+    /// Those of them that are in final blocks.
+    pub(crate) tx_committed: usize,
+    /// Those of them that no node took.
+    pub(crate) tx_refused: u64,
+    /// Why, with numbers.
+    pub(crate) refusals: BTreeMap<String, u64>,
+    /// Transactions per second that became final before the measured phase ended.
+    pub(crate) tps: f64,
+    /// Wall-clock time between final blocks at validator 0, from block 2 on.
+    pub(crate) block_interval_ms: Percentiles,
+    /// From the first sight of a proposal to its decision, at every validator.
+    pub(crate) decision_ms: Percentiles,
+    /// From the first sight of a proposal to its full witness, at every validator.
+    pub(crate) witness_ms: Percentiles,
+    /// From submission to finality at the node that got the transaction.
+    pub(crate) latency_ms: Percentiles,
+    /// Views that were left without a decision, at the validator that left most.
+    pub(crate) view_changes: u64,
+    /// Consensus messages that all validators sent, per block; one to three receivers counts as three.
+    pub(crate) consensus_messages_per_block: f64,
+    /// Their bytes per block.
+    pub(crate) consensus_bytes_per_block: f64,
+    /// Bytes of one message.
+    pub(crate) message_bytes_avg: f64,
+    /// Processor time of this program, which makes and measures the load, in seconds.
+    pub(crate) generator_cpu_s: Option<f64>,
+    /// Whether all validators reached the same height with the same hash.
+    pub(crate) tips_agree: bool,
+    /// The validators.
+    pub(crate) nodes: Vec<NodeFigures>,
+}
+
+/// One validator at the end.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct NodeFigures {
+    /// Its index.
+    pub(crate) index: usize,
+    /// The height at which tips were compared, or its own if it did not reach it.
+    pub(crate) height: Height,
+    /// Hash of its block of that height.
+    pub(crate) tip: Option<UInt256>,
+    /// Where its RPC server listened.
+    pub(crate) rpc: String,
+    /// Where its metrics were.
+    pub(crate) metrics: Option<String>,
+    /// Its process.
+    pub(crate) pid: u32,
+    /// Processor time in seconds.
+    pub(crate) cpu_s: Option<f64>,
+    /// Greatest resident memory in MiB.
+    pub(crate) peak_rss_mb: Option<f64>,
+}
+
+/// When things happened, in nanoseconds since 1970.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Moments {
+    /// This program started.
+    pub(crate) started: u64,
+    /// The load began.
+    pub(crate) load_began: u64,
+    /// The load ended.
+    pub(crate) load_ended: u64,
+}
+
+impl Moments {
+    fn load(&self) -> Duration {
+        Duration::from_nanos(self.load_ended.saturating_sub(self.load_began))
+    }
+}
+
+/// What the summary is made of.
+pub(crate) struct Measured<'a> {
+    /// When.
+    pub(crate) moments: Moments,
+    /// What the validators reported.
+    pub(crate) seen: &'a [NodeSeen],
+    /// What was sent.
+    pub(crate) sent: &'a [Sent],
+    /// Refusals by reason.
+    pub(crate) refused: BTreeMap<String, u64>,
+    /// Block of each transaction.
+    pub(crate) included: &'a HashMap<UInt256, Height>,
+    /// The validators at the end.
+    pub(crate) nodes: Vec<NodeFigures>,
+    /// Whether their tips agree.
+    pub(crate) tips_agree: bool,
+    /// What this program used.
+    pub(crate) own: Option<Usage>,
+}
+
+impl Summary {
+    /// Works out the figures.
+    pub(crate) fn of(measured: Measured<'_>) -> Self {
+        let Measured {
+            moments,
+            seen,
+            sent,
+            refused,
+            included,
+            nodes,
+            tips_agree,
+            own,
+        } = measured;
+        let first = seen.first();
+        let blocks: &[BlockEvent] = first.map(|node| node.blocks.as_slice()).unwrap_or_default();
+        let seconds = moments.load().as_secs_f64();
+        let within = |t_ns: u64| (moments.load_began..moments.load_ended).contains(&t_ns);
+        // The node that got a transaction may have missed its block at the end; then validator 0 counts.
+        let finality = |sent: &Sent| {
+            let height = *included.get(&sent.hash)?;
+            let at = |node: &NodeSeen| node.block(height).map(|block| block.t_ns);
+            seen.get(sent.node).and_then(at).or_else(|| at(first?))
+        };
+        let committed: Vec<(u64, u64)> = sent
+            .iter()
+            .filter_map(|sent| Some((sent.t_ns, finality(sent)?)))
+            .collect();
+        let in_time = committed
+            .iter()
+            .filter(|(_, final_at)| within(*final_at))
+            .count();
+        let latencies = committed
+            .iter()
+            .map(|(sent, final_at)| final_at.saturating_sub(*sent));
+        let of_all = |pick: fn(&BlockEvent) -> Option<u64>| {
+            let blocks = seen.iter().flat_map(|node| &node.blocks);
+            Percentiles::of_nanos(
+                blocks
+                    .filter_map(pick)
+                    .map(|micros| micros.saturating_mul(1_000))
+                    .collect(),
+            )
+        };
+        let totals = totals(seen);
+        let per_block = |total: u64| ratio(total as f64, blocks.len() as f64);
+        Self {
+            validators: seen.len(),
+            duration_s: ratio(seconds, 1.0),
+            time_to_first_block_ms: blocks
+                .first()
+                .map(|block| millis(block.t_ns.saturating_sub(moments.started))),
+            blocks: blocks.len(),
+            blocks_per_s: ratio(
+                blocks.iter().filter(|block| within(block.t_ns)).count() as f64,
+                seconds,
+            ),
+            tx_submitted: sent.len(),
+            tx_committed: committed.len(),
+            tx_refused: refused.values().sum(),
+            refusals: refused,
+            tps: ratio(in_time as f64, seconds),
+            block_interval_ms: Percentiles::of_nanos(block_intervals(blocks)),
+            decision_ms: of_all(|block| block.decision_us),
+            witness_ms: of_all(|block| block.witness_us),
+            latency_ms: Percentiles::of_nanos(latencies.collect()),
+            view_changes: totals.view_changes,
+            consensus_messages_per_block: per_block(totals.messages),
+            consensus_bytes_per_block: per_block(totals.message_bytes),
+            message_bytes_avg: ratio(totals.message_bytes as f64, totals.messages as f64),
+            generator_cpu_s: own.map(|own| ratio(own.cpu_s, 1.0)),
+            tips_agree,
+            nodes,
+        }
+    }
+}
+
+/// Sums of the validators' totals; of view changes the greatest, since all see the same ones.
+fn totals(seen: &[NodeSeen]) -> NodeSummary {
+    let mut totals = NodeSummary::default();
+    for summary in seen.iter().filter_map(|node| node.summary) {
+        totals.view_changes = totals.view_changes.max(summary.view_changes);
+        totals.messages = totals.messages.saturating_add(summary.messages);
+        totals.message_bytes = totals.message_bytes.saturating_add(summary.message_bytes);
+    }
+    totals
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: u64 = 1_000_000_000;
+
+    fn hash(byte: u8) -> UInt256 {
+        UInt256::from_wire([byte; 32])
+    }
+
+    /// A node with a block a second from second 1 on.
+    fn node(blocks: u32, late_ns: u64) -> NodeSeen {
+        let block = |height: u32| BlockEvent {
+            height: Height(height),
+            hash: hash(0),
+            t_ns: u64::from(height) * S + late_ns,
+            transactions: 1,
+            view: Some(0),
+            decision_us: Some(20_000),
+            witness_us: None,
+        };
+        NodeSeen {
+            blocks: (1..=blocks).map(block).collect(),
+            summary: Some(NodeSummary {
+                view_changes: 1,
+                messages: 100,
+                message_bytes: 20_000,
+                ..NodeSummary::default()
+            }),
+            ..NodeSeen::default()
+        }
+    }
+
+    #[test]
+    fn figures_of_a_small_run() {
+        let seen = [node(10, 0), node(10, 5_000_000)];
+        let sent = |byte, node, t_ns| Sent {
+            hash: hash(byte),
+            node,
+            t_ns,
+            accepted: true,
+        };
+        // Two become final in time, one in the drain, one never.
+        let sent = [
+            sent(1, 0, 3 * S),
+            sent(2, 1, 3 * S),
+            sent(3, 0, 7 * S),
+            sent(4, 0, 7 * S),
+        ];
+        let included = HashMap::from([
+            (hash(1), Height(4)),
+            (hash(2), Height(4)),
+            (hash(3), Height(9)),
+            (hash(9), Height(9)),
+        ]);
+        let summary = Summary::of(Measured {
+            moments: Moments {
+                started: S / 2,
+                load_began: 3 * S,
+                load_ended: 8 * S,
+            },
+            seen: &seen,
+            sent: &sent,
+            refused: BTreeMap::from([("full".to_owned(), 1)]),
+            included: &included,
+            nodes: Vec::new(),
+            tips_agree: true,
+            own: None,
+        });
+        assert_eq!(summary.validators, 2);
+        assert_eq!(summary.time_to_first_block_ms, Some(500.0));
+        assert_eq!(
+            (
+                summary.tx_submitted,
+                summary.tx_committed,
+                summary.tx_refused
+            ),
+            (4, 3, 1)
+        );
+        assert_eq!(
+            (summary.duration_s, summary.tps, summary.blocks_per_s),
+            (5.0, 0.4, 1.0)
+        );
+        assert_eq!(
+            summary.block_interval_ms,
+            Percentiles {
+                p50: Some(1_000.0),
+                p99: Some(1_000.0)
+            }
+        );
+        assert_eq!(summary.decision_ms.p50, Some(20.0));
+        assert_eq!(summary.witness_ms.p50, None);
+        assert_eq!(
+            summary.latency_ms,
+            Percentiles {
+                p50: Some(1_005.0),
+                p99: Some(2_000.0)
+            }
+        );
+        assert_eq!(summary.view_changes, 1);
+        assert_eq!(summary.consensus_messages_per_block, 20.0);
+        assert_eq!(summary.consensus_bytes_per_block, 4_000.0);
+        assert_eq!(summary.message_bytes_avg, 200.0);
+    }
+
+    #[test]
+    fn a_run_without_anything_has_no_figures() {
+        let summary = Summary::of(Measured {
+            moments: Moments::default(),
+            seen: &[],
+            sent: &[],
+            refused: BTreeMap::new(),
+            included: &HashMap::new(),
+            nodes: Vec::new(),
+            tips_agree: false,
+            own: None,
+        });
+        assert_eq!(
+            (summary.blocks, summary.tps, summary.time_to_first_block_ms),
+            (0, 0.0, None)
+        );
+        let json = serde_json::to_value(&summary).unwrap();
+        for field in [
+            "block_interval_ms",
+            "decision_ms",
+            "witness_ms",
+            "latency_ms",
+        ] {
+            assert!(
+                json[field]["p50"].is_null() && json[field].get("p99").is_some(),
+                "{field}"
+            );
+        }
+    }
+}

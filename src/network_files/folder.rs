@@ -1,0 +1,125 @@
+//! A network that was written.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use neo_ledger::GenesisConfig;
+use neo_node::config::NodeConfig;
+
+use super::{CONFIG_FILE, GENESIS_FILE, node_folder};
+use crate::exit::{Exit, OrExit as _};
+use crate::rpc::Endpoint;
+
+/// The folder of a network.
+#[derive(Debug)]
+pub(crate) struct NetworkFolder {
+    root: PathBuf,
+    genesis: GenesisConfig,
+    nodes: Vec<NodeFolder>,
+}
+
+/// The folder of one of its nodes.
+#[derive(Debug)]
+pub(crate) struct NodeFolder {
+    path: PathBuf,
+    config: NodeConfig,
+}
+
+impl NetworkFolder {
+    /// Whether there is a network in this folder.
+    pub(crate) fn exists(root: &Path) -> bool {
+        root.join(GENESIS_FILE).is_file()
+    }
+
+    /// Reads the genesis configuration and every node's configuration.
+    ///
+    /// # Errors
+    /// With [`Exit::Refused`] if one is missing or refused, or if they are not of one network.
+    pub(crate) fn open(root: &Path) -> anyhow::Result<Self> {
+        let path = root.join(GENESIS_FILE);
+        let file = || format!("{}", path.display());
+        let text = std::fs::read_to_string(&path)
+            .or_exit(Exit::Refused)
+            .with_context(file)?;
+        let genesis: GenesisConfig = serde_json::from_str(&text)
+            .or_exit(Exit::Refused)
+            .with_context(file)?;
+        genesis
+            .validate()
+            .or_exit(Exit::Refused)
+            .with_context(file)?;
+        let nodes = (0..genesis.standby_validators.len())
+            .map(|index| {
+                let path = root.join(node_folder(index));
+                let config = path.join(CONFIG_FILE);
+                let place = || format!("{}", config.display());
+                let config = NodeConfig::load(&config)
+                    .or_exit(Exit::Refused)
+                    .with_context(place)?;
+                if config.protocol.genesis != genesis {
+                    let error =
+                        Exit::Refused.error(format!("protocol.genesis differs from {}", file()));
+                    return Err(error).with_context(place);
+                }
+                Ok(NodeFolder { path, config })
+            })
+            .collect::<anyhow::Result<_>>()?;
+        Ok(Self {
+            root: root.to_owned(),
+            genesis,
+            nodes,
+        })
+    }
+
+    /// The folder.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The genesis configuration.
+    pub(crate) fn genesis(&self) -> &GenesisConfig {
+        &self.genesis
+    }
+
+    /// The nodes, by validator index.
+    pub(crate) fn nodes(&self) -> &[NodeFolder] {
+        &self.nodes
+    }
+}
+
+impl NodeFolder {
+    /// The node's folder.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file to start it with.
+    pub(crate) fn config_file(&self) -> PathBuf {
+        self.path.join(CONFIG_FILE)
+    }
+
+    /// Its configuration, with paths that lead there from the working directory.
+    pub(crate) fn config(&self) -> &NodeConfig {
+        &self.config
+    }
+
+    /// Where its RPC server listens.
+    ///
+    /// # Errors
+    /// With [`Exit::Refused`] if it has none.
+    pub(crate) fn rpc(&self) -> anyhow::Result<Endpoint> {
+        let rpc = self.config.rpc.as_ref().ok_or_else(|| {
+            Exit::Refused.error(format!(
+                "{}: there is no `rpc` section",
+                self.config_file().display()
+            ))
+        })?;
+        Ok(rpc.listen.into())
+    }
+
+    /// Where its metrics are.
+    pub(crate) fn metrics(&self) -> Option<String> {
+        let metrics = self.config.metrics.as_ref()?;
+        Some(format!("http://{}/metrics", metrics.listen))
+    }
+}

@@ -1,0 +1,128 @@
+//! What a new network shall be.
+
+use std::time::Duration;
+
+use neo_ledger::{ConfigError, GenesisConfig};
+use neo_primitives::wallet::ScryptParams;
+use neo_primitives::{Magic, PublicKey};
+
+use super::NodePorts;
+
+/// Most validators of a network whose blocks Neo N3 nodes can read.
+pub(crate) const NEO_VALIDATORS: usize = 22;
+
+/// Most transactions of a block in networks made here; Neo's default of 512 holds for its 15 seconds.
+const MAX_BLOCK_TRANSACTIONS: u32 = 10_000;
+
+/// How far ahead a transaction's expiry may lie: the blocks of one day, as Neo counts it.
+const EXPIRY_MILLIS: u64 = 86_400_000;
+
+/// What a new network shall be.
+#[derive(Clone, Debug)]
+pub(crate) struct NetworkPlan {
+    /// Number of validators.
+    pub(crate) validators: usize,
+    /// Target time between blocks; zero for no pacing.
+    pub(crate) block_time: Duration,
+    /// Network magic.
+    pub(crate) magic: Magic,
+    /// Greatest length of a block witness script, if it shall not be Neo's.
+    pub(crate) witness_limit: Option<u32>,
+    /// Ports of each node.
+    pub(crate) ports: Vec<NodePorts>,
+    /// Cost of opening the wallets.
+    pub(crate) scrypt: ScryptParams,
+}
+
+impl NetworkPlan {
+    /// The genesis configuration with these validators.
+    ///
+    /// # Errors
+    /// If there is no such network; the text says what to change.
+    pub(crate) fn genesis(&self, validators: Vec<PublicKey>) -> Result<GenesisConfig, String> {
+        let block_time_ms = u64::try_from(self.block_time.as_millis())
+            .map_err(|_| format!("block time {:?} is out of range", self.block_time))?;
+        let expiry = EXPIRY_MILLIS / block_time_ms.max(1);
+        let mut genesis = GenesisConfig::new(self.magic, validators);
+        genesis.block_time_ms = block_time_ms;
+        genesis.max_transactions_per_block = MAX_BLOCK_TRANSACTIONS;
+        genesis.max_valid_until_block_increment =
+            u32::try_from(expiry).unwrap_or(u32::MAX / 2).max(1);
+        if let Some(limit) = self.witness_limit {
+            genesis.witness_limit = limit;
+        }
+        genesis.validate().map_err(|error| match error {
+            ConfigError::WitnessLimit {
+                validators,
+                needed,
+                limit,
+            } if self.witness_limit.is_none() => format!(
+                "{validators} validators sign a block with {needed} bytes, Neo N3 nodes read {limit} \
+                 ({NEO_VALIDATORS} validators): give --witness-limit {needed} or more to make a network \
+                 that Neo nodes cannot read"
+            ),
+            other => other.to_string(),
+        })?;
+        Ok(genesis)
+    }
+
+    /// A magic that no known network has.
+    pub(crate) fn random_magic() -> Magic {
+        const KNOWN: [u32; 3] = [0, 860_833_102, 894_710_606];
+        loop {
+            let magic = rand::random::<u32>();
+            if !KNOWN.contains(&magic) {
+                return Magic(magic);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use neo_primitives::PrivateKey;
+
+    fn plan(
+        validators: usize,
+        block_time_ms: u64,
+        witness_limit: Option<u32>,
+    ) -> Result<GenesisConfig, String> {
+        let keys = (0..validators).map(|_| PrivateKey::generate().public_key().clone());
+        let plan = NetworkPlan {
+            validators,
+            block_time: Duration::from_millis(block_time_ms),
+            magic: Magic(7),
+            witness_limit,
+            ports: Vec::new(),
+            scrypt: ScryptParams::default(),
+        };
+        plan.genesis(keys.collect())
+    }
+
+    #[test]
+    fn transactions_may_live_for_a_day_of_blocks() {
+        for (block_time, blocks) in [
+            (1_000, 86_400),
+            (500, 172_800),
+            (0, 86_400_000),
+            (15_000, 5_760),
+        ] {
+            let genesis = plan(4, block_time, None).unwrap();
+            assert_eq!(genesis.max_valid_until_block_increment, blocks);
+            assert_eq!(genesis.block_time_ms, block_time);
+        }
+    }
+
+    #[test]
+    fn more_than_22_validators_need_an_explicit_witness_limit() {
+        assert!(plan(22, 1_000, None).is_ok());
+        let error = plan(23, 1_000, None).unwrap_err();
+        assert!(
+            error.contains("--witness-limit 1056") && error.contains("Neo nodes cannot read"),
+            "{error}"
+        );
+        assert!(plan(23, 1_000, Some(1_055)).is_err());
+        assert_eq!(plan(23, 1_000, Some(1_056)).unwrap().witness_limit, 1_056);
+    }
+}

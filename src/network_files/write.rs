@@ -1,0 +1,258 @@
+//! Writing a new network: whole or not at all.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use neo_ledger::GenesisConfig;
+use neo_node::config::{
+    ConsensusConfig, LogConfig, MetricsConfig, NetworkSection, NodeConfig, PeerConfig,
+    ProtocolConfig, RpcConfig, WalletConfig,
+};
+use neo_node::vote_log_file;
+use neo_primitives::wallet::{Nep6Account, Nep6Wallet, nep2};
+use neo_primitives::{PrivateKey, PublicKey, bft_quorum};
+use rayon::prelude::*;
+
+use super::ports::local;
+use super::private::{create_folder, random_password, write_file};
+use super::{
+    CONFIG_FILE, DATA_FOLDER, GENESIS_FILE, NetworkFolder, NetworkPlan, NodePorts, PASSWORD_FILE,
+    WALLET_FILE, node_folder,
+};
+use crate::exit::{Exit, OrExit as _};
+
+/// Makes keys, wallets, genesis and configurations of a network in `folder`, which must not exist or be empty.
+/// Everything is written beside it first and appears at once.
+///
+/// # Errors
+/// With [`Exit::Usage`] for a plan that gives no network, [`Exit::Busy`] for a folder that is in use.
+pub(crate) fn create(folder: &Path, plan: &NetworkPlan) -> anyhow::Result<NetworkFolder> {
+    refuse_used(folder)?;
+    let mut keys: Vec<PrivateKey> = (0..plan.validators)
+        .map(|_| PrivateKey::generate())
+        .collect();
+    keys.sort_by(|one, other| one.public_key().cmp(other.public_key()));
+    let validators: Vec<PublicKey> = keys.iter().map(|key| key.public_key().clone()).collect();
+    let genesis = plan.genesis(validators.clone()).or_exit(Exit::Usage)?;
+
+    let parent = match folder.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let place = || format!("writing a network into {}", folder.display());
+    std::fs::create_dir_all(parent).with_context(place)?;
+    let draft = tempfile::Builder::new()
+        .prefix(".neo-network-")
+        .tempdir_in(parent)
+        .with_context(place)?;
+    let root = draft.path();
+    let genesis_text = serde_json::to_string_pretty(&genesis).with_context(place)? + "\n";
+    write_file(&root.join(GENESIS_FILE), genesis_text.as_bytes()).with_context(place)?;
+    keys.par_iter()
+        .enumerate()
+        .try_for_each(|(index, key)| {
+            write_node(&root.join(node_folder(index)), index, key, plan, &genesis)
+        })
+        .with_context(place)?;
+    sync(root).with_context(place)?;
+    std::fs::rename(root, folder).with_context(place)?;
+    // Its content has moved; there is nothing left to remove.
+    let _ = draft.keep();
+    sync(parent).with_context(place)?;
+    NetworkFolder::open(folder)
+}
+
+fn refuse_used(folder: &Path) -> anyhow::Result<()> {
+    let used = |what: &str| {
+        Exit::Busy.error(format!(
+            "{} {what}: a network is only written into a new or empty folder",
+            folder.display()
+        ))
+    };
+    match std::fs::read_dir(folder) {
+        Ok(mut entries) => match entries.next() {
+            Some(_) => Err(used("is not empty")),
+            None => Ok(()),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Err(used("is no folder")),
+        Err(error) => Err(error).with_context(|| format!("reading {}", folder.display())),
+    }
+}
+
+fn write_node(
+    folder: &Path,
+    index: usize,
+    key: &PrivateKey,
+    plan: &NetworkPlan,
+    genesis: &GenesisConfig,
+) -> anyhow::Result<()> {
+    create_folder(folder)?;
+    let password = random_password();
+    write_file(
+        &folder.join(PASSWORD_FILE),
+        format!("{}\n", *password).as_bytes(),
+    )?;
+    wallet(index, key, &password, plan, genesis)?.save_new(&folder.join(WALLET_FILE))?;
+    let config = node_config(index, plan, genesis)?;
+    write_file(&folder.join(CONFIG_FILE), config.to_json().as_bytes())?;
+    let data = folder.join(DATA_FOLDER);
+    create_folder(&data)?;
+    // A validator that finds no vote log votes nothing, because it may have lost one: a new one gets an empty log.
+    let identity = neo_node::log_identity(&config, key.public_key().clone());
+    vote_log_file::initialise(&data, identity)?;
+    sync(folder)?;
+    Ok(())
+}
+
+/// The validator's own account and the consensus account of all, as wallets of Neo validators have them.
+fn wallet(
+    index: usize,
+    key: &PrivateKey,
+    password: &str,
+    plan: &NetworkPlan,
+    genesis: &GenesisConfig,
+) -> anyhow::Result<Nep6Wallet> {
+    let keys = &genesis.standby_validators;
+    let nep2 = nep2::encrypt(key, password, plan.scrypt)?;
+    let mut own = Nep6Account::single_signature(key.public_key(), nep2.clone());
+    own.label = Some(format!("validator {index}"));
+    let mut consensus = Nep6Account::multisig(bft_quorum(keys.len()), keys, nep2)?;
+    consensus.label = Some("consensus".to_owned());
+    let mut wallet = Nep6Wallet::new(Some(&format!("validator {index}")), plan.scrypt);
+    wallet.add(own);
+    wallet.add(consensus);
+    Ok(wallet)
+}
+
+fn node_config(
+    index: usize,
+    plan: &NetworkPlan,
+    genesis: &GenesisConfig,
+) -> anyhow::Result<NodeConfig> {
+    let Some(NodePorts {
+        network,
+        rpc,
+        metrics,
+    }) = plan.ports.get(index).copied()
+    else {
+        bail!("no ports for node {index}");
+    };
+    let others = genesis
+        .standby_validators
+        .iter()
+        .zip(&plan.ports)
+        .enumerate();
+    let peers = others
+        .filter(|(other, _)| *other != index)
+        .map(|(_, (key, ports))| {
+            Ok(PeerConfig {
+                public_key: Some(key.clone()),
+                addresses: vec![local(ports.network).to_string().parse()?],
+            })
+        })
+        .collect::<anyhow::Result<_>>()?;
+    let config = NodeConfig {
+        schema: None,
+        description: Some(format!("validator {index} of {}", plan.validators)),
+        protocol: ProtocolConfig {
+            version: 3,
+            genesis: genesis.clone(),
+        },
+        data_dir: PathBuf::from(DATA_FOLDER),
+        wallet: Some(WalletConfig {
+            path: PathBuf::from(WALLET_FILE),
+            password_file: Some(PathBuf::from(PASSWORD_FILE)),
+            password_env: None,
+        }),
+        consensus: ConsensusConfig::default(),
+        network: NetworkSection {
+            listen: vec![local(network)],
+            peers,
+            ..NetworkSection::default()
+        },
+        rpc: Some(RpcConfig::at(local(rpc))),
+        metrics: Some(MetricsConfig {
+            listen: local(metrics),
+        }),
+        log: LogConfig::default(),
+    };
+    // What is written must be readable: the checks of the reader decide.
+    NodeConfig::parse(&config.to_json()).or_exit(Exit::Usage)
+}
+
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    use neo_primitives::Magic;
+    use neo_primitives::wallet::ScryptParams;
+
+    fn plan(validators: usize) -> NetworkPlan {
+        NetworkPlan {
+            validators,
+            block_time: Duration::from_secs(1),
+            magic: Magic(7),
+            witness_limit: None,
+            ports: NodePorts::from_base(20_000, validators).unwrap(),
+            scrypt: ScryptParams { n: 2, r: 1, p: 1 },
+        }
+    }
+
+    #[test]
+    fn a_network_is_written_and_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("deep/net");
+        let network = create(&root, &plan(4)).unwrap();
+        assert_eq!(network.nodes().len(), 4);
+        assert_eq!(
+            network.genesis().standby_validators,
+            network.genesis().validators()
+        );
+        for (index, node) in network.nodes().iter().enumerate() {
+            let config = node.config();
+            assert_eq!(config.network.peers.len(), 3);
+            let password =
+                neo_node::config::read_password(config.wallet.as_ref().unwrap()).unwrap();
+            let wallet = Nep6Wallet::load(&config.wallet.as_ref().unwrap().path).unwrap();
+            let accounts = wallet.open(&password).unwrap();
+            let key = accounts[0].key.public_key();
+            assert_eq!(Some(key), network.genesis().standby_validators.get(index));
+            assert_eq!(accounts[1].address, network.genesis().next_consensus());
+        }
+        // Nothing else is left beside it.
+        assert_eq!(root.parent().unwrap().read_dir().unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_used_folder_is_refused_and_an_empty_one_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("net");
+        std::fs::create_dir(&root).unwrap();
+        create(&root, &plan(1)).unwrap();
+        let before = std::fs::read(root.join("node0/config.json")).unwrap();
+        let error = create(&root, &plan(1)).unwrap_err();
+        assert_eq!(Exit::of(&error), Exit::Busy);
+        assert_eq!(
+            std::fs::read(root.join("node0/config.json")).unwrap(),
+            before
+        );
+        let error = create(&root.join("genesis.json"), &plan(1)).unwrap_err();
+        assert!(error.to_string().contains("is no folder"), "{error:#}");
+    }
+
+    #[test]
+    fn a_refused_plan_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = create(&folder.path().join("net"), &plan(23)).unwrap_err();
+        assert_eq!(Exit::of(&error), Exit::Usage);
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,11 @@
+//! Making, signing and following transfers.
+
+mod account;
+mod keys;
+mod receipt;
+mod transfer;
+
+pub(crate) use account::SigningAccount;
+pub(crate) use keys::Keys;
+pub(crate) use receipt::{Receipt, wait_for_receipt};
+pub(crate) use transfer::{TransferRun, system_fee};
