@@ -2,12 +2,13 @@
 //!
 //! One thread takes whatever waits and submits it together, so that signatures of transactions that came at the
 //! same moment are verified in parallel and the pool is locked once. Nothing is delayed: a transaction that comes
-//! alone goes alone, and while a batch is verified the next one gathers.
+//! when nothing waits is admitted in place, and while some are verified the next batch gathers.
 
 use std::sync::Arc;
 
 use neo_ledger::{ChainReader, EmbeddedLedger, Ledger, Rejected, SubmitReply};
 use neo_primitives::{Transaction, UInt256};
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{error::RpcError, view::Relay};
@@ -17,7 +18,15 @@ use crate::metrics::Metrics;
 const MAX_TOGETHER: usize = 1_024;
 
 /// What comes of a transaction.
-pub(super) type Admitted = oneshot::Receiver<Result<UInt256, Rejected>>;
+type Outcome = Result<UInt256, Rejected>;
+
+/// A transaction on its way.
+pub(super) enum Admitted {
+    /// Nothing else waited, and this is the outcome.
+    Now(Outcome),
+    /// The outcome of a batch that others share.
+    Soon(oneshot::Receiver<Outcome>),
+}
 
 /// The part of a ledger that admission needs.
 pub(super) trait Submit: Send + Sync + 'static {
@@ -40,14 +49,23 @@ impl Submit for EmbeddedLedger {
 
 struct Waiting {
     transaction: Transaction,
-    reply: oneshot::Sender<Result<UInt256, Rejected>>,
+    reply: oneshot::Sender<Outcome>,
+}
+
+/// The way into the pool.
+struct Gate {
+    ledger: Arc<dyn Submit>,
+    relay: Arc<dyn Relay>,
+    metrics: Arc<Metrics>,
+    /// Held while transactions are verified, so that others gather meanwhile.
+    busy: Mutex<()>,
 }
 
 /// The queue of transactions that wait for admission.
 #[derive(Clone)]
 pub(super) struct Admission {
+    gate: Arc<Gate>,
     queue: mpsc::Sender<Waiting>,
-    capacity: usize,
 }
 
 impl Admission {
@@ -55,32 +73,49 @@ impl Admission {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub(super) fn start<L: Submit>(
-        ledger: Arc<L>,
+    pub(super) fn start(
+        ledger: Arc<dyn Submit>,
         relay: Arc<dyn Relay>,
         metrics: Arc<Metrics>,
         capacity: usize,
     ) -> std::io::Result<Self> {
         let (queue, waiting) = mpsc::channel(capacity);
+        let gate = Arc::new(Gate {
+            ledger,
+            relay,
+            metrics,
+            busy: Mutex::new(()),
+        });
+        let behind = Arc::clone(&gate);
         std::thread::Builder::new()
             .name("rpc-admission".into())
-            .spawn(move || admit_all(waiting, ledger.as_ref(), relay.as_ref(), &metrics))?;
-        Ok(Self { queue, capacity })
+            .spawn(move || behind.admit_waiting(waiting))?;
+        Ok(Self { gate, queue })
     }
 
-    /// Queues a transaction.
+    /// Admits a transaction. One that comes `alone`, when nothing else waits or is being verified, is verified
+    /// right here: that takes a fraction of the time of waking another thread twice, and this one was to wait.
     ///
     /// # Errors
     /// When the queue is full, or the node is stopping.
-    pub(super) fn submit(&self, transaction: Transaction) -> Result<Admitted, RpcError> {
-        let (reply, admitted) = oneshot::channel();
+    pub(super) fn submit(
+        &self,
+        transaction: Transaction,
+        alone: bool,
+    ) -> Result<Admitted, RpcError> {
+        if alone
+            && self.queue.capacity() == self.queue.max_capacity()
+            && let Some(_busy) = self.gate.busy.try_lock()
+        {
+            let outcome = self.gate.admit(vec![transaction]).pop();
+            return outcome.map(Admitted::Now).ok_or_else(stopping);
+        }
+        let (reply, outcome) = oneshot::channel();
         match self.queue.try_send(Waiting { transaction, reply }) {
-            Ok(()) => Ok(admitted),
+            Ok(()) => Ok(Admitted::Soon(outcome)),
             Err(mpsc::error::TrySendError::Full(_)) => {
-                let data = format!(
-                    "{} transactions wait for admission, try again",
-                    self.capacity
-                );
+                let waiting = self.queue.max_capacity();
+                let data = format!("{waiting} transactions wait for admission, try again");
                 Err(RpcError::POOL_FULL.with(data))
             }
             Err(mpsc::error::TrySendError::Closed(_)) => Err(stopping()),
@@ -93,34 +128,52 @@ pub(super) fn stopping() -> RpcError {
     RpcError::INTERNAL.with("the node takes no transactions any more")
 }
 
-fn admit_all(
-    mut waiting: mpsc::Receiver<Waiting>,
-    ledger: &dyn Submit,
-    relay: &dyn Relay,
-    metrics: &Metrics,
-) {
-    let mut together = Vec::with_capacity(MAX_TOGETHER);
-    while waiting.blocking_recv_many(&mut together, MAX_TOGETHER) > 0 {
-        let (transactions, replies): (Vec<_>, Vec<_>) = together
-            .drain(..)
-            .map(|one| (one.transaction, one.reply))
-            .unzip();
-        metrics.admission_batch(transactions.len());
-        for (result, reply) in submit(ledger, transactions).into_iter().zip(replies) {
-            metrics.admission(result.as_ref().map_or_else(|reason| reason.code().0, |_| 0));
-            if let Ok(hash) = &result
-                && let Some(transaction) = ledger.pooled(hash)
+impl Gate {
+    /// Admits what waits, all of it together, until nobody can queue any more.
+    fn admit_waiting(&self, mut waiting: mpsc::Receiver<Waiting>) {
+        let mut together = Vec::with_capacity(MAX_TOGETHER);
+        while waiting.blocking_recv_many(&mut together, MAX_TOGETHER) > 0 {
+            let busy = self.busy.lock();
+            // What came while the lock was awaited goes along.
+            while together.len() < MAX_TOGETHER
+                && let Ok(one) = waiting.try_recv()
             {
-                relay.transaction(transaction);
+                together.push(one);
             }
-            // Who asked may be gone by now.
-            let _ = reply.send(result);
+            let (transactions, replies): (Vec<_>, Vec<_>) = together
+                .drain(..)
+                .map(|one| (one.transaction, one.reply))
+                .unzip();
+            let outcomes = self.admit(transactions);
+            drop(busy);
+            for (outcome, reply) in outcomes.into_iter().zip(replies) {
+                // Who asked may be gone by now.
+                let _ = reply.send(outcome);
+            }
         }
+    }
+
+    /// Verifies transactions, takes the valid ones into the pool and passes them on.
+    fn admit(&self, transactions: Vec<Transaction>) -> Vec<Outcome> {
+        self.metrics.admission_batch(transactions.len());
+        let outcomes = submit(self.ledger.as_ref(), transactions);
+        for outcome in &outcomes {
+            let code = outcome
+                .as_ref()
+                .map_or_else(|reason| reason.code().0, |_| 0);
+            self.metrics.admission(code);
+            if let Ok(hash) = outcome
+                && let Some(transaction) = self.ledger.pooled(hash)
+            {
+                self.relay.transaction(transaction);
+            }
+        }
+        outcomes
     }
 }
 
 /// The outcome of a submission, whichever thread the ledger answers on.
-fn submit(ledger: &dyn Submit, transactions: Vec<Transaction>) -> Vec<Result<UInt256, Rejected>> {
+fn submit(ledger: &dyn Submit, transactions: Vec<Transaction>) -> Vec<Outcome> {
     let count = transactions.len();
     let (answer, answered) = std::sync::mpsc::sync_channel(1);
     ledger.submit(
@@ -150,6 +203,29 @@ mod tests {
     fn transaction(nonce: u32) -> Transaction {
         let to = UInt160::from_wire([1; 20]);
         signed(transfer(Token::Gas, treasury(), to, 1, nonce))
+    }
+
+    fn outcome(admitted: Admitted) -> Outcome {
+        match admitted {
+            Admitted::Now(outcome) => outcome,
+            Admitted::Soon(outcome) => outcome.blocking_recv().unwrap(),
+        }
+    }
+
+    #[test]
+    fn what_comes_alone_is_admitted_in_place() {
+        let chain = Chain::new();
+        let context = chain.context();
+        let ledger = Arc::clone(&chain.ledger) as Arc<dyn Submit>;
+        let admission = Admission::start(ledger, context.relay, context.metrics, 1).unwrap();
+        let admitted = admission.submit(transaction(1), true).unwrap();
+        assert!(matches!(admitted, Admitted::Now(Ok(_))));
+        assert_eq!(chain.relayed(), [transaction(1).hash()]);
+        let admitted = admission.submit(transaction(1), true).unwrap();
+        assert!(matches!(
+            admitted,
+            Admitted::Now(Err(Rejected::AlreadyInPool(_)))
+        ));
     }
 
     /// Waits at a gate before each submission and remembers how many came together.
@@ -182,23 +258,23 @@ mod tests {
             sizes: Mutex::default(),
         });
         let relay = Arc::clone(&context.relay);
-        let admission =
-            Admission::start(Arc::clone(&ledger), relay, Arc::clone(&context.metrics), 3).unwrap();
-        let first = admission.submit(transaction(1)).unwrap();
+        let gated = Arc::clone(&ledger) as Arc<dyn Submit>;
+        let admission = Admission::start(gated, relay, Arc::clone(&context.metrics), 3).unwrap();
+        let first = admission.submit(transaction(1), false).unwrap();
         // The first one is being verified: the queue is empty again, and nothing leaves it.
         ledger.gate.wait();
         let waiting: Vec<_> = (2..5)
-            .map(|nonce| admission.submit(transaction(nonce)).unwrap())
+            .map(|nonce| admission.submit(transaction(nonce), true).unwrap())
             .collect();
-        let error = admission.submit(transaction(5)).unwrap_err();
+        let error = admission.submit(transaction(5), true).err().unwrap();
         assert_eq!(error.code(), -502);
         assert!(error.data().unwrap().starts_with("3 transactions wait"));
         ledger.gate.wait();
-        assert!(first.blocking_recv().unwrap().is_ok());
+        assert!(outcome(first).is_ok());
         ledger.gate.wait();
         ledger.gate.wait();
         for one in waiting {
-            assert!(one.blocking_recv().unwrap().is_ok());
+            assert!(outcome(one).is_ok());
         }
         assert_eq!(*ledger.sizes.lock(), [1, 3]);
         assert_eq!(chain.relayed().len(), 4);
@@ -220,8 +296,9 @@ mod tests {
         let context = Chain::new().context();
         let relay = Arc::clone(&context.relay);
         let admission = Admission::start(Arc::new(Silent), relay, context.metrics, 3).unwrap();
-        let admitted = admission.submit(transaction(1)).unwrap();
-        let refused = admitted.blocking_recv().unwrap().unwrap_err();
-        assert_eq!(refused.code().0, -500);
+        for alone in [true, false] {
+            let admitted = admission.submit(transaction(1), alone).unwrap();
+            assert_eq!(outcome(admitted).unwrap_err().code().0, -500);
+        }
     }
 }

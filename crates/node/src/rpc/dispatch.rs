@@ -1,5 +1,9 @@
 //! From a method's name to its answer.
 
+use neo_ledger::Rejected;
+use neo_primitives::UInt256;
+use tokio::sync::oneshot;
+
 use super::{
     RpcContext,
     admission::{Admission, Admitted, stopping},
@@ -116,18 +120,19 @@ impl Started {
 
 enum State {
     Done(Answer),
-    Admitting(Admitted),
+    Admitting(oneshot::Receiver<Result<UInt256, Rejected>>),
     Storing(BlockReply),
 }
 
 impl Server {
     /// Begins a call; reading methods are finished with it.
-    pub(super) fn start(&self, call: &Call<'_>) -> Started {
+    /// `alone` says that no other call came with it.
+    pub(super) fn start(&self, call: &Call<'_>, alone: bool) -> Started {
         let (method, state) = match &call.what {
             Err(error) => ("invalid", State::Done(Err(error.clone()))),
             Ok((name, params)) => match find(name) {
                 None => ("unknown", State::Done(Err(unknown(name)))),
-                Some((method, handler)) => (*method, self.handle(handler, params)),
+                Some((method, handler)) => (*method, self.handle(handler, params, alone)),
             },
         };
         Started {
@@ -137,12 +142,14 @@ impl Server {
         }
     }
 
-    fn handle(&self, handler: &Handler, params: &Params<'_>) -> State {
+    fn handle(&self, handler: &Handler, params: &Params<'_>, alone: bool) -> State {
         match handler {
             Handler::Light(read) | Handler::Heavy(read) => State::Done(read(self, params)),
             Handler::Admit => {
-                match transactions::parse(params).and_then(|tx| self.admission.submit(tx)) {
-                    Ok(admitted) => State::Admitting(admitted),
+                let admit = |transaction| self.admission.submit(transaction, alone);
+                match transactions::parse(params).and_then(admit) {
+                    Ok(Admitted::Now(outcome)) => State::Done(transactions::outcome(outcome)),
+                    Ok(Admitted::Soon(outcome)) => State::Admitting(outcome),
                     Err(error) => State::Done(Err(error)),
                 }
             }
@@ -157,9 +164,8 @@ impl Server {
     pub(super) async fn finish(&self, started: Started) -> (Option<Box<str>>, Answer) {
         let answer = match started.state {
             State::Done(answer) => answer,
-            State::Admitting(admitted) => match admitted.await {
-                Ok(Ok(hash)) => transactions::accepted(&hash),
-                Ok(Err(reason)) => Err(RpcError::from(&reason)),
+            State::Admitting(waiting) => match waiting.await {
+                Ok(outcome) => transactions::outcome(outcome),
                 Err(_) => Err(stopping()),
             },
             State::Storing(stored) => match stored.await {

@@ -21,7 +21,7 @@ use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 
 use super::{
     RpcContext,
-    admission::Admission,
+    admission::{Admission, Submit},
     dispatch::{Server, Started, is_heavy},
     error::RpcError,
     listen::{ConnectionLimits, serve_http},
@@ -52,7 +52,7 @@ pub async fn serve(
         None => RpcConfig::at(listener.local_addr()?),
     };
     let admission = Admission::start(
-        Arc::clone(&context.ledger),
+        Arc::clone(&context.ledger) as Arc<dyn Submit>,
         Arc::clone(&context.relay),
         Arc::clone(&context.metrics),
         limits.admission_queue,
@@ -143,13 +143,14 @@ fn begin(
     if !heavy_allowed && calls.iter().any(is_heavy) {
         return Ok(Begun::TooHeavy);
     }
+    let alone = matches!(request, Request::Single(_));
     let mut size = 0;
     let started = calls.iter().map(|call| {
         if size > MAX_ANSWERS {
             let data = format!("the answers before this one exceed {MAX_ANSWERS} bytes");
             return Started::refused(call, RpcError::INTERNAL.with(data));
         }
-        let started = server.start(call);
+        let started = server.start(call, alone);
         size += started.size();
         started
     });

@@ -1,6 +1,6 @@
 //! Transactions: in the memory pool, in the chain, and what they did.
 
-use neo_ledger::{ChainReader, LedgerError};
+use neo_ledger::{ChainReader, LedgerError, Rejected};
 use neo_primitives::{Decode, Encode, MAX_TRANSACTION_SIZE, Transaction, UInt256};
 use serde::Serialize;
 
@@ -45,6 +45,14 @@ pub(in crate::rpc) fn accepted(hash: &UInt256) -> Answer {
         hash: &'a UInt256,
     }
     result(&Accepted { hash })
+}
+
+/// The answer to a transaction that was looked at.
+pub(in crate::rpc) fn outcome(outcome: Result<UInt256, Rejected>) -> Answer {
+    match outcome {
+        Ok(hash) => accepted(&hash),
+        Err(reason) => Err(RpcError::from(&reason)),
+    }
 }
 
 /// `calculatenetworkfee [base64]`.
