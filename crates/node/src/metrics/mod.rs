@@ -31,6 +31,7 @@ const PREFIX: &str = "neo_dbft";
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    height: Gauge,
     view: Gauge,
     voting: Gauge,
     view_changes: Counter,
@@ -64,6 +65,7 @@ impl Metrics {
     pub fn new() -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix(PREFIX),
+            height: Gauge::default(),
             view: Gauge::default(),
             voting: Gauge::default(),
             view_changes: Counter::default(),
@@ -90,6 +92,11 @@ impl Metrics {
 
     fn register(&mut self) {
         let r = &mut self.registry;
+        r.register(
+            "height",
+            "Height of the last stored block",
+            self.height.clone(),
+        );
         r.register("view", "View of the highest open height", self.view.clone());
         r.register(
             "voting",
@@ -173,8 +180,10 @@ impl Metrics {
     }
 
     /// A block is stored. `interval` is the time since the block before it became final here, unknown for
-    /// the first one. The height itself is read from the ledger at each scrape.
-    pub fn block_stored(&self, _height: Height, transactions: usize, interval: Option<Duration>) {
+    /// the first one. The next height begins in view 0.
+    pub fn block_stored(&self, height: Height, transactions: usize, interval: Option<Duration>) {
+        self.height.set(i64::from(height.0));
+        self.view.set(0);
         self.blocks.inc();
         self.transactions.inc_by(transactions as u64);
         if let Some(interval) = interval {
@@ -192,11 +201,6 @@ impl Metrics {
         self.witness.observe(latency.as_secs_f64());
     }
 
-    /// The node is in this view of the highest open height.
-    pub fn set_view(&self, view: View) {
-        self.view.set(i64::from(view.0));
-    }
-
     /// Whether the node votes.
     pub fn set_voting(&self, voting: bool) {
         self.voting.set(i64::from(voting));
@@ -205,7 +209,7 @@ impl Metrics {
     /// A view above 0 was entered.
     pub fn view_change(&self, view: View) {
         self.view_changes.inc();
-        self.set_view(view);
+        self.view.set(i64::from(view.0));
     }
 
     /// A consensus message left for one validator.
@@ -270,6 +274,10 @@ impl Metrics {
     /// The OpenMetrics text of everything here and, with `sources`, of what is at this moment.
     #[must_use]
     pub fn encode(&self, sources: Option<&Sources>) -> String {
+        if let Some(sources) = sources {
+            // A node that has just started has stored nothing yet.
+            self.height.set(i64::from(sources.ledger.height().0));
+        }
         let mut text = String::with_capacity(64 << 10);
         let mut write = || -> std::fmt::Result {
             encode_registry(&mut text, &self.registry)?;

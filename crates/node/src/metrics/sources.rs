@@ -35,11 +35,6 @@ impl Collector for Sources {
         let validators = peers.iter().filter(|peer| peer.validator.is_some()).count();
         for (name, help, value) in [
             (
-                "height",
-                "Height of the last stored block.",
-                self.ledger.height().0 as usize,
-            ),
-            (
                 "mempool_transactions",
                 "Transactions in the memory pool.",
                 self.ledger.pool_len(),

@@ -39,6 +39,7 @@ fn what_happened_is_in_the_text() {
         ("neo_dbft_decision_latency_seconds_sum", 0.02),
         ("neo_dbft_witness_latency_seconds_count", 1.0),
         ("neo_dbft_voting", 1.0),
+        ("neo_dbft_height", 2.0),
         ("neo_dbft_view", 2.0),
         ("neo_dbft_view_changes_total", 1.0),
         (

@@ -1,7 +1,7 @@
 //! JSON-RPC 2.0 over HTTP with Neo's method names, parameter forms, result shapes and error codes.
 //!
 //! `POST /` takes one call or a batch; `GET /health` says that the node lives. Parameters stand by position.
-//! The way of a request: [`listen`] bounds connections and time, `server` bounds the body, `request` reads the
+//! The way of a request: `listen` bounds connections and time, `server` bounds the body, `request` reads the
 //! calls without building trees, `dispatch` finds the method, `methods` answer from the stored chain, and
 //! `admission` hands transactions to the memory pool, all that wait at one moment together.
 
