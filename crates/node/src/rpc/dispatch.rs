@@ -77,6 +77,12 @@ const METHODS: &[(&str, Handler)] = &[
     ("submitblock", Handler::Store),
 ];
 
+/// The names of all methods.
+#[cfg(test)]
+pub(super) fn method_names() -> Vec<&'static str> {
+    METHODS.iter().map(|(name, _)| *name).collect()
+}
+
 fn find(name: &str) -> Option<&'static (&'static str, Handler)> {
     METHODS.iter().find(|(known, _)| *known == name)
 }

@@ -54,6 +54,34 @@ async fn a_batch_is_answered_in_order_without_its_notifications() {
 }
 
 #[tokio::test]
+async fn a_batch_whose_answers_grow_too_long_is_cut() {
+    const CALLS: usize = 130;
+    let chain = Chain::new();
+    let to = UInt160::from_wire([1; 20]);
+    let transactions = (0..500)
+        .map(|nonce| signed(transfer(Token::Gas, treasury(), to, 1, nonce)))
+        .collect();
+    let block = chain.grow(transactions);
+    let each = base64(&block.to_bytes()).len() + 2;
+    let server = chain.serve(|_| {}).await;
+    let call = |id: usize| json!({"id": id, "method": "getblock", "params": [1]});
+    let batch: Vec<Value> = (0..CALLS).map(call).collect();
+    let (_, answer) = server.post(json!(batch).to_string()).await;
+    let answers = value(&answer);
+    let answers = answers.as_array().unwrap();
+    assert_eq!(answers.len(), CALLS);
+    let whole = answers
+        .iter()
+        .take_while(|answer| answer["result"].is_string())
+        .count();
+    assert_eq!(whole, super::MAX_ANSWERS / each + 1);
+    for refused in &answers[whole..] {
+        assert_eq!(refused["error"]["code"], -32603);
+    }
+    server.shut_down().await;
+}
+
+#[tokio::test]
 async fn notifications_are_carried_out_and_not_answered() {
     let chain = Chain::new();
     let server = chain.serve(|_| {}).await;

@@ -1,6 +1,7 @@
 //! Every method against a chain in memory, over HTTP.
 
 mod blocks;
+mod hostile;
 mod invoke;
 mod logs;
 mod node;
