@@ -17,11 +17,13 @@ use crate::amount::{format_amount, parse_amount};
 use crate::exit::{Exit, OrExit as _};
 use crate::network_files::NetworkFolder;
 use crate::output::{print_json, print_text};
-use crate::payment::{Keys, Receipt, SigningAccount, TransferRun, wait_for_receipt};
+use crate::payment::{Balances, Keys, Receipt, SigningAccount, TransferRun, wait_for_receipt};
 use crate::rpc::{Endpoint, RpcClient, RpcError};
 
 /// How long a transaction stays valid, in milliseconds of blocks.
 const VALID_MILLIS: u64 = 300_000;
+/// JSON-RPC's error number for an unknown method.
+const METHOD_NOT_FOUND: i64 = -32601;
 /// Fewest blocks for which it stays valid.
 const VALID_BLOCKS: u32 = 100;
 
@@ -142,6 +144,8 @@ pub(crate) async fn transfer(arguments: &TransferArguments, json: bool) -> anyho
         eprintln!("system fee {}, network fee {}", gas(fees.0), gas(fees.1));
     }
 
+    check_balances(&mut client, &account, token, amount, fees).await?;
+
     let valid_until = transaction.valid_until;
     let witness = account.sign(version.protocol.network, &transaction);
     let signed = transaction
@@ -242,6 +246,45 @@ fn paying_account(arguments: &TransferArguments) -> anyhow::Result<SigningAccoun
         })?;
     }
     keys.account(arguments.from.as_ref())
+}
+
+/// Refuses what the account cannot pay: the transaction would fault, and its fees would be gone.
+async fn check_balances(
+    client: &mut RpcClient,
+    account: &SigningAccount,
+    token: Token,
+    amount: i64,
+    (system_fee, network_fee): (Datoshi, Datoshi),
+) -> anyhow::Result<()> {
+    let has = match Balances::of(client, &account.address()).await {
+        Ok(has) => has,
+        // Not every Neo node keeps lists of balances.
+        Err(error) if error.code() == Some(METHOD_NOT_FOUND) => return Ok(()),
+        Err(error) => return Err(error.exit(Exit::Unreachable)),
+    };
+    let fees = system_fee.0.saturating_add(network_fee.0);
+    let of_gas = if token == Token::Gas { amount } else { 0 };
+    let needs = [
+        (Token::Neo, if token == Token::Neo { amount } else { 0 }),
+        (Token::Gas, of_gas.saturating_add(fees)),
+    ];
+    for (token, needs) in needs {
+        let has = has.token(token);
+        if needs > has {
+            return Err(Exit::Transaction.error(format!(
+                "{} has {} {token}, {} are needed{}",
+                account.address().to_address(),
+                format_amount(token, has.into()),
+                format_amount(token, needs.into()),
+                if token == Token::Gas {
+                    " with the fees"
+                } else {
+                    ""
+                }
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The last block for a transaction that is sent when the chain has `count` blocks.

@@ -14,7 +14,7 @@ use crate::payment::{Keys, SigningAccount, TransferRun, system_fee, wait_for_rec
 use crate::rpc::{Endpoint, RpcClient, RpcError};
 
 /// Longest script of one setup transaction, in bytes. A transaction may have 65,535, and must leave room in a block.
-const MAX_SCRIPT: usize = 48_000;
+const MAX_SCRIPT: usize = 40_000;
 
 /// Neo's error numbers for a transaction that is in the pool or on the chain already.
 const ALREADY_THERE: [i64; 2] = [-503, -501];
@@ -134,38 +134,6 @@ async fn send(transaction: &Transaction, endpoints: &[Endpoint]) -> anyhow::Resu
         }
     }
     Ok(())
-}
-
-/// What the validators' account has, as (NEO, datoshi).
-///
-/// # Errors
-/// With [`Exit::Unreachable`] if the node does not say.
-pub(crate) async fn balances(endpoint: &Endpoint, account: &UInt160) -> anyhow::Result<(i64, i64)> {
-    #[derive(Deserialize)]
-    struct Balances {
-        balance: Vec<Balance>,
-    }
-    #[derive(Deserialize)]
-    struct Balance {
-        assethash: UInt160,
-        amount: String,
-    }
-    let unreachable = |error: RpcError| error.exit(Exit::Unreachable);
-    let mut client = RpcClient::new(endpoint.clone()).map_err(unreachable)?;
-    let found: Balances = client
-        .call("getnep17balances", json!([account.to_address()]))
-        .await
-        .map_err(unreachable)?;
-    let of = |token: Token| {
-        let found = found
-            .balance
-            .iter()
-            .find(|balance| balance.assethash == token.hash());
-        found
-            .and_then(|balance| balance.amount.parse().ok())
-            .unwrap_or(0)
-    };
-    Ok((of(Token::Neo), of(Token::Gas)))
 }
 
 #[cfg(test)]

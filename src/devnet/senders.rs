@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use super::funding::Grant;
 use super::observations::Observations;
-use crate::payment::{SigningAccount, system_fee};
+use crate::payment::{Balances, SigningAccount, system_fee};
 
 /// Number of accounts that send.
 pub(crate) const SENDERS: usize = 128;
@@ -73,14 +73,14 @@ impl Senders {
         }
     }
 
-    /// What they get when the validators' account has this much NEO and datoshi: at most a quarter of it.
-    pub(crate) fn grants(&self, (neo, gas): (i64, i64)) -> Vec<Grant> {
+    /// What they get when the validators' account has this much: at most a quarter of it.
+    pub(crate) fn grants(&self, funds: Balances) -> Vec<Grant> {
         let count = i64::try_from(self.accounts.len()).unwrap_or(i64::MAX);
         let share = |has: i64| has / count.saturating_mul(4).max(1);
         let grant = |(_, account): &(SigningAccount, UInt160)| Grant {
             account: *account,
-            neo: NEO_EACH.min(share(neo)),
-            gas: GAS_EACH.min(share(gas)),
+            neo: NEO_EACH.min(share(funds.neo)),
+            gas: GAS_EACH.min(share(funds.gas)),
         };
         self.accounts.iter().map(grant).collect()
     }
@@ -264,15 +264,15 @@ mod tests {
     #[test]
     fn grants_never_take_more_than_a_quarter() {
         let senders = senders();
-        let all = |(neo, gas)| {
-            let grants = senders.grants((neo, gas));
+        let all = |neo, gas| {
+            let grants = senders.grants(Balances { neo, gas });
             let sum = |of: fn(&Grant) -> i64| grants.iter().map(of).sum::<i64>();
             (sum(|grant| grant.neo), sum(|grant| grant.gas))
         };
-        let (neo, gas) = all((100_000_000, 5_200_000_000_000_000));
+        let (neo, gas) = all(100_000_000, 5_200_000_000_000_000);
         assert_eq!(neo, 128 * NEO_EACH);
         assert_eq!(gas, 128 * GAS_EACH);
-        let (neo, gas) = all((1_000, 1_000_000));
+        let (neo, gas) = all(1_000, 1_000_000);
         assert!(neo <= 250 && gas <= 250_000 && gas > 200_000);
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use super::clock::now_ns;
 use super::display::Display;
 use super::faucet::Faucet;
-use super::funding::{balances, fund};
+use super::funding::fund;
 use super::interrupt::Interrupt;
 use super::load::{Load, Outcome};
 use super::observations::{NodeSeen, Observations};
@@ -21,7 +21,8 @@ use super::summary::Moments;
 use super::{Devnet, Extent};
 use crate::exit::{Exit, OrExit as _};
 use crate::network_files::NetworkFolder;
-use crate::rpc::Endpoint;
+use crate::payment::Balances;
+use crate::rpc::{Endpoint, RpcClient};
 
 /// How long validators may take to come up.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -154,8 +155,10 @@ impl Session<'_> {
                 .endpoints
                 .first()
                 .ok_or_else(|| Exit::Failure.error("no endpoints"))?;
-            let funds = balances(first, &self.network.genesis().next_consensus()).await?;
-            grants.extend(senders.grants(funds));
+            let mut client = RpcClient::new(first.clone()).or_exit(Exit::Unreachable)?;
+            let account = self.network.genesis().next_consensus();
+            let funds = Balances::of(&mut client, &account).await;
+            grants.extend(senders.grants(funds.or_exit(Exit::Unreachable)?));
         }
         let tip = self.seen.greatest_height();
         let height = match grants.is_empty() {

@@ -37,7 +37,10 @@ pub(crate) enum RpcError {
         problem: String,
     },
     /// The server refused the call.
-    #[error("{endpoint}: {method} refused: {message} ({code}){}", detail(data))]
+    #[error(
+        "{endpoint}: {method} refused: {message} ({code}){}",
+        detail(message, data)
+    )]
     Refused {
         /// The server.
         endpoint: Endpoint,
@@ -52,9 +55,11 @@ pub(crate) enum RpcError {
     },
 }
 
-fn detail(data: &Value) -> String {
+/// What the data adds to the message, which some servers put into both.
+fn detail(message: &str, data: &Value) -> String {
     match data {
         Value::Null => String::new(),
+        Value::String(text) if message.contains(text.as_str()) => String::new(),
         Value::String(text) => format!(": {text}"),
         other => format!(": {other}"),
     }
