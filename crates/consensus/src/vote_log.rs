@@ -140,7 +140,20 @@ pub struct VoteLog<M> {
     /// Greatest height in each closed segment.
     closed: Vec<(u64, Option<Height>)>,
     greatest: Option<Height>,
+    /// The segment to begin with the next append.
+    pending: Option<Pending>,
     failed: bool,
+}
+
+/// A segment that begins with the next append: its header and the first records become durable together,
+/// so that a log which lost its past never looks like one that is merely empty.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    segment: u64,
+    /// The file is there, without a header.
+    exists: bool,
+    /// What came before is lost; the records of this segment say what follows from that.
+    after_loss: bool,
 }
 
 /// What [`VoteLog::open`] gives.
@@ -199,13 +212,18 @@ fn frame_at(bytes: &[u8], at: usize) -> Option<(&[u8], usize)> {
     (!body.is_empty() && checksum(length, body) == sum).then_some((body, end))
 }
 
-fn header(identity: &Identity, instance: Option<u64>) -> Result<Vec<u8>, LogError> {
+fn header(
+    identity: &Identity,
+    instance: Option<u64>,
+    after_loss: bool,
+) -> Result<Vec<u8>, LogError> {
     let mut body = b"dbft3 votes".to_vec();
     body.extend_from_slice(&FORMAT.to_le_bytes());
     body.extend_from_slice(&identity.magic.0.to_le_bytes());
     body.extend_from_slice(identity.genesis.as_wire());
     body.extend_from_slice(identity.validator.as_bytes());
     body.extend_from_slice(&instance.unwrap_or(0).to_le_bytes());
+    body.push(u8::from(after_loss));
     let mut out = Vec::new();
     frame(&body, &mut out)?;
     Ok(out)
@@ -216,6 +234,7 @@ struct Header {
     genesis: UInt256,
     validator: Vec<u8>,
     instance: u64,
+    after_loss: bool,
 }
 
 fn read_header(body: &[u8]) -> Result<Header, DecodeError> {
@@ -234,6 +253,7 @@ fn read_header(body: &[u8]) -> Result<Header, DecodeError> {
         genesis: UInt256::from_wire(reader.field("genesis").array()?),
         validator: reader.field("validator").bytes(33)?.to_vec(),
         instance: reader.field("instance").u64()?,
+        after_loss: reader.field("after a loss").bool()?,
     };
     reader.finish()?;
     Ok(header)
@@ -280,55 +300,70 @@ impl<M: LogMedium> VoteLog<M> {
             return Err(LogError::Exists);
         }
         medium.create(0)?;
-        let head = header(&identity, medium.instance(0)?)?;
+        let head = header(&identity, medium.instance(0)?, false)?;
         medium.append(&head)?;
         medium.sync()?;
         let length = head.len() as u64;
         Ok(Self {
-            medium,
-            identity,
-            current: 0,
             length,
-            closed: Vec::new(),
-            greatest: None,
-            failed: false,
+            ..Self::at(medium, identity, 0)
         })
     }
 
+    fn at(medium: M, identity: Identity, current: u64) -> Self {
+        Self {
+            medium,
+            identity,
+            current,
+            length: 0,
+            closed: Vec::new(),
+            greatest: None,
+            pending: None,
+            failed: false,
+        }
+    }
+
     /// Opens the log and reads all of it. When something is lost, a new segment begins behind what is
-    /// there, and the condition says that the node must be silent.
+    /// there with the next append, and the condition says that the node must be silent. A loss that an
+    /// earlier run met is no condition any more: the records after it say what followed.
     ///
     /// # Errors
     /// A log of another network or validator, or the medium fails.
     pub fn open<R: LogRecord>(medium: M, identity: Identity) -> Result<Opened<M, R>, LogError> {
         let segments = medium.segments()?;
         let Some(last) = segments.last().copied() else {
-            let log = Self::initialise(medium, identity)?;
+            let mut log = Self::at(medium, identity, 0);
+            log.pending = Some(Pending {
+                segment: 0,
+                exists: false,
+                after_loss: true,
+            });
             return Ok(Opened {
                 log,
                 records: Vec::new(),
                 condition: Condition::Missing,
             });
         };
-        let mut log = Self {
-            medium,
-            identity,
-            current: last,
-            length: 0,
-            closed: Vec::new(),
-            greatest: None,
-            failed: false,
-        };
+        let mut log = Self::at(medium, identity, last);
         let mut records = Vec::new();
         let mut condition = Condition::Intact { torn: 0 };
         for (position, segment) in segments.iter().copied().enumerate() {
             let bytes = log.medium.read(segment)?;
             let gap = position > 0 && segments[position - 1].checked_add(1) != Some(segment);
+            let before = records.len();
             let scan = log.scan(segment, &bytes, &mut records)?;
             let damage = |offset| Condition::Damaged { segment, offset };
+            if scan.after_loss {
+                // Only records say that the loss was dealt with.
+                condition = if records.len() > before {
+                    Condition::Intact { torn: 0 }
+                } else {
+                    Condition::Missing
+                };
+            }
             let found = match scan.stop {
-                _ if gap => damage(0),
-                Stop::End if scan.copied => Condition::Copied,
+                _ if gap && !scan.after_loss => damage(0),
+                Stop::End | Stop::Torn if scan.copied => Condition::Copied,
                 Stop::End => Condition::Intact { torn: 0 },
                 Stop::Torn if segment == last && scan.valid > 0 => Condition::Intact {
                     torn: (bytes.len() as u64).saturating_sub(scan.valid),
@@ -348,10 +383,15 @@ impl<M: LogMedium> VoteLog<M> {
                 log.closed.push((segment, log.greatest.take()));
             }
         }
-        if matches!(condition, Condition::Intact { .. }) && log.length > 0 {
+        let intact = matches!(condition, Condition::Intact { .. });
+        if intact && log.length > 0 {
             log.medium.reopen(last, log.length)?;
         } else {
-            log.begin_segment()?;
+            log.pending = Some(Pending {
+                segment: if intact { last } else { last.saturating_add(1) },
+                exists: intact,
+                after_loss: !intact,
+            });
         }
         Ok(Opened {
             log,
@@ -370,6 +410,7 @@ impl<M: LogMedium> VoteLog<M> {
             stop: Stop::End,
             valid: 0,
             copied: false,
+            after_loss: false,
         };
         let Some((head, mut at)) = frame_at(bytes, 0) else {
             scan.stop = stop_kind(bytes, 0);
@@ -380,6 +421,7 @@ impl<M: LogMedium> VoteLog<M> {
                 self.identity.require(&header)?;
                 let instance = self.medium.instance(segment)?;
                 scan.copied = instance.is_some_and(|instance| instance != header.instance);
+                scan.after_loss = header.after_loss;
             }
             Err(_) => {
                 scan.stop = Stop::Bad;
@@ -404,17 +446,20 @@ impl<M: LogMedium> VoteLog<M> {
         Ok(scan)
     }
 
-    fn begin_segment(&mut self) -> Result<(), LogError> {
-        let segment = self.current.saturating_add(1);
+    /// Begins the segment that is due, and gives its header for the front of the next append.
+    fn begin_segment(&mut self, begins: Pending) -> Result<Vec<u8>, LogError> {
         if self.length > 0 {
             self.closed.push((self.current, self.greatest.take()));
         }
-        self.medium.create(segment)?;
-        let head = header(&self.identity, self.medium.instance(segment)?)?;
-        self.medium.append(&head)?;
-        self.current = segment;
-        self.length = head.len() as u64;
-        Ok(())
+        if begins.exists {
+            self.medium.reopen(begins.segment, 0)?;
+        } else {
+            self.medium.create(begins.segment)?;
+        }
+        self.current = begins.segment;
+        self.length = 0;
+        let instance = self.medium.instance(begins.segment)?;
+        header(&self.identity, instance, begins.after_loss)
     }
 
     /// Appends records and makes them durable. After an error the log takes nothing more: what is
@@ -436,10 +481,16 @@ impl<M: LogMedium> VoteLog<M> {
 
     fn try_append<R: LogRecord>(&mut self, records: &[R]) -> Result<(), LogError> {
         if self.length >= SEGMENT_SIZE {
-            self.medium.sync()?;
-            self.begin_segment()?;
+            self.pending = Some(Pending {
+                segment: self.current.saturating_add(1),
+                exists: false,
+                after_loss: false,
+            });
         }
-        let mut bytes = Vec::new();
+        let mut bytes = match self.pending.take() {
+            Some(begins) => self.begin_segment(begins)?,
+            None => Vec::new(),
+        };
         for record in records {
             frame(&record.to_bytes(), &mut bytes)?;
             self.greatest = self.greatest.max(record.height());
@@ -489,6 +540,7 @@ struct Scan {
     stop: Stop,
     valid: u64,
     copied: bool,
+    after_loss: bool,
 }
 
 /// A bad frame is torn when nothing valid follows it, and damage otherwise.
@@ -734,7 +786,55 @@ mod tests {
         ));
         opened.log.append(&[Record::Silenced]).unwrap();
         let again = open(opened.log.into_medium());
+        // The loss is on record now: what the records say counts, not the damage before them.
         assert!(again.records.contains(&Record::Silenced));
+        assert_eq!(again.condition, Condition::Intact { torn: 0 });
+        let copy = open(again.log.into_medium().copy());
+        assert_eq!(copy.condition, Condition::Copied);
+    }
+
+    #[test]
+    fn a_crash_before_the_first_append_leaves_a_lost_log_lost() {
+        let missing = open(MemoryMedium::default());
+        assert_eq!(missing.condition, Condition::Missing);
+        assert_eq!(
+            open(missing.log.into_medium()).condition,
+            Condition::Missing
+        );
+        let mut medium = with(&[record(1), record(2)]);
+        let middle = medium.length(0) - 20;
+        medium.corrupt(0, middle);
+        let damaged = open(medium).log.into_medium();
+        assert!(matches!(open(damaged).condition, Condition::Damaged { .. }));
+        // Nor does a torn first append make it look whole.
+        for kept in 0..120 {
+            let mut opened = open(MemoryMedium::default());
+            opened.log.append(&[Record::Silenced]).unwrap();
+            let mut medium = opened.log.into_medium();
+            let torn: Vec<u8> = medium.read(0).unwrap()[..kept.min(medium.length(0) - 1)].to_vec();
+            medium.reopen(0, 0).unwrap();
+            medium.append(&torn).unwrap();
+            let again = open(medium);
+            let silenced = again.records.contains(&Record::Silenced);
+            let intact = matches!(again.condition, Condition::Intact { .. });
+            assert!(silenced || !intact, "{kept} bytes kept");
+        }
+    }
+
+    #[test]
+    fn a_new_segment_with_a_torn_header_is_begun_again() {
+        let mut opened = open(with(&[record(1)]));
+        opened.log.length = SEGMENT_SIZE;
+        opened.log.append(&[record(2)]).unwrap();
+        let mut medium = opened.log.into_medium();
+        medium.reopen(1, 10).unwrap();
+        let mut again = open(medium);
+        assert_eq!(again.condition, Condition::Intact { torn: 10 });
+        assert_eq!(again.records, [record(1)]);
+        again.log.append(&[record(3)]).unwrap();
+        let last = open(again.log.into_medium());
+        assert_eq!(last.condition, Condition::Intact { torn: 0 });
+        assert_eq!(last.records, [record(1), record(3)]);
     }
 
     #[test]

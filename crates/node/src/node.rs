@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use neo_consensus::engine::{Connectivity, Status};
-use neo_consensus::v3::{EngineSettings, Restored, V3Engine, VoteLogState};
+use neo_consensus::v3::{EngineSettings, Record, Restored, V3Engine, VoteLogState};
 use neo_consensus::vote_log::{Condition, Identity as LogIdentity, LogError};
 use neo_ledger::{ChainReader, EmbeddedLedger, Ledger, LedgerError};
 use neo_network::{
@@ -446,9 +446,12 @@ fn open_engine(
     trust: bool,
 ) -> Result<OpenEngine, NodeError> {
     let identity = log_identity(config, key.public_key().clone());
-    let opened = vote_log_file::open(&config.data_dir, identity)
-        .map_err(|error| NodeError::VoteLog { path: config.data_dir.clone(), error })?;
-    let intact = match &opened.condition {
+    let failed = |error| NodeError::VoteLog {
+        path: config.data_dir.clone(),
+        error,
+    };
+    let mut opened = vote_log_file::open(&config.data_dir, identity).map_err(failed)?;
+    let mut intact = match &opened.condition {
         Condition::Intact { torn: 0 } => true,
         Condition::Intact { torn } => {
             tracing::warn!(torn, "an unfinished write at the end of the vote log was cut off");
@@ -456,9 +459,18 @@ fn open_engine(
         }
         lost => {
             tracing::error!(?lost, "the vote log does not hold all votes of this validator");
-            trust
+            false
         }
     };
+    if trust {
+        tracing::warn!("the operator vouches for the vote log: voting at once");
+        let resumed = Record::Resumed {
+            from: ledger.height().next(),
+        };
+        opened.log.append(std::slice::from_ref(&resumed)).map_err(failed)?;
+        opened.records.push(resumed);
+        intact = true;
+    }
     let restored = Restored {
         stored: ledger.height(),
         tip: ledger.tip_hash(),

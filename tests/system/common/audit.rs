@@ -50,13 +50,20 @@ fn subject(message: &Message) -> (UInt256, UInt256) {
             proposal.header.hash(),
             neo_consensus::v3::safety::justification_of(proposal),
         ),
-        Payload::Prepare { hash, justification } => (*hash, *justification),
+        Payload::Prepare {
+            hash,
+            justification,
+        } => (*hash, *justification),
         Payload::PreCommit { hash } | Payload::Commit { hash } => (*hash, UInt256::ZERO),
-        Payload::ChangeView(change) => change.claim.map_or((UInt256::ZERO, UInt256::ZERO), |claim| {
-            let mut view = [0; 32];
-            view[..4].copy_from_slice(&claim.view.0.to_le_bytes());
-            (claim.hash, UInt256::from_wire(view))
-        }),
+        Payload::ChangeView(change) => {
+            change
+                .claim
+                .map_or((UInt256::ZERO, UInt256::ZERO), |claim| {
+                    let mut view = [0; 32];
+                    view[..4].copy_from_slice(&claim.view.0.to_le_bytes());
+                    (claim.hash, UInt256::from_wire(view))
+                })
+        }
         _ => (UInt256::ZERO, UInt256::ZERO),
     }
 }

@@ -13,7 +13,7 @@ pub struct Client {
 }
 
 /// Why there is no result.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Failure {
     /// Nobody answers.
     Transport(String),
@@ -28,7 +28,9 @@ impl Client {
 
     pub fn call(&self, method: &str, params: &Value) -> Result<Value, Failure> {
         let call = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-        let text = self.post(&call.to_string()).map_err(|e| Failure::Transport(e.to_string()))?;
+        let text = self
+            .post(&call.to_string())
+            .map_err(|e| Failure::Transport(e.to_string()))?;
         let answer: Value =
             serde_json::from_str(&text).map_err(|e| Failure::Transport(format!("{e}: {text}")))?;
         match answer.get("error") {

@@ -7,8 +7,8 @@ use base64::prelude::BASE64_STANDARD;
 use neo_node::config::{NodeConfig, read_password};
 use neo_primitives::wallet::Nep6Wallet;
 use neo_primitives::{
-    Attribute, Datoshi, Encode, Height, Magic, PrivateKey, PublicKey, Signer, Token, Transaction, UInt160,
-    UnsignedTransaction, WitnessScope, bft_quorum, multisig_script, multisig_witness,
+    Attribute, Datoshi, Encode, Height, Magic, PrivateKey, PublicKey, Signer, Token, Transaction,
+    UInt160, UnsignedTransaction, WitnessScope, bft_quorum, multisig_script, multisig_witness,
     signature_script, transfer_script,
 };
 
@@ -27,7 +27,11 @@ impl Account {
     pub fn single(magic: Magic) -> Self {
         let key = PrivateKey::generate();
         let script = signature_script(key.public_key());
-        Self { magic, keys: vec![key], script }
+        Self {
+            magic,
+            keys: vec![key],
+            script,
+        }
     }
 
     /// A new m-of-n account.
@@ -39,7 +43,11 @@ impl Account {
     fn of_keys(magic: Magic, m: usize, keys: Vec<PrivateKey>) -> Self {
         let public: Vec<_> = keys.iter().map(|key| key.public_key().clone()).collect();
         let script = multisig_script(m, &public).unwrap();
-        Self { magic, keys: first_in_order(keys, m), script }
+        Self {
+            magic,
+            keys: first_in_order(keys, m),
+            script,
+        }
     }
 
     pub fn address(&self) -> UInt160 {
@@ -99,13 +107,20 @@ impl Treasury {
             .map(|config| {
                 let wallet = config.wallet.as_ref().unwrap();
                 let password = read_password(wallet).unwrap();
-                let accounts = Nep6Wallet::load(&wallet.path).unwrap().open(&password).unwrap();
+                let accounts = Nep6Wallet::load(&wallet.path)
+                    .unwrap()
+                    .open(&password)
+                    .unwrap();
                 accounts.into_iter().next().unwrap().key
             })
             .collect();
         let script = multisig_script(quorum, &validators).unwrap();
         let keys = first_in_order(keys, quorum);
-        Self(Account { magic: genesis.magic, keys, script })
+        Self(Account {
+            magic: genesis.magic,
+            keys,
+            script,
+        })
     }
 
     /// The account itself.
@@ -117,7 +132,8 @@ impl Treasury {
     pub fn transfer(&self, height: u32) -> Transaction {
         let to = UInt160::from_wire([7; 20]);
         let script = transfer_script(Token::Gas, &self.0.address(), &to, 1, true);
-        self.0.transaction(script, 9_977_780, 10_000_000, height, Vec::new())
+        self.0
+            .transaction(script, 9_977_780, 10_000_000, height, Vec::new())
     }
 }
 

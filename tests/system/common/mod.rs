@@ -1,7 +1,5 @@
 //! Real networks of real processes for whole-system tests.
 
-#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
-
 pub mod audit;
 pub mod funds;
 pub mod rpc;
@@ -22,7 +20,10 @@ pub const BINARY: &str = env!("CARGO_BIN_EXE_neo-cli");
 
 /// Cycles of the crash tests; `.ci/run --full` asks for more.
 pub fn cycles() -> usize {
-    std::env::var("DBFT_CYCLES").ok().and_then(|count| count.parse().ok()).unwrap_or(5)
+    std::env::var("DBFT_CYCLES")
+        .ok()
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(5)
 }
 
 /// Waits until `probe` gives something.
@@ -32,14 +33,16 @@ pub fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
         if let Some(value) = probe() {
             return value;
         }
-        assert!(begin.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        assert!(
+            begin.elapsed() < PATIENCE,
+            "{what}: not within {PATIENCE:?}"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }
 
 /// A network on this machine.
 pub struct Network {
-    pub root: PathBuf,
     pub nodes: Vec<Node>,
     _folder: tempfile::TempDir,
 }
@@ -76,10 +79,20 @@ impl Network {
         let made = Command::new(BINARY)
             .args(["init", "--validators", &validators.to_string(), "--out"])
             .arg(&root)
-            .args(["--block-time", block_time, "--base-port", &base.to_string(), "--json"])
+            .args([
+                "--block-time",
+                block_time,
+                "--base-port",
+                &base.to_string(),
+                "--json",
+            ])
             .output()
             .unwrap();
-        assert!(made.status.success(), "init: {}", String::from_utf8_lossy(&made.stderr));
+        assert!(
+            made.status.success(),
+            "init: {}",
+            String::from_utf8_lossy(&made.stderr)
+        );
         let nodes = (0..usize::from(validators))
             .map(|index| Node {
                 index,
@@ -88,7 +101,10 @@ impl Network {
                 child: None,
             })
             .collect();
-        Self { root, nodes, _folder: folder }
+        Self {
+            nodes,
+            _folder: folder,
+        }
     }
 
     /// Starts all nodes and waits until they serve.
@@ -104,7 +120,11 @@ impl Network {
 
     /// Greatest height that any node serves.
     pub fn height(&self) -> u32 {
-        self.nodes.iter().filter_map(|node| node.height()).max().unwrap_or(0)
+        self.nodes
+            .iter()
+            .filter_map(|node| node.height())
+            .max()
+            .unwrap_or(0)
     }
 }
 
@@ -128,9 +148,10 @@ impl Node {
     }
 
     pub fn wait_until_up(&self) {
-        eventually(&format!("node {} serves ({})", self.index, self.log().display()), || {
-            self.height()
-        });
+        eventually(
+            &format!("node {} serves ({})", self.index, self.log().display()),
+            || self.height(),
+        );
     }
 
     pub fn log(&self) -> PathBuf {
@@ -183,13 +204,21 @@ impl Drop for Node {
 
 /// Asserts that the nodes hold the same chain up to the lowest tip, and gives that tip's height.
 pub fn same_chain(network: &Network) -> u32 {
-    let lowest = network.nodes.iter().map(|node| node.height().unwrap()).min().unwrap();
+    let lowest = network
+        .nodes
+        .iter()
+        .map(|node| node.height().unwrap())
+        .min()
+        .unwrap();
     for height in 0..=lowest {
         let first = network.nodes[0].block_hash(height).unwrap();
         for node in &network.nodes[1..] {
-            assert_eq!(node.block_hash(height).as_ref(), Some(&first), "height {height}");
+            assert_eq!(
+                node.block_hash(height).as_ref(),
+                Some(&first),
+                "height {height}"
+            );
         }
     }
     lowest
 }
-

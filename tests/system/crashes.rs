@@ -1,15 +1,11 @@
 //! `kill -9` of one validator and of all of them, again and again, on real processes and real disks.
 
-#![allow(missing_docs, clippy::unwrap_used)]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use common::audit::{assert_no_contradiction, own_messages};
-use common::funds::{Treasury, base64};
-use common::{Network, cycles, eventually, same_chain};
+use crate::common::audit::{assert_no_contradiction, own_messages};
+use crate::common::funds::{Treasury, base64};
+use crate::common::{Network, cycles, eventually, same_chain};
 use serde_json::json;
 
 /// A repeatable source of moments and choices; the seed is in the output.
@@ -17,7 +13,10 @@ struct Choices(u64);
 
 impl Choices {
     fn new() -> Self {
-        let seed = std::env::var("DBFT_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+        let seed = std::env::var("DBFT_SEED")
+            .ok()
+            .and_then(|seed| seed.parse().ok())
+            .unwrap_or(1);
         println!("reproduce the choices with DBFT_SEED={seed}");
         Self(seed)
     }
@@ -42,9 +41,13 @@ impl Served {
     /// Looks at all nodes; a height with two hashes is a fork.
     fn look(&mut self, network: &Network) {
         for node in network.nodes.iter().filter(|node| node.is_running()) {
-            let Some(height) = node.height() else { continue };
+            let Some(height) = node.height() else {
+                continue;
+            };
             for height in height.saturating_sub(3)..=height {
-                let Some(hash) = node.block_hash(height) else { continue };
+                let Some(hash) = node.block_hash(height) else {
+                    continue;
+                };
                 let before = self.blocks.insert(height, hash.clone());
                 assert!(
                     before.is_none() || before.as_ref() == Some(&hash),
@@ -60,7 +63,8 @@ impl Served {
             for node in network.nodes.iter().filter(|node| node.is_running()) {
                 let height = node.rpc.call("gettransactionheight", &json!([hash]));
                 if let Some(height) = height.ok().and_then(|height| height.as_u64()) {
-                    self.transactions.insert(hash.clone(), u32::try_from(height).unwrap());
+                    self.transactions
+                        .insert(hash.clone(), u32::try_from(height).unwrap());
                 }
             }
         }
@@ -78,7 +82,10 @@ impl Served {
                 );
             }
             for (hash, height) in &self.transactions {
-                let found = node.rpc.call("gettransactionheight", &json!([hash])).unwrap();
+                let found = node
+                    .rpc
+                    .call("gettransactionheight", &json!([hash]))
+                    .unwrap();
                 assert_eq!(found, json!(height), "node {} lost {hash}", node.index);
             }
         }
@@ -88,12 +95,18 @@ impl Served {
 /// Sends transfers to running nodes, and gives their hashes.
 fn load(network: &Network, treasury: &Treasury, count: usize) -> Vec<String> {
     let height = network.height();
-    let running: Vec<_> = network.nodes.iter().filter(|node| node.is_running()).collect();
+    let running: Vec<_> = network
+        .nodes
+        .iter()
+        .filter(|node| node.is_running())
+        .collect();
     let mut sent = Vec::new();
     for number in 0..count {
         let transaction = treasury.transfer(height);
         let node = running[number % running.len()];
-        let answer = node.rpc.call("sendrawtransaction", &json!([base64(&transaction)]));
+        let answer = node
+            .rpc
+            .call("sendrawtransaction", &json!([base64(&transaction)]));
         if answer.is_ok() {
             sent.push(transaction.hash().to_string());
         }
@@ -104,7 +117,11 @@ fn load(network: &Network, treasury: &Treasury, count: usize) -> Vec<String> {
 fn audit(network: &Network) {
     for node in &network.nodes {
         let messages = own_messages(node);
-        assert!(!messages.is_empty(), "the vote log of node {} is empty", node.index);
+        assert!(
+            !messages.is_empty(),
+            "the vote log of node {} is empty",
+            node.index
+        );
         assert_no_contradiction(node.index, &messages);
     }
 }
@@ -112,7 +129,11 @@ fn audit(network: &Network) {
 fn seconds(times: &[Duration]) -> String {
     let longest = times.iter().max().copied().unwrap_or_default();
     let mean = times.iter().sum::<Duration>().as_secs_f64() / times.len().max(1) as f64;
-    format!("mean {mean:.3} s, longest {:.3} s of {}", longest.as_secs_f64(), times.len())
+    format!(
+        "mean {mean:.3} s, longest {:.3} s of {}",
+        longest.as_secs_f64(),
+        times.len()
+    )
 }
 
 #[test]
@@ -133,21 +154,27 @@ fn one_validator_of_four_is_killed_again_and_again() {
         served.look(&network);
         let before = network.height();
         sent.extend(load(&network, &treasury, 8));
-        eventually(&format!("cycle {cycle}: two blocks without validator {victim}"), || {
-            served.look(&network);
-            (network.height() >= before + 2).then_some(())
-        });
+        eventually(
+            &format!("cycle {cycle}: two blocks without validator {victim}"),
+            || {
+                served.look(&network);
+                (network.height() >= before + 2).then_some(())
+            },
+        );
         let voted = own_messages(&network.nodes[victim]).len();
         let restarted = Instant::now();
         network.nodes[victim].start();
-        let again = eventually(&format!("cycle {cycle}: validator {victim} votes again"), || {
-            let messages = own_messages(&network.nodes[victim]);
-            messages
-                .iter()
-                .skip(voted)
-                .any(|message| message.height.0 > before)
-                .then(|| restarted.elapsed())
-        });
+        let again = eventually(
+            &format!("cycle {cycle}: validator {victim} votes again"),
+            || {
+                let messages = own_messages(&network.nodes[victim]);
+                messages
+                    .iter()
+                    .skip(voted)
+                    .any(|message| message.height.0 > before)
+                    .then(|| restarted.elapsed())
+            },
+        );
         votes_again.push(again);
         network.nodes[victim].wait_until_up();
         served.look(&network);
@@ -193,17 +220,28 @@ fn all_four_validators_are_killed_under_load() {
         }
         let highest = served.blocks.keys().next_back().copied().unwrap();
         let restarted = Instant::now();
-        network.nodes.iter_mut().for_each(common::Node::start);
-        let again = eventually(&format!("cycle {cycle}: a new block above {highest}"), || {
-            (network.height() > highest).then(|| restarted.elapsed())
-        });
+        network
+            .nodes
+            .iter_mut()
+            .for_each(crate::common::Node::start);
+        let again = eventually(
+            &format!("cycle {cycle}: a new block above {highest}"),
+            || (network.height() > highest).then(|| restarted.elapsed()),
+        );
         new_block.push(again);
-        network.nodes.iter().for_each(common::Node::wait_until_up);
+        network
+            .nodes
+            .iter()
+            .for_each(crate::common::Node::wait_until_up);
         served.look(&network);
         served.note_transactions(&network, &sent);
         eventually("every node has every block that was served", || {
             let served = served.blocks.keys().next_back().copied().unwrap();
-            network.nodes.iter().all(|node| node.height() >= Some(served)).then_some(())
+            network
+                .nodes
+                .iter()
+                .all(|node| node.height() >= Some(served))
+                .then_some(())
         });
         served.assert_kept(&network);
     }

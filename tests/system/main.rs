@@ -1,0 +1,14 @@
+//! Whole-system tests: real processes, real disks, real `kill -9`, and a neo-go node as the outside witness.
+
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used
+)]
+
+mod common;
+mod crashes;
+#[path = "../../crates/ledger/tests/common/neo_go.rs"]
+mod neo_go;
+mod witness;
