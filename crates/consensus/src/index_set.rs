@@ -22,6 +22,15 @@ impl IndexSet {
         self.0[usize::from(index.0 >> 3)] & (1 << (index.0 & 7)) != 0
     }
 
+    /// Whether all indexes of the other set are in this one.
+    #[must_use]
+    pub fn contains_all(&self, other: &Self) -> bool {
+        self.0
+            .iter()
+            .zip(other.0)
+            .all(|(own, other)| other & !own == 0)
+    }
+
     /// The indexes in order.
     pub fn iter(&self) -> impl Iterator<Item = ValidatorIndex> + '_ {
         (0..=u8::MAX)
@@ -83,6 +92,20 @@ mod tests {
             prop_assert_eq!(IndexSet::from_bytes(&set.to_bytes()).unwrap(), set);
             prop_assert_eq!(set.iter().map(|i| i.0).collect::<std::collections::BTreeSet<_>>(), members);
         }
+    }
+
+    #[test]
+    fn a_set_contains_its_subsets() {
+        let set = |indexes: &[u8]| {
+            indexes
+                .iter()
+                .copied()
+                .map(ValidatorIndex)
+                .collect::<IndexSet>()
+        };
+        assert!(set(&[1, 9, 200]).contains_all(&set(&[9, 200])));
+        assert!(set(&[]).contains_all(&set(&[])));
+        assert!(!set(&[1, 9]).contains_all(&set(&[9, 200])));
     }
 
     #[test]

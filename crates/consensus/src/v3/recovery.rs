@@ -8,6 +8,7 @@ use super::certificate::{Decision, PreparedCertificate};
 use super::context::{HeightContext, MessageKind};
 use super::height::HeightState;
 use super::message::{Draft, Message, Payload, RecoveryMessage, RecoveryRequest};
+use super::phase::Phase;
 use crate::validators::View;
 
 /// Votes in one answer: a proposal and four kinds of 255 validators.
@@ -45,14 +46,15 @@ impl HeightState {
     /// What the asker lacks, or `None` when it lacks nothing that this node has.
     pub(super) fn recovery_answer(
         &self,
-        asker: ValidatorIndex,
         their_view: View,
         request: &RecoveryRequest,
         stored: Height,
     ) -> Option<RecoveryMessage> {
         let view = self.view();
+        // Who lost its own log cannot vouch for heights (rule 8).
+        let nonce = if self.silent { 0 } else { request.nonce };
         let mut answer = RecoveryMessage {
-            nonce: request.nonce,
+            nonce,
             stored,
             view_change: None,
             prepared: None,
@@ -70,14 +72,32 @@ impl HeightState {
                 answer.view_change = self.view_change.as_ref().map(|held| held.as_ref().clone());
             }
             answer.prepared = self.prepared_above(request.prepared);
-            self.add_votes(asker, their_view, request, &mut answer.messages);
+            self.add_votes(their_view, request, &mut answer.messages);
         }
         answer.messages.truncate(MAX_MESSAGES);
         let empty = answer.view_change.is_none()
             && answer.prepared.is_none()
             && answer.decision.is_none()
             && answer.messages.is_empty();
-        (!empty || request.nonce != 0).then_some(answer)
+        (!empty || nonce != 0).then_some(answer)
+    }
+
+    /// Whether the sender of a request has something that this node lacks.
+    pub(super) fn lacks_what_is_held(&self, their_view: View, request: &RecoveryRequest) -> bool {
+        let commits = self.votes.voters(MessageKind::Commit, View::ZERO);
+        if self.decision.is_some() {
+            return self.phase == Phase::Commit && !commits.contains_all(&request.commits);
+        }
+        let view = self.view();
+        let voters = |kind| self.votes.voters(kind, view);
+        let votes = self.proposal().is_none() && request.has_proposal
+            || !voters(MessageKind::Prepare).contains_all(&request.prepares)
+            || !voters(MessageKind::PreCommit).contains_all(&request.pre_commits);
+        request.decided
+            || their_view > view
+            || request.prepared > self.safety.highest().map(|held| held.view)
+            || their_view == view && votes
+            || !commits.contains_all(&request.commits)
     }
 
     fn prepared_above(&self, theirs: Option<View>) -> Option<PreparedCertificate> {
@@ -87,13 +107,7 @@ impl HeightState {
             .map(|held| held.as_ref().clone())
     }
 
-    fn add_votes(
-        &self,
-        asker: ValidatorIndex,
-        their_view: View,
-        request: &RecoveryRequest,
-        messages: &mut Vec<Message>,
-    ) {
+    fn add_votes(&self, their_view: View, request: &RecoveryRequest, messages: &mut Vec<Message>) {
         let view = self.view();
         let same_view = view == their_view;
         if view >= their_view {
@@ -119,11 +133,9 @@ impl HeightState {
             );
         }
         let asked = self.votes.change_views_above(their_view.max(view));
-        let lacking = asked.filter(|held| {
-            held.sender != asker && !(same_view && request.change_views.contains(held.sender))
-        });
+        let lacking =
+            asked.filter(|held| !(same_view && request.change_views.contains(held.sender)));
         messages.extend(lacking.cloned());
-        // Own votes that the asker's log has lost are shown to it as well.
         messages.extend(
             self.votes
                 .lacking(MessageKind::Commit, View::ZERO, &request.commits)

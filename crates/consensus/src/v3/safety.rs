@@ -24,7 +24,7 @@ use neo_primitives::{Header, Signature, UInt256, ValidatorIndex};
 use super::certificate::{
     Decision, PreparedCertificate, ViewChangeCertificate, justification_hash,
 };
-use super::context::HeightContext;
+use super::context::{HeightContext, MessageKind};
 use super::leader::LeaderOrder;
 use super::message::{ChangeView, ChangeViewReason, Draft, Message, Payload, Proposal, ShortId};
 use crate::engine::HeightInfo;
@@ -313,17 +313,19 @@ impl Safety {
         self.voice = None;
     }
 
-    /// Whether the marks cover an own message that another validator presents. If not, the vote log
-    /// was lost or is an old copy.
+    /// Whether the marks cover an own vote that others hold. If not, the vote log was lost or is an old
+    /// copy.
     #[must_use]
-    pub fn covers(&self, own: &Message) -> bool {
-        match &own.payload {
-            Payload::Proposal(_) => self.proposed >= Some(own.view),
-            Payload::Prepare { .. } => self.prepared >= Some(own.view),
-            Payload::PreCommit { .. } => self.pre_committed >= Some(own.view),
-            Payload::ChangeView(_) => self.asked >= own.view,
-            Payload::Commit { .. } => self.committed,
-            Payload::Suspect | Payload::RecoveryRequest(_) | Payload::RecoveryMessage(_) => true,
+    pub fn covers(&self, kind: MessageKind, view: View) -> bool {
+        match kind {
+            MessageKind::Proposal => self.proposed >= Some(view),
+            MessageKind::Prepare => self.prepared >= Some(view),
+            MessageKind::PreCommit => self.pre_committed >= Some(view),
+            MessageKind::ChangeView => self.asked >= view,
+            MessageKind::Commit => self.committed,
+            MessageKind::Suspect | MessageKind::RecoveryRequest | MessageKind::RecoveryMessage => {
+                true
+            }
         }
     }
 
@@ -570,6 +572,32 @@ mod tests {
         assert!(second.prepare(View(0), hash(2), UInt256::ZERO).is_err());
         assert!(second.pre_commit(&prepared(0, 2)).is_err());
         assert_eq!(second.asked(), View(1));
+    }
+
+    #[test]
+    fn the_marks_cover_exactly_what_was_voted() {
+        let mut safety = safety();
+        safety.prepare(View(0), hash(1), UInt256::ZERO).unwrap();
+        let failed = Entitlement::CurrentViewFailed;
+        safety
+            .change_view(View(1), failed, ChangeViewReason::Timeout)
+            .unwrap();
+        for (kind, view, covered) in [
+            (MessageKind::Prepare, 0, true),
+            (MessageKind::Prepare, 1, false),
+            (MessageKind::Proposal, 0, false),
+            (MessageKind::PreCommit, 0, false),
+            (MessageKind::ChangeView, 1, true),
+            (MessageKind::ChangeView, 2, false),
+            (MessageKind::Commit, 0, false),
+            (MessageKind::Suspect, 7, true),
+        ] {
+            assert_eq!(
+                safety.covers(kind, View(view)),
+                covered,
+                "{kind:?} of view {view}"
+            );
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::index_set::IndexSet;
 use crate::validators::View;
 
 /// Views below the current one whose votes are kept: a certificate may still come out of them.
-const KEPT_VIEWS: u32 = 8;
+pub(super) const KEPT_VIEWS: u32 = 8;
 /// ChangeViews kept of one validator, those for the highest views.
 const KEPT_CHANGE_VIEWS: usize = 4;
 

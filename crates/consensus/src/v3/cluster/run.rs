@@ -1,0 +1,604 @@
+//! The queue of events, and the driver of each node.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use neo_primitives::{Height, PublicKey, Transaction};
+
+use super::ledger::{Schedule, ToyLedger};
+use super::links::{Links, delay};
+use super::node::Node;
+use super::oracle::Oracle;
+use super::toys::{Rng, ToyCheck, ToySigner, keys, transaction};
+use super::{Cluster, Config, Sent, ms};
+use crate::engine::{
+    Actions, Connectivity, Engine, Event, Fetch, Fetched, LedgerEvent, Notice, Now, Recipient,
+    TimerId,
+};
+use crate::v3::message::{Message, Payload};
+use crate::v3::wire::{self, Hints};
+use crate::v3::{Outcome, OwnMessage, Record, V3Engine};
+use crate::validators::ValidatorSet;
+
+/// Start of all wall clocks, a little after the toy genesis block.
+const EPOCH_MS: u64 = 1_700_000_001_000;
+/// Peers that one fetch asks before it gives up.
+const MAX_ASKED: usize = 3;
+/// After this time an unanswered request has failed.
+const REQUEST_TIMEOUT: Duration = ms(60);
+/// Blocks in one answer of synchronisation.
+const MAX_SYNC: usize = 20;
+
+/// What the queue holds.
+#[derive(Debug)]
+pub(super) enum Item {
+    Deliver {
+        from: usize,
+        to: usize,
+        message: Message,
+    },
+    Verified {
+        node: usize,
+        life: u64,
+        outcome: Outcome,
+    },
+    Ledger {
+        node: usize,
+        life: u64,
+    },
+    Timer {
+        node: usize,
+        life: u64,
+        id: TimerId,
+        at: Duration,
+    },
+    /// The attempt with this number of a fetch reaches a peer.
+    Fetch {
+        node: usize,
+        life: u64,
+        fetch: Fetch,
+        attempt: usize,
+    },
+    Fetched {
+        node: usize,
+        life: u64,
+        fetched: Fetched,
+    },
+    /// An observer looks whether others have more blocks.
+    Follow {
+        node: usize,
+        life: u64,
+    },
+    Load,
+}
+
+impl Cluster {
+    /// A cluster of nodes that have not started.
+    pub(super) fn asleep(config: Config, seed: u64) -> Self {
+        let all = keys(config.validators + config.observers);
+        let validators: Vec<usize> = (0..config.validators).collect();
+        let set = |members: &[usize]| {
+            let members = members.iter().map(|node| all[*node].clone()).collect();
+            Arc::new(ValidatorSet::new(members).unwrap())
+        };
+        let mut sets = BTreeMap::from([(0, set(&validators))]);
+        for (from, members) in &config.sets {
+            sets.insert(*from, set(members));
+        }
+        let schedule = Arc::new(Schedule(sets));
+        let voters = schedule.keys();
+        let node = |key: PublicKey| {
+            let ledger = ToyLedger::new(
+                Arc::clone(&schedule),
+                config.block_time,
+                config.executes_ahead,
+            );
+            let votes = voters.contains(&key);
+            Node::new(key, votes, ledger, config.executes_ahead)
+        };
+        let nodes = all.iter().cloned().map(node).collect();
+        let mut cluster = Self {
+            seed,
+            now: Duration::ZERO,
+            rng: Rng::new(seed),
+            nodes,
+            links: Links::default(),
+            filter: None,
+            oracle: Oracle::new(Arc::clone(&schedule)),
+            sent: Vec::new(),
+            notices: Vec::new(),
+            evidence: Vec::new(),
+            liars: BTreeSet::new(),
+            mute: BTreeSet::new(),
+            fetches: 0,
+            queue: BTreeMap::new(),
+            sequence: 0,
+            transactions: 0,
+            config,
+        };
+        cluster.push(Duration::ZERO, Item::Load);
+        cluster
+    }
+
+    pub(super) fn push(&mut self, after: Duration, item: Item) {
+        self.sequence += 1;
+        self.queue.insert((self.now + after, self.sequence), item);
+    }
+
+    /// Takes the next event if it is due before `end`.
+    pub(super) fn step_before(&mut self, end: Duration) -> bool {
+        let Some(entry) = self.queue.first_entry() else {
+            return false;
+        };
+        if entry.key().0 > end {
+            return false;
+        }
+        let ((at, _), item) = entry.remove_entry();
+        self.now = at;
+        self.take(item);
+        true
+    }
+
+    fn lives(&self, node: usize, life: u64) -> bool {
+        self.nodes[node].engine.is_some() && self.nodes[node].life == life
+    }
+
+    fn take(&mut self, item: Item) {
+        match item {
+            Item::Deliver { from, to, message } => {
+                let passes = self
+                    .filter
+                    .as_mut()
+                    .is_none_or(|pass| pass(from, to, &message));
+                if passes && self.links.passes(from, to) && self.nodes[to].engine.is_some() {
+                    let from = self.nodes[from].key.clone();
+                    self.handle(to, Event::Received { from, message });
+                }
+            }
+            Item::Verified {
+                node,
+                life,
+                outcome,
+            } if self.lives(node, life) => {
+                self.handle(node, Event::Verified(outcome));
+            }
+            Item::Ledger { node, life } if self.lives(node, life) => self.serve_ledger(node),
+            Item::Timer { node, life, id, at } if self.lives(node, life) => {
+                if self.nodes[node].timers.get(&id) == Some(&at) {
+                    self.nodes[node].timers.remove(&id);
+                    self.handle(node, Event::Timer(id));
+                }
+            }
+            Item::Fetch {
+                node,
+                life,
+                fetch,
+                attempt,
+            } if self.lives(node, life) => {
+                self.fetch(node, life, fetch, attempt);
+            }
+            Item::Fetched {
+                node,
+                life,
+                fetched,
+            } if self.lives(node, life) => {
+                self.handle(node, Event::Fetched(fetched));
+            }
+            Item::Follow { node, life } if self.lives(node, life) => {
+                for peer in self.up() {
+                    if self.links.connects(node, peer) {
+                        self.import(node, peer);
+                    }
+                }
+                self.push(ms(100), Item::Follow { node, life });
+            }
+            Item::Load => {
+                for _ in 0..self.config.load {
+                    self.submit();
+                }
+                self.push(ms(100), Item::Load);
+            }
+            _ => {}
+        }
+    }
+
+    /// A new transaction that some nodes learn of, and at least one that runs.
+    pub(super) fn submit(&mut self) {
+        let transaction = self.new_transaction();
+        let up = self.up();
+        let first = up.get(self.rng.below(up.len() as u64) as usize).copied();
+        for node in up {
+            if Some(node) == first || self.rng.below(100) < self.config.gossip {
+                self.nodes[node].ledger.pool.push(Arc::clone(&transaction));
+            }
+        }
+    }
+
+    pub(super) fn new_transaction(&mut self) -> Arc<Transaction> {
+        self.transactions += 1;
+        transaction(self.transactions)
+    }
+
+    // ---- crash and restart ------------------------------------------------------------------
+
+    pub(super) fn boot(&mut self, node: usize) {
+        let timers = self.config.timers;
+        self.nodes[node].boot(timers);
+        let life = self.nodes[node].life;
+        if !self.nodes[node].votes {
+            self.push(ms(100), Item::Follow { node, life });
+        }
+        self.handle(node, Event::Start);
+    }
+
+    /// A running node starts again, and its peers notice.
+    pub(super) fn restart(&mut self, node: usize) {
+        self.boot(node);
+        self.connectivity(node, Connectivity::Up { round_trip: ms(0) });
+    }
+
+    pub(super) fn crash(&mut self, node: usize) {
+        self.nodes[node].crash();
+    }
+
+    /// A crash that the others notice at once.
+    pub(super) fn crash_visibly(&mut self, node: usize) {
+        self.crash(node);
+        self.connectivity(node, Connectivity::Down);
+    }
+
+    /// Every node learns that it is connected to every other.
+    pub(super) fn connect(&mut self) {
+        (0..self.nodes.len()).for_each(|node| {
+            self.connectivity(node, Connectivity::Up { round_trip: ms(0) });
+        });
+    }
+
+    fn connectivity(&mut self, node: usize, state: Connectivity) {
+        for other in self.up() {
+            if other == node || !self.links.connects(node, other) {
+                continue;
+            }
+            let peer = self.nodes[node].key.clone();
+            self.handle(other, Event::Connectivity { peer, state });
+            if self.nodes[node].engine.is_some() {
+                let peer = self.nodes[other].key.clone();
+                self.handle(node, Event::Connectivity { peer, state });
+            }
+        }
+    }
+
+    // ---- the driver -------------------------------------------------------------------------
+
+    fn moment(&mut self, node: usize) -> Now {
+        let elapsed = u64::try_from(self.now.as_millis()).unwrap();
+        Now {
+            monotonic: self.now,
+            wall_ms: (EPOCH_MS + elapsed).saturating_add_signed(self.nodes[node].skew),
+            entropy: self.rng.next(),
+        }
+    }
+
+    /// Lets an engine take an event, and then its own messages that follow from it.
+    pub(super) fn handle(&mut self, node: usize, event: Event<V3Engine>) {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            let now = self.moment(node);
+            let Some(engine) = self.nodes[node].engine.as_mut() else {
+                return;
+            };
+            let actions = engine.step(now, event);
+            self.carry_out(node, actions, &mut events);
+        }
+    }
+
+    fn carry_out(
+        &mut self,
+        node: usize,
+        actions: Actions<V3Engine>,
+        events: &mut VecDeque<Event<V3Engine>>,
+    ) {
+        let life = self.nodes[node].life;
+        for notice in actions.notices {
+            self.note(node, notice);
+        }
+        for action in actions.ledger {
+            self.nodes[node].requests.push_back(action);
+            let after = delay(&mut self.rng, self.config.ledger);
+            self.push(after, Item::Ledger { node, life });
+        }
+        for fetch in actions.fetch {
+            let after = delay(&mut self.rng, self.config.latency);
+            self.push(
+                after,
+                Item::Fetch {
+                    node,
+                    life,
+                    fetch,
+                    attempt: 0,
+                },
+            );
+        }
+        for job in actions.verify {
+            let outcome = job.run(&ToyCheck);
+            let after = delay(&mut self.rng, self.config.verify);
+            self.push(
+                after,
+                Item::Verified {
+                    node,
+                    life,
+                    outcome,
+                },
+            );
+        }
+        for change in actions.timers {
+            let id = change.id;
+            match change.at {
+                Some(at) => {
+                    self.nodes[node].timers.insert(id, at);
+                    let after = at.saturating_sub(self.now);
+                    self.push(
+                        after,
+                        Item::Timer {
+                            node,
+                            life,
+                            id,
+                            at: self.now + after,
+                        },
+                    );
+                    self.nodes[node].timers.insert(id, self.now + after);
+                }
+                None => {
+                    self.nodes[node].timers.remove(&id);
+                }
+            }
+        }
+        for evidence in actions.evidence {
+            self.evidence.push((node, evidence));
+        }
+        let signer = ToySigner(self.nodes[node].key.clone());
+        let signed: Vec<_> = actions
+            .send
+            .into_iter()
+            .map(|(to, draft)| (to, OwnMessage::sign(draft, &signer)))
+            .collect();
+        let mut records = actions.persist;
+        let own = signed
+            .iter()
+            .map(|(_, own)| own.message())
+            .filter(|own| binds(own));
+        records.extend(own.cloned().map(Record::Own));
+        if !records.is_empty() {
+            let cut = self.nodes[node].dies_writing.then(|| self.rng.next());
+            self.nodes[node].write(&records, cut);
+            if cut.is_some() {
+                return self.crash(node);
+            }
+        }
+        for (to, own) in signed {
+            self.send(node, to, own.message().clone(), false);
+            events.push_back(Event::Own(own));
+        }
+        for (to, message) in actions.resend {
+            self.send(node, to, message, true);
+        }
+    }
+
+    fn note(&mut self, node: usize, notice: Notice) {
+        if !self.oracle.byzantine.contains(&node) {
+            match &notice {
+                Notice::Decided { height, hash, .. } => {
+                    self.oracle.agreed(*height, *hash, "decided");
+                }
+                Notice::TransitionRefused { .. } => {
+                    panic!("SEED={}: node {node}: {notice:?}", self.seed)
+                }
+                _ => {}
+            }
+        }
+        self.notices.push((self.now, node, notice));
+    }
+
+    // ---- messages ---------------------------------------------------------------------------
+
+    pub(super) fn send(&mut self, from: usize, to: Recipient, message: Message, again: bool) {
+        if self.oracle.byzantine.contains(&from) {
+            self.oracle.proposed(&message);
+        } else {
+            self.oracle.sent(from, &message);
+        }
+        let receivers = match &to {
+            Recipient::All => (0..self.nodes.len()).filter(|node| *node != from).collect(),
+            Recipient::One(key) => Vec::from_iter(self.node_of(key).filter(|to| *to != from)),
+        };
+        for receiver in receivers {
+            if self.nodes[receiver].votes {
+                self.transmit(from, receiver, message.clone());
+            }
+        }
+        let at = self.now;
+        self.sent.push(Sent {
+            at,
+            from,
+            to,
+            message,
+            again,
+        });
+    }
+
+    fn transmit(&mut self, from: usize, to: usize, message: Message) {
+        let message = if self.config.wire {
+            let bytes = wire::encode(&message, Hints::default());
+            let (decoded, _) = wire::decode(&bytes).expect("what was encoded decodes");
+            assert_eq!(decoded, message);
+            decoded
+        } else {
+            message
+        };
+        if self.rng.in_a_thousand(self.config.loss) {
+            return;
+        }
+        let copies = if self.rng.in_a_thousand(self.config.duplicate) {
+            2
+        } else {
+            1
+        };
+        for _ in 0..copies {
+            let after = delay(&mut self.rng, self.config.latency);
+            self.push(
+                after,
+                Item::Deliver {
+                    from,
+                    to,
+                    message: message.clone(),
+                },
+            );
+        }
+    }
+
+    // ---- ledger and fetches -----------------------------------------------------------------
+
+    fn serve_ledger(&mut self, node: usize) {
+        let Some(action) = self.nodes[node].requests.pop_front() else {
+            return;
+        };
+        let Some(answer) = self.nodes[node].ledger.request(action) else {
+            return;
+        };
+        if let LedgerEvent::Stored { height, .. } = &answer {
+            self.note_stored(node, *height);
+        }
+        self.handle(node, Event::Ledger(answer));
+    }
+
+    fn note_stored(&mut self, node: usize, height: Height) {
+        let block = self.nodes[node].ledger.block_at(height).unwrap().clone();
+        self.oracle.stored(&block);
+    }
+
+    fn fetch(&mut self, node: usize, life: u64, fetch: Fetch, attempt: usize) {
+        let from = match &fetch {
+            Fetch::Blocks { from, .. } => {
+                let peer = self
+                    .node_of(from)
+                    .filter(|peer| self.links.connects(node, *peer));
+                if let Some(peer) = peer {
+                    self.import(node, peer);
+                }
+                return;
+            }
+            Fetch::Transactions { from, .. }
+            | Fetch::Hashes { from, .. }
+            | Fetch::Body { from, .. } => from.clone(),
+        };
+        let peer = from.get(attempt).filter(|_| attempt < MAX_ASKED);
+        let Some(peer) = peer.and_then(|key| self.node_of(key)) else {
+            let (Fetch::Transactions { hash, .. }
+            | Fetch::Hashes { hash, .. }
+            | Fetch::Body { hash, .. }) = fetch
+            else {
+                return;
+            };
+            return self.handle(node, Event::Fetched(Fetched::Nothing { hash }));
+        };
+        assert_ne!(peer, node, "nobody asks itself");
+        self.fetches += 1;
+        let reaches = self.links.connects(node, peer)
+            && self.nodes[peer].engine.is_some()
+            && !self.mute.contains(&peer);
+        let back = delay(&mut self.rng, self.config.latency);
+        match self.answer_fetch(peer, &fetch).filter(|_| reaches) {
+            Some(fetched) => self.push(
+                back,
+                Item::Fetched {
+                    node,
+                    life,
+                    fetched,
+                },
+            ),
+            None => {
+                let wait = if reaches { back } else { REQUEST_TIMEOUT };
+                self.push(
+                    wait,
+                    Item::Fetch {
+                        node,
+                        life,
+                        fetch,
+                        attempt: attempt + 1,
+                    },
+                );
+            }
+        }
+    }
+
+    fn answer_fetch(&self, peer: usize, fetch: &Fetch) -> Option<Fetched> {
+        let lies = self.liars.contains(&peer);
+        match fetch {
+            Fetch::Blocks { .. } => None,
+            Fetch::Body { hash, .. } => self.nodes[peer].body(hash).map(Fetched::Body),
+            Fetch::Hashes { hash, .. } => {
+                let body = self.nodes[peer].body(hash)?;
+                let mut hashes = body.transaction_hashes();
+                if lies {
+                    hashes.reverse();
+                    hashes.push(*hash);
+                }
+                Some(Fetched::Hashes {
+                    hash: *hash,
+                    hashes,
+                })
+            }
+            Fetch::Transactions {
+                hash, positions, ..
+            } => {
+                let body = self.nodes[peer].body(hash)?;
+                let pick = |position: &u32| {
+                    let at = usize::try_from(*position).unwrap();
+                    let held = body.transactions.get(at)?;
+                    let sent = if lies {
+                        transaction(u32::MAX)
+                    } else {
+                        Arc::clone(held)
+                    };
+                    Some((*position, sent))
+                };
+                let transactions: Vec<_> = positions.iter().filter_map(pick).collect();
+                let some = !transactions.is_empty();
+                some.then_some(Fetched::Transactions {
+                    hash: *hash,
+                    transactions,
+                })
+            }
+        }
+    }
+
+    /// Stored blocks of a peer, verified and stored.
+    fn import(&mut self, node: usize, peer: usize) {
+        if self.nodes[peer].engine.is_none() {
+            return;
+        }
+        let start = self.nodes[node].ledger.height().next();
+        let wanted = (start.0..).map(Height).take(MAX_SYNC);
+        let blocks: Vec<_> = wanted
+            .map_while(|height| self.nodes[peer].ledger.block_at(height).cloned())
+            .collect();
+        if blocks.is_empty() {
+            return;
+        }
+        for block in &blocks {
+            self.oracle.stored(block);
+        }
+        if let Some((height, hash)) = self.nodes[node].ledger.import(&blocks) {
+            self.handle(node, Event::Ledger(LedgerEvent::Stored { height, hash }));
+        }
+    }
+}
+
+/// Messages that bind a validator are durable before they leave.
+pub(super) fn binds(message: &Message) -> bool {
+    !matches!(
+        message.payload,
+        Payload::Suspect | Payload::RecoveryRequest(_) | Payload::RecoveryMessage(_)
+    )
+}

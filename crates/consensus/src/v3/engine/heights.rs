@@ -1,0 +1,211 @@
+//! Opening and retiring heights with the ledger (protocol section 10).
+
+use super::*;
+
+impl V3Engine {
+    pub(super) fn ledger(&mut self, now: Now, event: LedgerEvent, actions: &mut V3Actions) {
+        match event {
+            LedgerEvent::Opened(info) => self.opened(now, info, actions),
+            LedgerEvent::Built(body) => {
+                let height = body.header.index;
+                self.on_height(now, height, actions, |state, _| state.take_candidate(body));
+            }
+            LedgerEvent::Found { hash, transactions } => {
+                let mut transactions = Some(transactions);
+                self.on_block(now, &hash, actions, |state, _| {
+                    if let Some(transactions) = transactions.take() {
+                        state.blocks.found(&hash, transactions);
+                    }
+                });
+            }
+            LedgerEvent::Checked { hash, result } => {
+                self.on_block(now, &hash, actions, |state, actions| {
+                    state.take_check(&hash, result.clone(), actions);
+                });
+            }
+            LedgerEvent::Promoted { .. } => {}
+            LedgerEvent::Stored { height, hash } => self.stored(now, height, hash, actions),
+        }
+    }
+
+    pub(super) fn on_height(
+        &mut self,
+        now: Now,
+        height: Height,
+        actions: &mut V3Actions,
+        change: impl FnOnce(&mut HeightState, &mut V3Actions),
+    ) {
+        if let Some(state) = self.height_mut(height) {
+            change(state, actions);
+            state.advance(now, actions);
+        }
+    }
+
+    pub(super) fn on_block(
+        &mut self,
+        now: Now,
+        hash: &UInt256,
+        actions: &mut V3Actions,
+        mut change: impl FnMut(&mut HeightState, &mut V3Actions),
+    ) {
+        for state in &mut self.open {
+            if state.blocks.get(hash).is_some() {
+                change(state, actions);
+                state.advance(now, actions);
+            }
+        }
+    }
+
+    pub(super) fn opened(&mut self, now: Now, info: HeightInfo, actions: &mut V3Actions) {
+        self.opening = None;
+        let expected = match self.open.back() {
+            None => Some(self.tip),
+            Some(state) => state.decision.as_ref().map(Decision::hash),
+        };
+        let follows = info.height == self.top().next() && Some(info.parent_hash) == expected;
+        if !follows || self.open.len() >= MAX_OPEN {
+            return;
+        }
+        let height = info.height;
+        let own = self
+            .settings
+            .own
+            .as_ref()
+            .and_then(|key| info.validators.index_of(key));
+        let parent_decision = match self.open.back() {
+            Some(state) => state.decision.clone(),
+            None => self
+                .last_decision
+                .clone()
+                .filter(|(decided, _)| decided.next() == height)
+                .map(|(_, decision)| decision),
+        };
+        let previous_start = self
+            .open
+            .back()
+            .map_or(self.last_start, |state| {
+                state.started.or(Some(state.opened_at))
+            })
+            .unwrap_or(now.monotonic);
+        let opening = Opening {
+            info,
+            own,
+            silent: self.silence.is_some(),
+            previous_start,
+            parent_decision,
+            timers: self.settings.timers,
+        };
+        let mut state = HeightState::open(now, opening, actions);
+        state.set_round_trip(self.round_trip());
+        let restored: Vec<_> = self
+            .records
+            .iter()
+            .filter(|r| r.height() == Some(height))
+            .cloned()
+            .collect();
+        self.records
+            .retain(|record| record.height() != Some(height));
+        state.begin(now, restored, actions);
+        // What was sent while this node was down is lost to it.
+        if std::mem::take(&mut self.fresh_start)
+            && self.peers.values().any(|peer| peer.up)
+            && let Some(draft) = state.recovery_request(0)
+        {
+            actions.send.push((Recipient::All, draft));
+        }
+        self.open.push_back(state);
+        self.release(now, height, actions);
+    }
+
+    /// Messages that came before their height was open.
+    pub(super) fn release(&mut self, now: Now, height: Height, actions: &mut V3Actions) {
+        let mut released = Vec::new();
+        self.buffered.retain(|(at, from, _), message| {
+            if *at == height {
+                released.push((from.clone(), message.clone()));
+            }
+            *at > height
+        });
+        // A proposal before the votes on it.
+        released.sort_by_key(|(_, message)| message.kind());
+        for (from, message) in released {
+            self.receive_open(now, from, message, actions);
+        }
+        let coming: Vec<_> = self
+            .buffered
+            .iter()
+            .map(|((_, from, _), message)| (from.clone(), message.clone()))
+            .collect();
+        for (from, message) in coming {
+            self.heed_coming(now, &from, &message, actions);
+        }
+    }
+
+    pub(super) fn stored(
+        &mut self,
+        now: Now,
+        height: Height,
+        hash: UInt256,
+        actions: &mut V3Actions,
+    ) {
+        if height <= self.stored {
+            return;
+        }
+        self.stored = height;
+        self.tip = hash;
+        self.last_start = Some(now.monotonic);
+        while let Some(mut state) = self.open.pop_front() {
+            if state.height() > height {
+                self.open.push_front(state);
+                break;
+            }
+            state.stored(now, actions);
+            self.last_start = Some(state.started.unwrap_or(state.opened_at));
+            self.last_decision = state.decision.take().map(|decision| (height, decision));
+        }
+        // What was opened on a parent that synchronisation skipped over is void.
+        if self
+            .open
+            .front()
+            .is_some_and(|state| state.height() != height.next())
+        {
+            self.open.clear();
+        }
+        if self.open.is_empty() {
+            // Whatever was asked of the ledger, the stored block is the parent now.
+            self.opening = None;
+        }
+        // An opening that was asked for on an older tip is refused by the ledger or void.
+        if self.open.is_empty() {
+            self.opening = None;
+        }
+        self.records
+            .retain(|record| record.height().is_some_and(|at| at > height));
+        self.buffered.retain(|(at, _, _), _| *at > height);
+        actions.notices.push(Notice::Stored { height, hash });
+        self.end_silence(actions);
+    }
+
+    /// Stores what is complete, in the order of heights, and opens the next height.
+    pub(super) fn settle(&mut self, now: Now, actions: &mut V3Actions) {
+        if let Some(state) = self.open.front_mut() {
+            state.try_store(now, actions);
+        }
+        if self.opening.is_some() {
+            return;
+        }
+        let parent = match self.open.back() {
+            None => Some(self.tip),
+            Some(state) if self.settings.executes_ahead && self.open.len() < MAX_OPEN => state
+                .decision
+                .as_ref()
+                .map(Decision::hash)
+                .filter(|_| state.is_promoted()),
+            Some(_) => None,
+        };
+        if let Some(parent) = parent {
+            self.opening = Some(parent);
+            actions.ledger.push(LedgerAction::Open { parent });
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The engine of dBFT 3.0: the open heights, what is buffered for later ones, and answers to those
+//! that lag behind (protocol sections 5, 9 and 10).
+
+mod heights;
+mod peers;
+mod receiving;
+mod silence;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use neo_primitives::{BlockBody, Height, PublicKey, UInt256, ValidatorIndex};
+
+use crate::engine::{
+    Actions, Connectivity, Engine, Event, Fetch, Fetched, HeightInfo, HeightStatus, LedgerAction,
+    LedgerEvent, Notice, Now, Protocol, Recipient, Status, TimerId, TimerKind, VotesSeen,
+};
+use crate::v3::certificate::Decision;
+use crate::v3::context::MessageKind;
+use crate::v3::evidence::Evidence;
+use crate::v3::height::{HeightState, Opening};
+use crate::v3::message::{Draft, Message, Payload, RecoveryMessage};
+use crate::v3::record::Record;
+use crate::v3::recovery::stored_answer;
+use crate::v3::timing::TimerSettings;
+use crate::v3::verify::{Input, Outcome, OwnMessage, VerifyJob};
+use crate::validators::View;
+
+/// Heights open at once: one decided and on its way to storage, one voted on.
+const MAX_OPEN: usize = 2;
+/// Heights above the open ones whose votes are buffered.
+const BUFFERED_HEIGHTS: u32 = 2;
+/// Answers to one peer are at least this far apart.
+const ANSWER_INTERVAL: Duration = Duration::from_millis(50);
+/// Requests for blocks to one peer are at least this far apart.
+const SYNC_INTERVAL: Duration = Duration::from_millis(100);
+/// How often a silent validator asks for the heights of the others.
+const NONCE_INTERVAL: Duration = Duration::from_secs(1);
+/// Blocks above the reported height that end the silence (rule 8). With two open heights a vote at
+/// height x follows a decision at x−1 by validators of which f+1 honest ones have stored x−3 at least,
+/// and one of them reports: three blocks above what it says cover x.
+const SILENT_BLOCKS: u32 = 3;
+/// Messages kept for heights that are not open yet: of two heights, of one kind each, of 255 validators.
+const MAX_BUFFERED: usize = 2 * 7 * 255;
+/// Peers whose rates are remembered; validators of two sets fit.
+const MAX_PEERS: usize = 512;
+
+type V3Actions = Actions<V3Engine>;
+
+/// What the vote log holds of the past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VoteLogState {
+    /// All of it.
+    Intact,
+    /// It is missing, damaged, or a copy: this node must not vote yet (rule 8).
+    Lost,
+}
+
+/// What a restart brings back.
+#[derive(Clone, Debug)]
+pub struct Restored {
+    /// Height of the stored tip.
+    pub stored: Height,
+    /// Its hash.
+    pub tip: UInt256,
+    /// Records of the vote log, oldest first.
+    pub records: Vec<Record>,
+    /// Whether those are all.
+    pub log: VoteLogState,
+}
+
+/// Settings of the engine.
+#[derive(Clone, Debug)]
+pub struct EngineSettings {
+    /// Key of this validator; none for an observer.
+    pub own: Option<PublicKey>,
+    /// Whether the ledger can execute a block before its parent is stored.
+    pub executes_ahead: bool,
+    /// Timers.
+    pub timers: TimerSettings,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Peer {
+    answered: Option<Duration>,
+    asked: Option<Duration>,
+    synced: Option<Duration>,
+    round_trip: Duration,
+    up: bool,
+    /// Kinds of messages it sent for the last stored height it is still busy with.
+    stale: Option<(Height, Vec<MessageKind>)>,
+}
+
+/// Silence after a lost vote log.
+#[derive(Clone, Debug, Default)]
+struct Silence {
+    nonce: u64,
+    asked: Option<Duration>,
+    reports: BTreeMap<PublicKey, Height>,
+    until: Option<Height>,
+}
+
+/// dBFT 3.0 of one node.
+#[derive(Clone, Debug)]
+pub struct V3Engine {
+    settings: EngineSettings,
+    stored: Height,
+    tip: UInt256,
+    open: VecDeque<HeightState>,
+    opening: Option<UInt256>,
+    /// No height was opened since the start.
+    fresh_start: bool,
+    records: Vec<Record>,
+    silence: Option<Silence>,
+    buffered: BTreeMap<(Height, PublicKey, MessageKind), Message>,
+    peers: BTreeMap<PublicKey, Peer>,
+    /// When the last retired height saw its first valid proposal.
+    last_start: Option<Duration>,
+    last_decision: Option<(Height, Decision)>,
+}
+
+impl Protocol for V3Engine {
+    type Message = Message;
+    type Draft = Draft;
+    type Own = OwnMessage;
+    type Record = Record;
+    type Job = VerifyJob;
+    type Outcome = Outcome;
+    type Evidence = Evidence;
+}
+
+impl V3Engine {
+    /// An engine that continues where the stored tip and the vote log left off.
+    #[must_use]
+    pub fn new(settings: EngineSettings, restored: Restored) -> Self {
+        let mut silent = false;
+        for record in &restored.records {
+            match record {
+                Record::Silenced => silent = true,
+                Record::Resumed { .. } => silent = false,
+                _ => {}
+            }
+        }
+        // What is lost now is no matter of what an earlier run went through.
+        silent |= restored.log == VoteLogState::Lost;
+        let stored = restored.stored;
+        let mut records = restored.records;
+        records.retain(|record| record.height().is_some_and(|height| height > stored));
+        Self {
+            settings,
+            stored,
+            tip: restored.tip,
+            open: VecDeque::new(),
+            opening: None,
+            fresh_start: true,
+            records,
+            silence: silent.then(Silence::default),
+            buffered: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            last_start: None,
+            last_decision: None,
+        }
+    }
+
+    fn height_mut(&mut self, height: Height) -> Option<&mut HeightState> {
+        self.open.iter_mut().find(|state| state.height() == height)
+    }
+
+    fn top(&self) -> Height {
+        self.open.back().map_or(self.stored, HeightState::height)
+    }
+
+    fn start(&mut self, now: Now, actions: &mut V3Actions) {
+        if let Some(silence) = &mut self.silence {
+            silence.nonce = now.entropy | 1;
+            actions.persist.push(Record::Silenced);
+            actions.notices.push(Notice::Silent { until: None });
+        }
+        self.settle(now, actions);
+    }
+}
+
+impl Engine for V3Engine {
+    fn step(&mut self, now: Now, event: Event<Self>) -> V3Actions {
+        let mut actions = Actions::default();
+        match event {
+            Event::Start => self.start(now, &mut actions),
+            Event::Received { from, message } => self.receive(now, from, message, &mut actions),
+            Event::Verified(outcome) => self.verified(now, outcome, &mut actions),
+            Event::Own(own) => {
+                let message = own.into_inner();
+                let height = message.height;
+                self.on_height(now, height, &mut actions, |state, actions| {
+                    state.take_own(now, message, actions);
+                });
+            }
+            Event::Timer(id) => self.timer(now, id, &mut actions),
+            Event::Ledger(event) => self.ledger(now, event, &mut actions),
+            Event::Fetched(fetched) => self.fetched(now, fetched, &mut actions),
+            Event::Connectivity { peer, state } => {
+                self.connectivity(now, &peer, state, &mut actions);
+            }
+        }
+        self.settle(now, &mut actions);
+        actions
+    }
+
+    fn body(&self, hash: &UInt256) -> Option<Arc<BlockBody>> {
+        self.open.iter().find_map(|state| state.blocks.body(hash))
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            stored: self.stored,
+            heights: self.open.iter().map(height_status).collect(),
+            voting: self.silence.is_none() && self.settings.own.is_some(),
+        }
+    }
+}
+
+fn height_status(state: &HeightState) -> HeightStatus {
+    let view = state.view();
+    let votes = state.info.validators.indexes().filter_map(|index| {
+        let seen = |kind, view| state.votes.held(kind, view, index).is_some();
+        let change_view = state
+            .votes
+            .change_views_above(View::ZERO)
+            .find(|held| held.sender == index);
+        Some(VotesSeen {
+            validator: state.info.validators.key(index)?.clone(),
+            prepare: seen(MessageKind::Prepare, view),
+            pre_commit: seen(MessageKind::PreCommit, view),
+            commit: seen(MessageKind::Commit, View::ZERO),
+            change_view: change_view.map(|held| held.view),
+        })
+    });
+    let proposed = state.proposal().and_then(Message::block);
+    HeightStatus {
+        height: state.height(),
+        view,
+        phase: state.phase.to_string(),
+        leader: state.leader(),
+        own_index: state.own,
+        block: state.decision.as_ref().map(Decision::hash).or(proposed),
+        votes: votes.collect(),
+    }
+}

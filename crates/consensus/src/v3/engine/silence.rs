@@ -1,0 +1,80 @@
+//! Silence after a lost vote log (protocol section 5, rule 8).
+
+use super::*;
+
+impl V3Engine {
+    pub(super) fn lose_voice(&mut self, now: Now, actions: &mut V3Actions) {
+        if self.silence.is_some() {
+            return;
+        }
+        self.silence = Some(Silence {
+            nonce: now.entropy | 1,
+            ..Silence::default()
+        });
+        for state in &mut self.open {
+            state.silence();
+        }
+        actions.persist.push(Record::Silenced);
+        actions.notices.push(Notice::Silent { until: None });
+    }
+
+    pub(super) fn take_report(
+        &mut self,
+        validator: PublicKey,
+        nonce: u64,
+        stored: Height,
+        actions: &mut V3Actions,
+    ) {
+        let Some(silence) = &mut self.silence else {
+            return;
+        };
+        let Some(state) = self.open.front() else {
+            return;
+        };
+        let own = self.settings.own.as_ref() == Some(&validator);
+        if silence.nonce != nonce || silence.until.is_some() || own {
+            return;
+        }
+        silence.reports.insert(validator, stored);
+        if silence.reports.len() >= state.quorum() {
+            let greatest = silence
+                .reports
+                .values()
+                .max()
+                .copied()
+                .unwrap_or(self.stored);
+            let until = Height(greatest.0.saturating_add(SILENT_BLOCKS));
+            silence.until = Some(until);
+            actions.notices.push(Notice::Silent { until: Some(until) });
+        }
+    }
+
+    pub(super) fn end_silence(&mut self, actions: &mut V3Actions) {
+        let until = self.silence.as_ref().and_then(|silence| silence.until);
+        if until.is_some_and(|until| self.stored >= until) {
+            self.silence = None;
+            // Heights that were opened in silence stay silent.
+            let from = self.top().next();
+            actions.persist.push(Record::Resumed { from });
+            actions.notices.push(Notice::Voting { from });
+        }
+    }
+
+    pub(super) fn ask_for_reports(&mut self, now: Now, height: Height, actions: &mut V3Actions) {
+        let front = self.open.front().map(HeightState::height) == Some(height);
+        let (Some(silence), Some(state)) = (&mut self.silence, self.open.front()) else {
+            return;
+        };
+        let due = silence
+            .asked
+            .is_none_or(|at| now.monotonic >= at.saturating_add(NONCE_INTERVAL));
+        if front
+            && due
+            && silence.until.is_none()
+            && let Some(draft) = state.recovery_request(silence.nonce)
+        {
+            silence.asked = Some(now.monotonic);
+            actions.send.push((Recipient::All, draft));
+        }
+    }
+}

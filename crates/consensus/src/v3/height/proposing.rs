@@ -1,0 +1,137 @@
+//! The votes of a view: Proposal, Prepare, PreCommit.
+
+use super::*;
+
+impl HeightState {
+    /// A candidate of the own ledger.
+    pub(in crate::v3) fn take_candidate(&mut self, body: Arc<BlockBody>) {
+        let fits = body.header.prev_hash == self.info.parent_hash
+            && body.header.index == self.info.height
+            && Some(body.header.primary_index) == self.own
+            && self.building == Some(self.view());
+        if fits {
+            self.candidate = Some(body.hash());
+            self.blocks.insert_body(body, false);
+        }
+    }
+
+    pub(super) fn try_propose(&mut self, now: Now, actions: &mut V3Actions) {
+        let view = self.view();
+        let leads = self.own == Some(self.leader());
+        if !(leads && self.proposal_due && self.phase == Phase::PrePrepare)
+            || !self.safety.may_propose()
+        {
+            return;
+        }
+        let justification = self.view_change.clone().filter(|held| held.view == view);
+        if view > View::ZERO && justification.is_none() {
+            return;
+        }
+        let prescribed = justification
+            .as_ref()
+            .and_then(|held| held.prepared.as_ref());
+        let body = match prescribed {
+            Some(prepared) => self.blocks.body(&prepared.hash),
+            None => self.own_candidate(now, actions),
+        };
+        let Some(body) = body else { return };
+        self.propose(body, justification.as_deref().cloned(), actions);
+    }
+
+    /// The fresh block of the own ledger for this view; asks for it once.
+    pub(super) fn own_candidate(
+        &mut self,
+        now: Now,
+        actions: &mut V3Actions,
+    ) -> Option<Arc<BlockBody>> {
+        let own = self.own?;
+        if self.building == Some(self.view()) {
+            return self.candidate.and_then(|hash| self.blocks.body(&hash));
+        }
+        self.building = Some(self.view());
+        let after_parent = self.info.parent.timestamp.saturating_add(1);
+        actions.ledger.push(LedgerAction::Build {
+            parent: self.info.parent_hash,
+            primary: own,
+            timestamp: now.wall_ms.max(after_parent),
+            nonce: now.entropy,
+        });
+        None
+    }
+
+    pub(super) fn propose(
+        &mut self,
+        body: Arc<BlockBody>,
+        justification: Option<ViewChangeCertificate>,
+        actions: &mut V3Actions,
+    ) {
+        let hash = body.hash();
+        let ids = body
+            .transactions
+            .iter()
+            .map(|tx| short_id(&hash, &tx.hash()))
+            .collect();
+        let parent = self.parent_decision.clone();
+        let drafted: Result<Draft, Refusal> =
+            self.safety.propose(body.header, ids, justification, parent);
+        let Ok(draft) = drafted else { return };
+        self.make_durable(&hash, actions);
+        actions.send.push((Recipient::All, draft));
+    }
+
+    /// Puts the body into the vote log, once (rule 8).
+    pub(super) fn make_durable(&mut self, hash: &UInt256, actions: &mut V3Actions) {
+        if let Some(block) = self.blocks.get_mut(hash)
+            && let (false, Some(body)) = (block.durable, &block.body)
+        {
+            actions.persist.push(Record::Body(Arc::clone(body)));
+            block.durable = true;
+        }
+    }
+
+    pub(super) fn try_prepare(&mut self, now: Now, actions: &mut V3Actions) {
+        if self.phase != Phase::PrePrepare {
+            return;
+        }
+        let view = self.view();
+        let Some(message) = self.proposals.get(&view) else {
+            return;
+        };
+        let Payload::Proposal(proposal) = &message.payload else {
+            return;
+        };
+        let (hash, justification) = (proposal.header.hash(), justification_of(proposal));
+        if self.safety.prepared_current() {
+            self.change_phase(Trigger::Prepared, now, actions);
+            return;
+        }
+        let ready = self
+            .blocks
+            .get(&hash)
+            .is_some_and(|block| block.body.is_some() && block.check == Check::Passed);
+        if !ready {
+            return;
+        }
+        let Ok(draft) = self.safety.prepare(view, hash, justification) else {
+            return;
+        };
+        self.make_durable(&hash, actions);
+        actions.send.push((Recipient::All, draft));
+        self.change_phase(Trigger::Prepared, now, actions);
+    }
+
+    pub(super) fn try_pre_commit(&mut self, now: Now, actions: &mut V3Actions) {
+        let Some(certificate) = self.safety.highest().cloned() else {
+            return;
+        };
+        if certificate.view != self.view() {
+            return;
+        }
+        if matches!(self.phase, Phase::PrePrepare | Phase::Prepare) {
+            self.change_phase(Trigger::PreparedCertificate, now, actions);
+        }
+        if let Ok(draft) = self.safety.pre_commit(&certificate) {
+            actions.send.push((Recipient::All, draft));
+        }
+    }
+}

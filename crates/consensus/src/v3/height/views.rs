@@ -1,0 +1,172 @@
+//! How a view is given up and the next one entered (protocol section 5, rule 7).
+
+use super::*;
+
+impl HeightState {
+    pub(super) fn enter_view(&mut self, now: Now, view: View, actions: &mut V3Actions) {
+        if view <= self.view() {
+            return;
+        }
+        self.safety.enter(view);
+        self.change_phase(Trigger::ViewEntered, now, actions);
+        actions.notices.push(Notice::ViewEntered {
+            height: self.info.height,
+            view,
+        });
+        self.begin_view(now, actions);
+    }
+
+    pub(super) fn begin_view(&mut self, now: Now, actions: &mut V3Actions) {
+        let view = self.view();
+        self.proposals = self.proposals.split_off(&view);
+        self.votes.forget_below(view);
+        let lowest = View(view.0.saturating_sub(KEPT_VIEWS));
+        self.convicted.retain(|(_, _, of)| *of >= lowest);
+        self.view_failed = None;
+        self.building = None;
+        self.candidate = None;
+        self.proposal_due = true;
+        self.view_began = now.monotonic;
+        let length = self.timers.view_timeout(self.expiries, now.entropy);
+        self.view_ends = now.monotonic.saturating_add(length);
+        self.set_timer(TimerKind::Propose, None, actions);
+        self.set_timer(TimerKind::View, Some(self.view_ends), actions);
+    }
+
+    /// The current view has no future; the ChangeView follows in [`Self::advance`].
+    pub(super) fn fail_view(&mut self, reason: ChangeViewReason) {
+        // After n switchovers at a height only timers change the view (protocol section 8).
+        let switchovers = usize::try_from(self.view().0).unwrap_or(usize::MAX);
+        if reason == ChangeViewReason::Timeout || switchovers < self.info.validators.len() {
+            self.view_failed.get_or_insert(reason);
+        }
+    }
+
+    /// Tells the others that the leader seems gone; once per view.
+    pub(in crate::v3) fn suspect(&mut self, actions: &mut V3Actions) {
+        let view = self.view();
+        let undecided = self.decision.is_none() && self.suspected < Some(view);
+        let leads = self.own == Some(self.leader());
+        if let (true, true, false, Some(own)) = (undecided, self.safety.may_vote(), leads, self.own)
+        {
+            self.suspected = Some(view);
+            let draft = Draft::new(&self.context, own, view, Payload::Suspect);
+            actions.send.push((Recipient::All, draft));
+        }
+    }
+
+    /// The leader of the current view lost its connection.
+    pub(in crate::v3) fn peer_down(&mut self, peer: &PublicKey, actions: &mut V3Actions) {
+        if self.info.validators.key(self.leader()) == Some(peer) {
+            self.suspect(actions);
+        }
+    }
+
+    pub(in crate::v3) fn timer(&mut self, now: Now, kind: TimerKind, actions: &mut V3Actions) {
+        match kind {
+            TimerKind::Propose => self.proposal_due = true,
+            TimerKind::View => {
+                let due = now.monotonic >= self.view_ends && self.decision.is_none();
+                if due && self.safety.asked() <= self.view() {
+                    self.expiries = self.expiries.saturating_add(1);
+                    self.fail_view(ChangeViewReason::Timeout);
+                }
+            }
+            TimerKind::Resend => {
+                let at = now.monotonic.saturating_add(self.resend_after());
+                self.set_timer(TimerKind::Resend, Some(at), actions);
+                self.resend(actions);
+            }
+        }
+        self.advance(now, actions);
+    }
+
+    /// Repeats what rules 6 and 7 say to repeat.
+    pub(super) fn resend(&mut self, actions: &mut V3Actions) {
+        if self.decision.is_some() {
+            if let Some(commit) = &self.own_commit {
+                actions.resend.push((Recipient::All, commit.clone()));
+            }
+        } else if self.safety.asked() > self.view()
+            && let Some(change) = &self.own_change_view
+        {
+            let leader = self.info.validators.key(self.order.leader(change.view));
+            if self.info.validators.len() > CERTIFICATES_TO_ALL
+                && let Some(leader) = leader
+            {
+                actions
+                    .resend
+                    .push((Recipient::All, change.without_certificate()));
+                actions
+                    .resend
+                    .push((Recipient::One(leader.clone()), change.clone()));
+            } else {
+                actions.resend.push((Recipient::All, change.clone()));
+            }
+        }
+    }
+
+    /// What others say about the current view: its leader resigned, M suspect it, or f+1 ask for a
+    /// higher one. Rule 7: those alone move this node only when half of its own timer has run.
+    pub(super) fn heed_others(&mut self, now: Now) {
+        let view = self.view();
+        if self.safety.asked() <= view {
+            let leader = Some(self.leader()).filter(|leader| Some(*leader) != self.own);
+            if self
+                .votes
+                .change_views_above(view)
+                .any(|asked| Some(asked.sender) == leader)
+            {
+                self.fail_view(ChangeViewReason::LeaderResigned);
+            }
+            if self.votes.suspicions(view) >= self.quorum() {
+                self.fail_view(ChangeViewReason::Suspected);
+            }
+        }
+        let Some(wanted) = self.votes.asked_by(self.info.validators.faulty() + 1) else {
+            return;
+        };
+        let half = self.view_ends.saturating_sub(self.view_began) / 2;
+        let ripe = now.monotonic >= self.view_began.saturating_add(half);
+        if wanted > self.safety.asked().max(view) && ripe {
+            self.view_failed.get_or_insert(ChangeViewReason::Joined);
+        }
+    }
+
+    pub(super) fn try_change_view(&mut self, actions: &mut V3Actions) {
+        let Some(reason) = self.view_failed else {
+            return;
+        };
+        let faulty = self.info.validators.faulty();
+        let target = if reason == ChangeViewReason::Joined {
+            self.votes
+                .asked_by(faulty + 1)
+                .map(|view| (view, Entitlement::Joined))
+        } else {
+            Some((self.view().next(), Entitlement::CurrentViewFailed))
+        };
+        self.view_failed = None;
+        let Some((to, entitlement)) = target else {
+            return;
+        };
+        let Ok(mut draft) = self.safety.change_view(to, entitlement, reason) else {
+            return;
+        };
+        if self.info.validators.len() > CERTIFICATES_TO_ALL {
+            draft = draft.without_certificate();
+        }
+        actions.notices.push(Notice::ViewChangeAsked {
+            height: self.info.height,
+            view: to,
+            reason: match reason {
+                ChangeViewReason::Timeout => "timeout",
+                ChangeViewReason::Joined => "joined others",
+                ChangeViewReason::Equivocation => "the leader equivocated",
+                ChangeViewReason::InvalidProposal => "invalid proposal",
+                ChangeViewReason::LeaderResigned => "the leader resigned",
+                ChangeViewReason::Suspected => "the leader is suspected",
+            },
+        });
+        actions.send.push((Recipient::All, draft));
+    }
+}
