@@ -311,7 +311,7 @@ fn passwords_are_checked() {
     place.write("empty", "\n");
     create(&place.text("empty")).fails(3, &["the password is empty"]);
     std::fs::write(place.path("open"), "secret").expect("written");
-    let open = std::fs::Permissions::from(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    let open: std::fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o644);
     std::fs::set_permissions(place.path("open"), open).expect("opened");
     create(&place.text("open")).fails(3, &["0644", "chmod 600"]);
     // Nobody is there to ask.

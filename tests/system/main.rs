@@ -9,6 +9,7 @@
 
 mod common;
 mod crashes;
+mod lives;
 #[path = "../../crates/ledger/tests/common/neo_go.rs"]
 mod neo_go;
 mod witness;

@@ -6,7 +6,7 @@ pub mod rpc;
 
 use std::fs::OpenOptions;
 use std::net::{TcpListener, UdpSocket};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -44,7 +44,7 @@ pub fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
 /// A network on this machine.
 pub struct Network {
     pub nodes: Vec<Node>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// One validator.
@@ -94,17 +94,16 @@ impl Network {
             String::from_utf8_lossy(&made.stderr)
         );
         let nodes = (0..usize::from(validators))
-            .map(|index| Node {
-                index,
-                folder: root.join(format!("node{index}")),
-                rpc: rpc::Client::new(base + 10 * u16::try_from(index).unwrap() + 1),
-                child: None,
+            .map(|index| {
+                let port = base + 10 * u16::try_from(index).unwrap() + 1;
+                Node::new(
+                    index,
+                    root.join(format!("node{index}")),
+                    rpc::Client::new(port),
+                )
             })
             .collect();
-        Self {
-            nodes,
-            _folder: folder,
-        }
+        Self { nodes, folder }
     }
 
     /// Starts all nodes and waits until they serve.
@@ -118,6 +117,11 @@ impl Network {
         self.nodes.iter_mut().for_each(Node::stop);
     }
 
+    /// The folder that everything is in; it goes with the network.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Greatest height that any node serves.
     pub fn height(&self) -> u32 {
         self.nodes
@@ -129,6 +133,15 @@ impl Network {
 }
 
 impl Node {
+    pub fn new(index: usize, folder: PathBuf, rpc: rpc::Client) -> Self {
+        Self {
+            index,
+            folder,
+            rpc,
+            child: None,
+        }
+    }
+
     pub fn start(&mut self) {
         assert!(self.child.is_none(), "node {} runs already", self.index);
         let log = OpenOptions::new()
