@@ -27,8 +27,10 @@ use crate::metrics::Metrics;
 use crate::verifier::Verifier;
 use crate::vote_log_file::FileMedium;
 
-/// The status that RPC reads is renewed at least this often, when anything happens.
-const STATUS_INTERVAL: Duration = Duration::from_millis(100);
+/// The status is renewed this often while nobody looks at it.
+const STATUS_INTERVAL: Duration = Duration::from_millis(500);
+/// After somebody looked, it is renewed with every event for this long.
+const STATUS_INTEREST: Duration = Duration::from_secs(10);
 /// Blocks whose moments are remembered until they are stored.
 const MAX_MOMENTS: usize = 64;
 
@@ -75,8 +77,36 @@ pub(crate) struct Parts {
     pub(crate) bodies: Arc<Bodies>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) events: EventSink,
-    pub(crate) status: Arc<RwLock<Status>>,
+    pub(crate) status: Arc<StatusBoard>,
     pub(crate) inside: mpsc::UnboundedSender<Inside>,
+}
+
+/// The engine's state as RPC shows it. Making it costs a little, so it is only kept fresh while somebody looks.
+#[derive(Debug, Default)]
+pub(crate) struct StatusBoard {
+    status: RwLock<Status>,
+    looked: RwLock<Option<Instant>>,
+}
+
+impl StatusBoard {
+    /// The status now.
+    pub(crate) fn read(&self) -> Status {
+        *self.looked.write() = Some(Instant::now());
+        self.status.read().clone()
+    }
+
+    pub(crate) fn write(&self, status: Status) {
+        *self.status.write() = status;
+    }
+
+    /// For an observer, which has only a height.
+    pub(crate) fn set_stored(&self, height: Height) {
+        self.status.write().stored = height;
+    }
+
+    fn is_watched(&self) -> bool {
+        self.looked.read().is_some_and(|at| at.elapsed() < STATUS_INTEREST)
+    }
 }
 
 struct KeySigner<'a>(&'a PrivateKey);
@@ -249,7 +279,8 @@ impl Driver {
             let actions = self.parts.engine.step(now, event);
             self.carry_out(actions, &mut events)?;
         }
-        if self.status_at.is_none_or(|at| at.elapsed() >= STATUS_INTERVAL) {
+        let old = self.status_at.is_none_or(|at| at.elapsed() >= STATUS_INTERVAL);
+        if old || self.parts.status.is_watched() {
             self.renew_status();
         }
         Ok(())
@@ -259,7 +290,7 @@ impl Driver {
         self.status_at = Some(Instant::now());
         let status = self.parts.engine.status();
         self.parts.metrics.set_voting(status.voting);
-        *self.parts.status.write() = status;
+        self.parts.status.write(status);
     }
 
     fn carry_out(

@@ -19,13 +19,12 @@ use neo_primitives::wallet::{Nep6Wallet, WalletError};
 use neo_primitives::{
     Block, Encode, Height, Magic, PrivateKey, PublicKey, Transaction,
 };
-use parking_lot::RwLock;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::bodies::Bodies;
 use crate::config::{NodeConfig, PasswordError, read_password};
-use crate::driver::{CONSENSUS_LANES, Driver, DriverError, Inside, Parts};
+use crate::driver::{CONSENSUS_LANES, Driver, DriverError, Inside, Parts, StatusBoard};
 use crate::events::{EventSink, NodeEvent};
 use crate::fetcher::Fetcher;
 use crate::gossip;
@@ -197,7 +196,7 @@ impl Node {
         let scrape = bind("metrics", config.metrics.as_ref().map(|at| at.listen)).await?;
         let metrics = Arc::new(Metrics::new());
         let bodies = Arc::new(Bodies::default());
-        let status = Arc::new(RwLock::new(Status::default()));
+        let status = Arc::new(StatusBoard::default());
         let (stop, stopped) = watch::channel(false);
         let (inside, from_inside) = mpsc::unbounded_channel();
         let (messages, from_messages) = mpsc::channel(MESSAGE_QUEUE);
@@ -571,7 +570,7 @@ struct Observer {
     network: NetworkHandle,
     metrics: Arc<Metrics>,
     events: EventSink,
-    status: Arc<RwLock<Status>>,
+    status: Arc<StatusBoard>,
 }
 
 impl Observer {
@@ -600,7 +599,7 @@ impl Observer {
                     });
                 }
                 self.network.set_status(height, hash);
-                self.status.write().stored = height;
+                self.status.set_stored(height);
             }
         }
     }
@@ -612,13 +611,13 @@ struct Shared {
     ledger: Arc<dyn Ledger>,
     worker: LedgerWorker,
     inside: mpsc::UnboundedSender<Inside>,
-    status: Arc<RwLock<Status>>,
+    status: Arc<StatusBoard>,
     magic: Magic,
 }
 
 impl ConsensusView for Shared {
     fn status(&self) -> Status {
-        self.status.read().clone()
+        self.status.read()
     }
 }
 
