@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use neo_primitives::Height;
 
 use super::clock::now_ns;
@@ -25,19 +25,17 @@ const MAX_ROWS: usize = 32;
 /// Shows what the validators do, on standard error.
 pub(crate) struct Display {
     seen: Arc<Observations>,
-    lines: MultiProgress,
-    bars: Vec<ProgressBar>,
+    live: ProgressBar,
 }
 
 impl Display {
     /// A table that is not drawn yet.
     pub(crate) fn new(seen: Arc<Observations>) -> Self {
-        let lines = MultiProgress::new();
-        let rows = seen.read(<[_]>::len).min(MAX_ROWS) + 1;
-        let bars = (0..rows)
-            .map(|_| lines.add(ProgressBar::no_length()))
-            .collect();
-        Self { seen, lines, bars }
+        let live = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{msg}") {
+            live.set_style(style);
+        }
+        Self { seen, live }
     }
 
     /// Draws until it is dropped.
@@ -45,18 +43,11 @@ impl Display {
         if !std::io::stderr().is_terminal() {
             return self.run_plain().await;
         }
-        if let Ok(style) = ProgressStyle::with_template("{msg}") {
-            self.bars
-                .iter()
-                .for_each(|bar| bar.set_style(style.clone()));
-        }
         let mut redraw = tokio::time::interval(REDRAW);
         loop {
             redraw.tick().await;
-            let text = self.seen.read(|nodes| rows(nodes, now_ns()));
-            for (bar, line) in self.bars.iter().zip(table(&text).lines()) {
-                bar.set_message(line.to_owned());
-            }
+            let rows = self.seen.read(|nodes| rows(nodes, now_ns()));
+            self.live.set_message(table(&rows));
         }
     }
 
@@ -79,11 +70,10 @@ impl Display {
         }
     }
 
-    /// Removes the table and writes a line in its place.
+    /// Writes a line above the table.
     pub(crate) fn say(&self, line: &str) {
         if std::io::stderr().is_terminal() {
-            // It fails only if standard error is closed.
-            let _ = self.lines.println(line);
+            self.live.println(line);
         } else {
             eprintln!("{line}");
         }
@@ -91,7 +81,7 @@ impl Display {
 
     /// Removes the table.
     pub(crate) fn clear(&self) {
-        self.bars.iter().for_each(ProgressBar::finish_and_clear);
+        self.live.finish_and_clear();
     }
 }
 

@@ -143,6 +143,7 @@ fn summarise(
         sent: &findings.load.sent,
         refused: findings.load.refused,
         included: &findings.included,
+        height: findings.height,
         nodes,
         tips_agree,
         own: of_process(std::process::id()),

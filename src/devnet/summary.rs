@@ -109,6 +109,8 @@ pub(crate) struct Measured<'a> {
     pub(crate) refused: BTreeMap<String, u64>,
     /// Block of each transaction.
     pub(crate) included: &'a HashMap<UInt256, Height>,
+    /// The last height that counts.
+    pub(crate) height: Height,
     /// The validators at the end.
     pub(crate) nodes: Vec<NodeFigures>,
     /// Whether their tips agree.
@@ -126,12 +128,15 @@ impl Summary {
             sent,
             refused,
             included,
+            height,
             nodes,
             tips_agree,
             own,
         } = measured;
         let first = seen.first();
-        let blocks: &[BlockEvent] = first.map(|node| node.blocks.as_slice()).unwrap_or_default();
+        let all: &[BlockEvent] = first.map(|node| node.blocks.as_slice()).unwrap_or_default();
+        let counted = all.partition_point(|block| block.height <= height);
+        let blocks = all.get(..counted).unwrap_or(all);
         let seconds = moments.load().as_secs_f64();
         let within = |t_ns: u64| (moments.load_began..moments.load_ended).contains(&t_ns);
         // The node that got a transaction may have missed its block at the end; then validator 0 counts.
@@ -161,7 +166,8 @@ impl Summary {
             )
         };
         let totals = totals(seen);
-        let per_block = |total: u64| ratio(total as f64, blocks.len() as f64);
+        // The totals are of whole lives, with the blocks that came while the validators were stopping.
+        let per_block = |total: u64| ratio(total as f64, all.len() as f64);
         Self {
             validators: seen.len(),
             duration_s: ratio(seconds, 1.0),
@@ -269,11 +275,12 @@ mod tests {
             sent: &sent,
             refused: BTreeMap::from([("full".to_owned(), 1)]),
             included: &included,
+            height: Height(9),
             nodes: Vec::new(),
             tips_agree: true,
             own: None,
         });
-        assert_eq!(summary.validators, 2);
+        assert_eq!((summary.validators, summary.blocks), (2, 9));
         assert_eq!(summary.time_to_first_block_ms, Some(500.0));
         assert_eq!(
             (
@@ -317,6 +324,7 @@ mod tests {
             sent: &[],
             refused: BTreeMap::new(),
             included: &HashMap::new(),
+            height: Height(0),
             nodes: Vec::new(),
             tips_agree: false,
             own: None,

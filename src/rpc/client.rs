@@ -33,6 +33,18 @@ struct ErrorObject {
     data: Value,
 }
 
+impl ErrorObject {
+    /// The message and the data, which some servers put into both.
+    fn text(self) -> String {
+        match self.data {
+            Value::Null => self.message,
+            Value::String(text) if self.message.contains(&text) => self.message,
+            Value::String(text) => format!("{}: {text}", self.message),
+            other => format!("{}: {other}", self.message),
+        }
+    }
+}
+
 impl RpcClient {
     /// A client that connects with its first call.
     pub(crate) fn new(endpoint: Endpoint) -> Result<Self, RpcError> {
@@ -76,8 +88,7 @@ impl RpcClient {
                 endpoint: self.endpoint().clone(),
                 method: method.to_owned(),
                 code: error.code,
-                message: error.message,
-                data: error.data,
+                message: error.text(),
             });
         }
         if answer.id.as_ref().and_then(Value::as_u64) != Some(id) {
@@ -166,7 +177,7 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .ends_with("getblock refused: Unknown block (-101): 12"),
+                .ends_with("getblock refused: Unknown block: 12 (-101)"),
             "{error}"
         );
         for (method, problem) in [("other", "its id is not"), ("text", "makes no sense")] {

@@ -1,7 +1,5 @@
 //! Why an RPC call failed.
 
-use serde_json::Value;
-
 use super::Endpoint;
 use crate::exit::Exit;
 
@@ -37,10 +35,7 @@ pub(crate) enum RpcError {
         problem: String,
     },
     /// The server refused the call.
-    #[error(
-        "{endpoint}: {method} refused: {message} ({code}){}",
-        detail(message, data)
-    )]
+    #[error("{endpoint}: {method} refused: {message} ({code})")]
     Refused {
         /// The server.
         endpoint: Endpoint,
@@ -48,21 +43,9 @@ pub(crate) enum RpcError {
         method: String,
         /// Neo's error number.
         code: i64,
-        /// Neo's text for it.
+        /// Neo's text for it, with what the server adds.
         message: String,
-        /// What the server adds.
-        data: Value,
     },
-}
-
-/// What the data adds to the message, which some servers put into both.
-fn detail(message: &str, data: &Value) -> String {
-    match data {
-        Value::Null => String::new(),
-        Value::String(text) if message.contains(text.as_str()) => String::new(),
-        Value::String(text) => format!(": {text}"),
-        other => format!(": {other}"),
-    }
 }
 
 impl RpcError {
