@@ -24,7 +24,10 @@ impl Bodies {
 
     pub(crate) fn get(&self, hash: &UInt256) -> Option<Arc<BlockBody>> {
         let bodies = self.0.read();
-        bodies.iter().find(|((_, held), _)| held == hash).map(|(_, body)| Arc::clone(body))
+        bodies
+            .iter()
+            .find(|((_, held), _)| held == hash)
+            .map(|(_, body)| Arc::clone(body))
     }
 
     /// Forgets heights that are stored: those are served from the store.

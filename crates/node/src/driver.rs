@@ -44,7 +44,12 @@ pub(crate) enum Inside {
     /// A fetch ended.
     Fetched(Fetched),
     /// Blocks of other nodes became durable.
-    Imported { height: Height, hash: UInt256, blocks: Vec<(Height, UInt256, usize)>, at_ns: u64 },
+    Imported {
+        height: Height,
+        hash: UInt256,
+        blocks: Vec<(Height, UInt256, usize)>,
+        at_ns: u64,
+    },
     /// A validator's connection changed.
     Connectivity(PublicKey, Connectivity),
 }
@@ -105,7 +110,9 @@ impl StatusBoard {
     }
 
     fn is_watched(&self) -> bool {
-        self.looked.read().is_some_and(|at| at.elapsed() < STATUS_INTEREST)
+        self.looked
+            .read()
+            .is_some_and(|at| at.elapsed() < STATUS_INTEREST)
     }
 }
 
@@ -187,8 +194,12 @@ impl Driver {
 
     fn fire(&mut self) -> Result<(), DriverError> {
         let now = self.began.elapsed();
-        let due: Vec<_> =
-            self.timers.iter().filter(|(_, at)| **at <= now).map(|(id, _)| *id).collect();
+        let due: Vec<_> = self
+            .timers
+            .iter()
+            .filter(|(_, at)| **at <= now)
+            .map(|(id, _)| *id)
+            .collect();
         for id in due {
             self.timers.remove(&id);
             self.handle(Event::Timer(id))?;
@@ -199,7 +210,9 @@ impl Driver {
     fn receive(&mut self, from: PublicKey, bytes: &[u8]) -> Result<(), DriverError> {
         match wire::decode(bytes) {
             Ok((message, _)) => {
-                self.parts.metrics.message_received(lanes::name(message.kind()), bytes.len());
+                self.parts
+                    .metrics
+                    .message_received(lanes::name(message.kind()), bytes.len());
                 self.handle(Event::Received { from, message })
             }
             Err(error) => {
@@ -227,7 +240,12 @@ impl Driver {
                 self.handle(Event::Fetched(fetched))
             }
             Inside::Connectivity(peer, state) => self.handle(Event::Connectivity { peer, state }),
-            Inside::Imported { height, hash, blocks, at_ns } => {
+            Inside::Imported {
+                height,
+                hash,
+                blocks,
+                at_ns,
+            } => {
                 for (height, hash, transactions) in blocks {
                     self.report_block(height, hash, at_ns, transactions);
                 }
@@ -235,7 +253,12 @@ impl Driver {
                 self.handle(Event::Ledger(LedgerEvent::Stored { height, hash }))
             }
             Inside::Ledger(Report::Event(event)) => self.handle(Event::Ledger(event)),
-            Inside::Ledger(Report::Stored { height, hash, at_ns, took }) => {
+            Inside::Ledger(Report::Stored {
+                height,
+                hash,
+                at_ns,
+                took,
+            }) => {
                 self.parts.metrics.block_store(took);
                 let transactions = self.moments.get(&height).map_or(0, |m| m.transactions);
                 self.report_block(height, hash, at_ns, transactions);
@@ -257,7 +280,9 @@ impl Driver {
         let now = Instant::now();
         let interval = self.last_block.map(|last| now.duration_since(last));
         self.last_block = Some(now);
-        self.parts.metrics.block_stored(height, transactions, interval);
+        self.parts
+            .metrics
+            .block_stored(height, transactions, interval);
         let micros = |length: Duration| u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
         self.parts.events.emit(NodeEvent::Block {
             height,
@@ -279,7 +304,9 @@ impl Driver {
             let actions = self.parts.engine.step(now, event);
             self.carry_out(actions, &mut events)?;
         }
-        let old = self.status_at.is_none_or(|at| at.elapsed() >= STATUS_INTERVAL);
+        let old = self
+            .status_at
+            .is_none_or(|at| at.elapsed() >= STATUS_INTERVAL);
         if old || self.parts.status.is_watched() {
             self.renew_status();
         }
@@ -347,7 +374,10 @@ impl Driver {
             .into_iter()
             .map(|(recipient, draft)| (recipient, OwnMessage::sign(draft, &signer)))
             .collect();
-        let binding = signed.iter().map(|(_, own)| own.message()).filter(|own| binds(own));
+        let binding = signed
+            .iter()
+            .map(|(_, own)| own.message())
+            .filter(|own| binds(own));
         records.extend(binding.cloned().map(Record::Own));
         for record in &records {
             if let Record::Body(body) = record {
@@ -378,12 +408,17 @@ impl Driver {
         let length = bytes.len();
         let copies = match recipient {
             Recipient::All => self.parts.network.broadcast_validators(priority, bytes),
-            Recipient::One(key) => {
-                usize::from(self.parts.network.send(key.clone(), priority, bytes).is_ok())
-            }
+            Recipient::One(key) => usize::from(
+                self.parts
+                    .network
+                    .send(key.clone(), priority, bytes)
+                    .is_ok(),
+            ),
         };
         for _ in 0..copies {
-            self.parts.metrics.message_sent(lanes::name(message.kind()), length);
+            self.parts
+                .metrics
+                .message_sent(lanes::name(message.kind()), length);
         }
     }
 
@@ -428,7 +463,11 @@ impl Driver {
                     tracing::warn!(%error, "old vote log segments stay");
                 }
             }
-            Notice::ViewChangeAsked { height, view, reason } => {
+            Notice::ViewChangeAsked {
+                height,
+                view,
+                reason,
+            } => {
                 tracing::warn!(%height, %view, reason, "asking for a new view");
             }
             Notice::ViewEntered { height, view } => {
@@ -436,14 +475,22 @@ impl Driver {
                 self.parts.metrics.view_change(view);
                 tracing::warn!(%height, %view, "new view");
             }
-            Notice::BlockRefused { height, hash, problem } => {
+            Notice::BlockRefused {
+                height,
+                hash,
+                problem,
+            } => {
                 tracing::warn!(%height, %hash, problem, "proposal refused");
             }
             Notice::TransitionRefused { height, what } => {
                 self.parts.metrics.dropped("transition");
                 tracing::error!(%height, what, "transition outside the table refused");
             }
-            Notice::LedgerDisagrees { height, hash, problem } => {
+            Notice::LedgerDisagrees {
+                height,
+                hash,
+                problem,
+            } => {
                 tracing::error!(%height, %hash, problem,
                     "the validators agreed on a block that this ledger refuses");
             }

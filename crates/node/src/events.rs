@@ -68,17 +68,21 @@ impl EventSink {
     /// No thread can be started.
     pub fn stdout() -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
         let (sender, events) = mpsc::channel::<NodeEvent>();
-        let thread = std::thread::Builder::new().name("events".to_owned()).spawn(move || {
-            let mut out = std::io::stdout().lock();
-            while let Ok(event) = events.recv() {
-                let Ok(mut line) = serde_json::to_vec(&event) else { continue };
-                line.push(b'\n');
-                // Nobody listens any more: the node goes on without.
-                if out.write_all(&line).and_then(|()| out.flush()).is_err() {
-                    return;
+        let thread = std::thread::Builder::new()
+            .name("events".to_owned())
+            .spawn(move || {
+                let mut out = std::io::stdout().lock();
+                while let Ok(event) = events.recv() {
+                    let Ok(mut line) = serde_json::to_vec(&event) else {
+                        continue;
+                    };
+                    line.push(b'\n');
+                    // Nobody listens any more: the node goes on without.
+                    if out.write_all(&line).and_then(|()| out.flush()).is_err() {
+                        return;
+                    }
                 }
-            }
-        })?;
+            })?;
         Ok((Self(Some(sender)), thread))
     }
 

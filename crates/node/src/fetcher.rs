@@ -39,9 +39,11 @@ impl Fetcher {
 
     async fn fetch(&self, fetch: Fetch) {
         let fetched = match fetch {
-            Fetch::Transactions { hash, positions, from } => {
-                self.transactions(hash, positions, &from).await
-            }
+            Fetch::Transactions {
+                hash,
+                positions,
+                from,
+            } => self.transactions(hash, positions, &from).await,
             Fetch::Hashes { hash, from } => self.hashes(hash, &from).await,
             Fetch::Body { hash, from } => self.body(hash, &from).await,
             Fetch::Blocks { .. } => return,
@@ -68,7 +70,10 @@ impl Fetcher {
     ) -> Fetched {
         positions.truncate(MAX_SYNC_TRANSACTIONS);
         for peer in from.iter().take(MAX_ASKED) {
-            let request = SyncRequest::Positions { block: hash, positions: positions.clone() };
+            let request = SyncRequest::Positions {
+                block: hash,
+                positions: positions.clone(),
+            };
             let Some(SyncResponse::Transactions(found)) = self.ask(peer, request).await else {
                 continue;
             };

@@ -24,37 +24,39 @@ pub(crate) fn admit(
     metrics: Arc<Metrics>,
     witness_limit: u32,
 ) -> std::io::Result<std::thread::JoinHandle<()>> {
-    std::thread::Builder::new().name("gossip".to_owned()).spawn(move || {
-        while let Some((from, bytes)) = batches.blocking_recv() {
-            let mut transactions = Vec::with_capacity(bytes.len());
-            let mut encoded = Vec::with_capacity(bytes.len());
-            for one in bytes {
-                match decode_transaction(&one, witness_limit) {
-                    Ok(transaction) => {
-                        transactions.push(transaction);
-                        encoded.push(one);
-                    }
-                    Err(error) => {
-                        metrics.verification_failed("transaction");
-                        tracing::debug!(peer = %from, %error, "undecodable transaction");
+    std::thread::Builder::new()
+        .name("gossip".to_owned())
+        .spawn(move || {
+            while let Some((from, bytes)) = batches.blocking_recv() {
+                let mut transactions = Vec::with_capacity(bytes.len());
+                let mut encoded = Vec::with_capacity(bytes.len());
+                for one in bytes {
+                    match decode_transaction(&one, witness_limit) {
+                        Ok(transaction) => {
+                            transactions.push(transaction);
+                            encoded.push(one);
+                        }
+                        Err(error) => {
+                            metrics.verification_failed("transaction");
+                            tracing::debug!(peer = %from, %error, "undecodable transaction");
+                        }
                     }
                 }
+                let network = network.clone();
+                ledger.submit(
+                    transactions,
+                    Box::new(move |results| {
+                        let accepted: Vec<Bytes> = results
+                            .into_iter()
+                            .zip(encoded)
+                            .filter(|(result, _)| result.is_ok())
+                            .map(|(_, bytes)| bytes)
+                            .collect();
+                        if !accepted.is_empty() {
+                            network.gossip_transactions(accepted, Some(from));
+                        }
+                    }),
+                );
             }
-            let network = network.clone();
-            ledger.submit(
-                transactions,
-                Box::new(move |results| {
-                    let accepted: Vec<Bytes> = results
-                        .into_iter()
-                        .zip(encoded)
-                        .filter(|(result, _)| result.is_ok())
-                        .map(|(_, bytes)| bytes)
-                        .collect();
-                    if !accepted.is_empty() {
-                        network.gossip_transactions(accepted, Some(from));
-                    }
-                }),
-            );
-        }
-    })
+        })
 }

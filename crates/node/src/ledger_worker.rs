@@ -17,11 +17,22 @@ pub(crate) enum Report {
     /// An answer for the engine.
     Event(LedgerEvent),
     /// A block became durable, and when: nanoseconds since 1970, and how long storing took.
-    Stored { height: Height, hash: UInt256, at_ns: u64, took: Duration },
+    Stored {
+        height: Height,
+        hash: UInt256,
+        at_ns: u64,
+        took: Duration,
+    },
     /// A request failed in a way that the node can live with.
-    Refused { request: &'static str, error: LedgerError },
+    Refused {
+        request: &'static str,
+        error: LedgerError,
+    },
     /// The ledger cannot go on: the disk is full, or the store is broken.
-    Fatal { request: &'static str, error: LedgerError },
+    Fatal {
+        request: &'static str,
+        error: LedgerError,
+    },
 }
 
 /// What came of an import.
@@ -30,7 +41,11 @@ pub(crate) enum Imported {
     /// The chain is durable up to here.
     Stored { height: Height, hash: UInt256 },
     /// A block was refused.
-    Refused { height: Height, hash: UInt256, error: InvalidBlock },
+    Refused {
+        height: Height,
+        hash: UInt256,
+        error: InvalidBlock,
+    },
     /// The ledger failed.
     Failed(LedgerError),
 }
@@ -55,11 +70,13 @@ impl LedgerWorker {
         report: impl Fn(Report) + Send + Sync + Clone + 'static,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (jobs, queue) = mpsc::channel();
-        let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(move || {
-            while let Ok(job) = queue.recv() {
-                run(ledger.as_ref(), job, &report);
-            }
-        })?;
+        let thread = std::thread::Builder::new()
+            .name("ledger".to_owned())
+            .spawn(move || {
+                while let Ok(job) = queue.recv() {
+                    run(ledger.as_ref(), job, &report);
+                }
+            })?;
         Ok((Self { jobs }, thread))
     }
 
@@ -102,9 +119,15 @@ fn run(ledger: &dyn Ledger, job: Job, report: &(impl Fn(Report) + Clone + Send +
             let reply = Box::new(move |answer| {
                 done(match answer {
                     LedgerAnswer::Stored { height, hash } => Imported::Stored { height, hash },
-                    LedgerAnswer::ImportRefused { height, hash, error } => {
-                        Imported::Refused { height, hash, error }
-                    }
+                    LedgerAnswer::ImportRefused {
+                        height,
+                        hash,
+                        error,
+                    } => Imported::Refused {
+                        height,
+                        hash,
+                        error,
+                    },
                     LedgerAnswer::Failed { error, .. } => Imported::Failed(error),
                     // No other answer belongs to an import.
                     _ => return,
@@ -118,9 +141,17 @@ fn run(ledger: &dyn Ledger, job: Job, report: &(impl Fn(Report) + Clone + Send +
 fn to_request(action: LedgerAction) -> LedgerRequest {
     match action {
         LedgerAction::Open { parent } => LedgerRequest::Open { parent },
-        LedgerAction::Build { parent, primary, timestamp, nonce } => {
-            LedgerRequest::Build { parent, primary, timestamp, nonce }
-        }
+        LedgerAction::Build {
+            parent,
+            primary,
+            timestamp,
+            nonce,
+        } => LedgerRequest::Build {
+            parent,
+            primary,
+            timestamp,
+            nonce,
+        },
         LedgerAction::Lookup { hash, ids } => LedgerRequest::Lookup {
             hash,
             ids: match ids {
@@ -133,7 +164,11 @@ fn to_request(action: LedgerAction) -> LedgerRequest {
         LedgerAction::Store { block } => {
             let Witnessed { body, witness } = *block;
             let transactions = body.transactions.clone();
-            let block = Arc::new(Block { header: body.header, witness, transactions });
+            let block = Arc::new(Block {
+                header: body.header,
+                witness,
+                transactions,
+            });
             LedgerRequest::Store { block }
         }
     }
@@ -148,17 +183,28 @@ fn to_report(
     let event = match answer {
         LedgerAnswer::Opened(info) => match height_info(info, magic) {
             Ok(info) => LedgerEvent::Opened(info),
-            Err(error) => return Report::Fatal { request: "open", error },
+            Err(error) => {
+                return Report::Fatal {
+                    request: "open",
+                    error,
+                };
+            }
         },
         LedgerAnswer::Built(body) => LedgerEvent::Built(body),
         LedgerAnswer::Found { hash, transactions } => LedgerEvent::Found { hash, transactions },
-        LedgerAnswer::Checked { hash, result } => {
-            LedgerEvent::Checked { hash, result: result.map_err(|error| error.to_string()) }
-        }
+        LedgerAnswer::Checked { hash, result } => LedgerEvent::Checked {
+            hash,
+            result: result.map_err(|error| error.to_string()),
+        },
         LedgerAnswer::Promoted { hash } => LedgerEvent::Promoted { hash },
         LedgerAnswer::Stored { height, hash } => {
             let took = took.unwrap_or_default();
-            return Report::Stored { height, hash, at_ns: unix_ns(), took };
+            return Report::Stored {
+                height,
+                hash,
+                at_ns: unix_ns(),
+                took,
+            };
         }
         LedgerAnswer::ImportRefused { .. } => {
             return Report::Refused {
@@ -172,7 +218,10 @@ fn to_report(
             }
             // A block that cannot be checked must not be voted for.
             if let Some(hash) = checked {
-                LedgerEvent::Checked { hash, result: Err(error.to_string()) }
+                LedgerEvent::Checked {
+                    hash,
+                    result: Err(error.to_string()),
+                }
             } else {
                 return Report::Refused { request, error };
             }
@@ -205,6 +254,8 @@ fn height_info(
 
 /// Nanoseconds since 1970.
 pub(crate) fn unix_ns() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

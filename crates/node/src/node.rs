@@ -16,9 +16,7 @@ use neo_network::{
     NetworkHandle,
 };
 use neo_primitives::wallet::{Nep6Wallet, WalletError};
-use neo_primitives::{
-    Block, Encode, Height, Magic, PrivateKey, PublicKey, Transaction,
-};
+use neo_primitives::{Block, Encode, Height, Magic, PrivateKey, PublicKey, Transaction};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -123,7 +121,11 @@ pub enum NodeError {
 #[must_use]
 pub fn log_identity(config: &NodeConfig, validator: PublicKey) -> LogIdentity {
     let genesis = &config.protocol.genesis;
-    LogIdentity { magic: genesis.magic, genesis: genesis.genesis_block().hash(), validator }
+    LogIdentity {
+        magic: genesis.magic,
+        genesis: genesis.genesis_block().hash(),
+        validator,
+    }
 }
 
 /// Opens the configured wallet and finds the key of a validator in it.
@@ -132,7 +134,10 @@ fn validator_key(config: &NodeConfig) -> Result<Option<PrivateKey>, NodeError> {
         return Ok(None);
     };
     let password = read_password(wallet)?;
-    let failed = |error| NodeError::Wallet { path: wallet.path.clone(), error };
+    let failed = |error| NodeError::Wallet {
+        path: wallet.path.clone(),
+        error,
+    };
     let accounts = Nep6Wallet::load(&wallet.path)
         .and_then(|file| file.open(&password))
         .map_err(failed)?;
@@ -144,7 +149,10 @@ fn validator_key(config: &NodeConfig) -> Result<Option<PrivateKey>, NodeError> {
         }
         keys.push(account.key.public_key().to_string());
     }
-    Err(NodeError::NoValidatorKey { path: wallet.path.clone(), keys: keys.join(", ") })
+    Err(NodeError::NoValidatorKey {
+        path: wallet.path.clone(),
+        keys: keys.join(", "),
+    })
 }
 
 /// Runs a node until `shutdown` resolves or something makes going on unsafe.
@@ -186,7 +194,10 @@ impl Node {
     ) -> Result<Self, NodeError> {
         let config = Arc::new(config);
         let data_dir = config.data_dir.clone();
-        let ledger_error = |error| NodeError::Ledger { path: data_dir.clone(), error };
+        let ledger_error = |error| NodeError::Ledger {
+            path: data_dir.clone(),
+            error,
+        };
         let ledger = EmbeddedLedger::open(&data_dir, config.protocol.genesis.clone())
             .map(Arc::new)
             .map_err(ledger_error)?;
@@ -236,11 +247,20 @@ impl Node {
             syncer.run(triggers).await;
             Ok(())
         });
-        let inlets = Inlets { inside: inside.clone(), messages, sync: sync.clone(), gossip };
+        let inlets = Inlets {
+            inside: inside.clone(),
+            messages,
+            sync: sync.clone(),
+            gossip,
+        };
         if let Some(key) = key {
             let (fetches, wanted) = mpsc::unbounded_channel();
-            let fetcher =
-                Fetcher { network: network.clone(), inside: inside.clone(), sync, witness_limit };
+            let fetcher = Fetcher {
+                network: network.clone(),
+                inside: inside.clone(),
+                sync,
+                witness_limit,
+            };
             node.tasks.spawn(async move {
                 fetcher.run(wanted).await;
                 Ok(())
@@ -270,8 +290,13 @@ impl Node {
             };
             node.tasks.spawn(observer.run(from_inside, stopped.clone()));
         }
-        let server = Server { network: network.clone(), ledger: Arc::clone(&dynamic), bodies };
-        node.tasks.spawn(pump(network_events, inlets, server, stopped.clone()));
+        let server = Server {
+            network: network.clone(),
+            ledger: Arc::clone(&dynamic),
+            bodies,
+        };
+        node.tasks
+            .spawn(pump(network_events, inlets, server, stopped.clone()));
         let shared = Arc::new(Shared {
             network: network.clone(),
             ledger: Arc::clone(&dynamic),
@@ -297,18 +322,26 @@ impl Node {
             };
             let stopped = ended(stopped.clone());
             node.tasks.spawn(async move {
-                rpc::serve(listener, context, stopped).await.map_err(NodeError::Thread)
+                rpc::serve(listener, context, stopped)
+                    .await
+                    .map_err(NodeError::Thread)
             });
         }
         if let Some(listener) = scrape {
             let stopped = ended(stopped);
             node.tasks.spawn(async move {
-                metrics::serve(listener, metrics, sources, stopped).await.map_err(NodeError::Thread)
+                metrics::serve(listener, metrics, sources, stopped)
+                    .await
+                    .map_err(NodeError::Thread)
             });
         }
         let height = ledger.height();
         tracing::info!(%height, rpc = ?addresses.0, metrics = ?addresses.1, "node is up");
-        node.events.emit(NodeEvent::Ready { rpc: addresses.0, metrics: addresses.1, height });
+        node.events.emit(NodeEvent::Ready {
+            rpc: addresses.0,
+            metrics: addresses.1,
+            height,
+        });
         Ok(node)
     }
 
@@ -390,7 +423,9 @@ impl Node {
 }
 
 fn address_of(listener: Option<&TcpListener>) -> Option<String> {
-    listener.and_then(|listener| listener.local_addr().ok()).map(|address| address.to_string())
+    listener
+        .and_then(|listener| listener.local_addr().ok())
+        .map(|address| address.to_string())
 }
 
 async fn ended(mut stopped: watch::Receiver<bool>) {
@@ -404,10 +439,16 @@ async fn bind(
 ) -> Result<Option<TcpListener>, NodeError> {
     match address {
         None => Ok(None),
-        Some(address) => TcpListener::bind(address)
-            .await
-            .map(Some)
-            .map_err(|error| NodeError::Listen { what, address, error }),
+        Some(address) => {
+            TcpListener::bind(address)
+                .await
+                .map(Some)
+                .map_err(|error| NodeError::Listen {
+                    what,
+                    address,
+                    error,
+                })
+        }
     }
 }
 
@@ -420,11 +461,15 @@ fn network_config(
     let identity = Identity::load_or_create(&config.data_dir.join("node.key"))?;
     let listen = config.network.listen.first().copied();
     let heartbeat = Duration::from_millis(config.network.heartbeat_ms);
-    let mut network =
-        NetworkConfig::new(genesis.magic, genesis.genesis_block().hash(), identity);
+    let mut network = NetworkConfig::new(genesis.magic, genesis.genesis_block().hash(), identity);
     network.listen_quic = listen;
     network.listen_tcp = listen;
-    network.peers = config.network.peers.iter().map(|peer| peer.to_peer_address()).collect();
+    network.peers = config
+        .network
+        .peers
+        .iter()
+        .map(|peer| peer.to_peer_address())
+        .collect();
     network.validators = genesis.validators();
     network.height = ledger.height();
     network.tip = ledger.tip_hash();
@@ -436,7 +481,10 @@ fn network_config(
     Ok(network)
 }
 
-type OpenEngine = (V3Engine, neo_consensus::vote_log::VoteLog<vote_log_file::FileMedium>);
+type OpenEngine = (
+    V3Engine,
+    neo_consensus::vote_log::VoteLog<vote_log_file::FileMedium>,
+);
 
 fn open_engine(
     config: &NodeConfig,
@@ -453,11 +501,17 @@ fn open_engine(
     let mut intact = match &opened.condition {
         Condition::Intact { torn: 0 } => true,
         Condition::Intact { torn } => {
-            tracing::warn!(torn, "an unfinished write at the end of the vote log was cut off");
+            tracing::warn!(
+                torn,
+                "an unfinished write at the end of the vote log was cut off"
+            );
             true
         }
         lost => {
-            tracing::error!(?lost, "the vote log does not hold all votes of this validator");
+            tracing::error!(
+                ?lost,
+                "the vote log does not hold all votes of this validator"
+            );
             false
         }
     };
@@ -466,7 +520,10 @@ fn open_engine(
         let resumed = Record::Resumed {
             from: ledger.height().next(),
         };
-        opened.log.append(std::slice::from_ref(&resumed)).map_err(failed)?;
+        opened
+            .log
+            .append(std::slice::from_ref(&resumed))
+            .map_err(failed)?;
         opened.records.push(resumed);
         intact = true;
     }
@@ -474,7 +531,11 @@ fn open_engine(
         stored: ledger.height(),
         tip: ledger.tip_hash(),
         records: opened.records,
-        log: if intact { VoteLogState::Intact } else { VoteLogState::Lost },
+        log: if intact {
+            VoteLogState::Intact
+        } else {
+            VoteLogState::Lost
+        },
     };
     let settings = EngineSettings {
         own: Some(key.public_key().clone()),
@@ -515,15 +576,26 @@ async fn pump(
                 let _ = inlets.gossip.try_send((from, txs));
             }
             NetworkEvent::Request { request, reply, .. } => server.serve(request, reply),
-            NetworkEvent::PeerUp { peer, validator, height, .. } => {
+            NetworkEvent::PeerUp {
+                peer,
+                validator,
+                height,
+                ..
+            } => {
                 tracing::info!(%peer, ?validator, %height, "peer is up");
                 if let Some(key) = validator {
-                    let up = Connectivity::Up { round_trip: Duration::ZERO };
+                    let up = Connectivity::Up {
+                        round_trip: Duration::ZERO,
+                    };
                     let _ = inlets.inside.send(Inside::Connectivity(key, up));
                 }
                 follow(&inlets, &server, peer, height);
             }
-            NetworkEvent::PeerDown { peer, validator, reason } => {
+            NetworkEvent::PeerDown {
+                peer,
+                validator,
+                reason,
+            } => {
                 tracing::info!(%peer, ?validator, reason, "peer is gone");
                 if let Some(key) = validator {
                     let down = Inside::Connectivity(key, Connectivity::Down);
@@ -549,7 +621,11 @@ fn follow(inlets: &Inlets, server: &Server, peer: neo_network::PeerId, height: H
 /// A node that stays one block behind for a whole interval fetches it.
 fn check_height(inlets: &Inlets, server: &Server, before: Option<Height>) -> Option<Height> {
     let own = server.ledger.height();
-    let ahead = server.network.peers().into_iter().find(|peer| peer.height > own)?;
+    let ahead = server
+        .network
+        .peers()
+        .into_iter()
+        .find(|peer| peer.height > own)?;
     if before == Some(own) {
         let _ = inlets.sync.try_send(SyncTrigger::Peer(ahead.peer_id));
     }
@@ -585,7 +661,13 @@ impl Observer {
                 _ = stopped.changed() => return Ok(()),
             };
             let Some(event) = event else { return Ok(()) };
-            if let Inside::Imported { height, hash, blocks, at_ns } = event {
+            if let Inside::Imported {
+                height,
+                hash,
+                blocks,
+                at_ns,
+            } = event
+            {
                 for (height, hash, transactions) in blocks {
                     self.metrics.block_stored(height, transactions, None);
                     self.events.emit(NodeEvent::Block {
@@ -646,13 +728,16 @@ fn split_address(address: &neo_network::Multiaddr) -> (String, u16) {
         parts.get(at + 1).map(|part| (*part).to_owned())
     };
     let host = after(&["ip4", "ip6", "dns", "dns4", "dns6"]).unwrap_or_default();
-    let port = after(&["udp", "tcp"]).and_then(|port| port.parse().ok()).unwrap_or(0);
+    let port = after(&["udp", "tcp"])
+        .and_then(|port| port.parse().ok())
+        .unwrap_or(0);
     (host, port)
 }
 
 impl Relay for Shared {
     fn transaction(&self, transaction: Arc<Transaction>) {
-        self.network.gossip_transactions(vec![Bytes::from(transaction.to_bytes())], None);
+        self.network
+            .gossip_transactions(vec![Bytes::from(transaction.to_bytes())], None);
     }
 
     fn block(&self, block: Block) -> BlockReply {
@@ -665,7 +750,10 @@ impl Relay for Shared {
                 return Err(BlockRefused::AlreadyStored { height });
             }
             if height > tip.next() {
-                return Err(BlockRefused::NotNext { height, next: tip.next() });
+                return Err(BlockRefused::NotNext {
+                    height,
+                    next: tip.next(),
+                });
             }
             let (done, imported) = oneshot::channel();
             worker.import(vec![Arc::new(block)], move |outcome| {
@@ -675,12 +763,17 @@ impl Relay for Shared {
                 Ok(Imported::Stored { height, hash: tip }) => {
                     let blocks = vec![(height, tip, transactions)];
                     let at_ns = unix_ns();
-                    let _ = inside.send(Inside::Imported { height, hash: tip, blocks, at_ns });
+                    let _ = inside.send(Inside::Imported {
+                        height,
+                        hash: tip,
+                        blocks,
+                        at_ns,
+                    });
                     Ok(hash)
                 }
-                Ok(Imported::Refused { error, .. }) => Err(BlockRefused::Invalid(format!(
-                    "{error} (network {magic})"
-                ))),
+                Ok(Imported::Refused { error, .. }) => {
+                    Err(BlockRefused::Invalid(format!("{error} (network {magic})")))
+                }
                 Ok(Imported::Failed(error)) => Err(BlockRefused::Unavailable(error.to_string())),
                 Err(_) => Err(BlockRefused::Unavailable("the node is stopping".to_owned())),
             }

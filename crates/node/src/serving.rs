@@ -52,7 +52,10 @@ impl Server {
             SyncRequest::Transactions { hashes } => {
                 let mut found = Vec::with_capacity(hashes.len());
                 for hash in hashes {
-                    found.push(self.transaction(&hash)?.map(|tx| Bytes::from(tx.to_bytes())));
+                    found.push(
+                        self.transaction(&hash)?
+                            .map(|tx| Bytes::from(tx.to_bytes())),
+                    );
                 }
                 SyncResponse::Transactions(found)
             }
@@ -73,7 +76,9 @@ impl Server {
         let mut size = 0_usize;
         let mut height = start;
         while blocks.len() < usize::from(count) && size < MAX_ANSWER {
-            let Some(bytes) = self.ledger.block_bytes(height)? else { break };
+            let Some(bytes) = self.ledger.block_bytes(height)? else {
+                break;
+            };
             size = size.saturating_add(bytes.len());
             blocks.push(Bytes::from(bytes));
             height = height.next();
@@ -88,7 +93,10 @@ impl Server {
         let block = self.ledger.block_by_hash(hash)?;
         Ok(block.map(|block| {
             let transactions = block.transactions.clone();
-            Arc::new(BlockBody { header: block.header, transactions })
+            Arc::new(BlockBody {
+                header: block.header,
+                transactions,
+            })
         }))
     }
 
@@ -96,6 +104,9 @@ impl Server {
         if let Some(transaction) = self.ledger.pooled(hash) {
             return Ok(Some(transaction));
         }
-        Ok(self.ledger.transaction(hash)?.map(|stored| stored.transaction))
+        Ok(self
+            .ledger
+            .transaction(hash)?
+            .map(|stored| stored.transaction))
     }
 }

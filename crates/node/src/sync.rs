@@ -41,7 +41,10 @@ impl Syncer {
     /// Fetches and imports one run; true when there may be more.
     async fn one_run(&self, trigger: &SyncTrigger) -> bool {
         let start = self.ledger.height().next();
-        let request = SyncRequest::Blocks { start, count: MAX_SYNC_BLOCKS };
+        let request = SyncRequest::Blocks {
+            start,
+            count: MAX_SYNC_BLOCKS,
+        };
         let answer = match trigger {
             SyncTrigger::Validator(key) => self.network.request(key.clone(), request).await,
             SyncTrigger::Peer(peer) => self.network.request(*peer, request).await,
@@ -73,11 +76,20 @@ impl Syncer {
                 blocks.retain(|(at, _, _)| *at > before && *at <= height);
                 tracing::info!(from = %start, to = %height, "blocks fetched from another node");
                 let at_ns = unix_ns();
-                let imported = Inside::Imported { height, hash, blocks, at_ns };
+                let imported = Inside::Imported {
+                    height,
+                    hash,
+                    blocks,
+                    at_ns,
+                };
                 let _ = self.inside.send(imported);
                 height >= start
             }
-            Ok(Imported::Refused { height, hash, error }) => {
+            Ok(Imported::Refused {
+                height,
+                hash,
+                error,
+            }) => {
                 tracing::warn!(%height, %hash, %error, "a fetched block is invalid");
                 false
             }

@@ -43,7 +43,11 @@ impl Generations {
 
 impl Verifier {
     /// Runs a job on the verification pool; `done` gets its outcome there.
-    pub(crate) fn spawn(self: &Arc<Self>, job: VerifyJob, done: impl FnOnce(Outcome) + Send + 'static) {
+    pub(crate) fn spawn(
+        self: &Arc<Self>,
+        job: VerifyJob,
+        done: impl FnOnce(Outcome) + Send + 'static,
+    ) {
         let verifier = Arc::clone(self);
         rayon::spawn(move || done(job.run(verifier.as_ref())));
     }
@@ -62,7 +66,9 @@ impl Verifier {
     }
 
     fn valid(&self, context: &HeightContext, obligation: &Obligation) -> bool {
-        let Some(key) = context.validators.key(obligation.validator) else { return false };
+        let Some(key) = context.validators.key(obligation.validator) else {
+            return false;
+        };
         let mut bytes = Vec::with_capacity(97 + obligation.preimage.len());
         bytes.extend_from_slice(key.as_bytes());
         bytes.extend_from_slice(&obligation.signature.0);
@@ -71,7 +77,9 @@ impl Verifier {
         if self.valid.lock().contains(&digest) {
             return true;
         }
-        let valid = self.key(key).verify(&obligation.preimage, &obligation.signature);
+        let valid = self
+            .key(key)
+            .verify(&obligation.preimage, &obligation.signature);
         if valid {
             self.valid.lock().insert(digest);
         }
@@ -83,9 +91,13 @@ impl SignatureCheck for Verifier {
     fn all_valid(&self, context: &HeightContext, obligations: &[Obligation]) -> bool {
         // Two signatures are cheaper to check than to hand out.
         if obligations.len() <= 2 {
-            return obligations.iter().all(|obligation| self.valid(context, obligation));
+            return obligations
+                .iter()
+                .all(|obligation| self.valid(context, obligation));
         }
-        obligations.par_iter().all(|obligation| self.valid(context, obligation))
+        obligations
+            .par_iter()
+            .all(|obligation| self.valid(context, obligation))
     }
 }
 
@@ -113,9 +125,18 @@ mod tests {
         for _ in 0..2 {
             assert!(verifier.all_valid(&context, &vec![good.clone(); 5]));
         }
-        let other = Obligation { preimage: b"veto".to_vec(), ..good.clone() };
-        let forged = Obligation { signature: Signature([7; 64]), ..good.clone() };
-        let stranger = Obligation { validator: ValidatorIndex(1), ..good };
+        let other = Obligation {
+            preimage: b"veto".to_vec(),
+            ..good.clone()
+        };
+        let forged = Obligation {
+            signature: Signature([7; 64]),
+            ..good.clone()
+        };
+        let stranger = Obligation {
+            validator: ValidatorIndex(1),
+            ..good
+        };
         for bad in [other, forged, stranger] {
             assert!(!verifier.all_valid(&context, &[bad]));
         }

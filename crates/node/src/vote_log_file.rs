@@ -28,7 +28,10 @@ impl FileMedium {
     /// The folder cannot be made.
     pub fn new(folder: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
-        Ok(Self { folder: folder.to_owned(), current: None })
+        Ok(Self {
+            folder: folder.to_owned(),
+            current: None,
+        })
     }
 
     fn path(&self, segment: u64) -> PathBuf {
@@ -41,7 +44,9 @@ impl FileMedium {
     }
 
     fn current(&mut self) -> io::Result<&mut File> {
-        self.current.as_mut().ok_or_else(|| io::Error::other("no vote log segment is open"))
+        self.current
+            .as_mut()
+            .ok_or_else(|| io::Error::other("no vote log segment is open"))
     }
 }
 
@@ -50,9 +55,12 @@ impl LogMedium for FileMedium {
         let mut segments = Vec::new();
         for entry in std::fs::read_dir(&self.folder)? {
             let name = entry?.file_name();
-            let number: Option<u64> = name
-                .to_str()
-                .and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.parse().ok());
+            let number: Option<u64> = name.to_str().and_then(|name| {
+                name.strip_prefix(PREFIX)?
+                    .strip_suffix(SUFFIX)?
+                    .parse()
+                    .ok()
+            });
             segments.extend(number);
         }
         segments.sort_unstable();
@@ -113,10 +121,7 @@ pub fn initialise(data_dir: &Path, identity: Identity) -> Result<(), LogError> {
 ///
 /// # Errors
 /// It belongs to another network or validator, or the disk fails.
-pub fn open(
-    data_dir: &Path,
-    identity: Identity,
-) -> Result<Opened<FileMedium, Record>, LogError> {
+pub fn open(data_dir: &Path, identity: Identity) -> Result<Opened<FileMedium, Record>, LogError> {
     VoteLog::open(FileMedium::new(&data_dir.join(FOLDER))?, identity)
 }
 
@@ -147,11 +152,19 @@ mod tests {
         let mut bytes = std::fs::read(&path).unwrap();
         bytes.extend([9; 5]);
         // Written in place: a rename would make it a copy.
-        OpenOptions::new().write(true).open(&path).unwrap().write_all(&bytes).unwrap();
+        OpenOptions::new()
+            .write(true)
+            .open(&path)
+            .unwrap()
+            .write_all(&bytes)
+            .unwrap();
         let opened = open(folder.path(), identity(&key)).unwrap();
         assert_eq!(opened.condition, Condition::Intact { torn: 5 });
         assert_eq!(opened.records, [record]);
-        assert_eq!(std::fs::metadata(&path).unwrap().len(), bytes.len() as u64 - 5);
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().len(),
+            bytes.len() as u64 - 5
+        );
     }
 
     #[test]
@@ -163,8 +176,14 @@ mod tests {
         let copy = folder.path().join("copy");
         std::fs::copy(&path, &copy).unwrap();
         std::fs::rename(&copy, &path).unwrap();
-        assert_eq!(open(folder.path(), identity(&key)).unwrap().condition, Condition::Copied);
+        assert_eq!(
+            open(folder.path(), identity(&key)).unwrap().condition,
+            Condition::Copied
+        );
         let empty = tempfile::tempdir().unwrap();
-        assert_eq!(open(empty.path(), identity(&key)).unwrap().condition, Condition::Missing);
+        assert_eq!(
+            open(empty.path(), identity(&key)).unwrap().condition,
+            Condition::Missing
+        );
     }
 }
