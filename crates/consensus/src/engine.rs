@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use neo_primitives::TransactionIds;
 use neo_primitives::{
     BlockBody, Datoshi, Header, Height, Magic, PublicKey, Transaction, UInt160, UInt256,
     ValidatorIndex, Witness,
@@ -85,15 +86,6 @@ pub struct TimerChange {
     pub id: TimerId,
     /// When it fires, on the monotonic clock; `None` stops it.
     pub at: Option<Duration>,
-}
-
-/// How a proposal names its transactions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TransactionIds {
-    /// First 6 bytes of SHA-256(block hash ‖ transaction hash).
-    Short(Vec<[u8; 6]>),
-    /// Full hashes.
-    Full(Vec<UInt256>),
 }
 
 /// A decided block with the signatures that make its witness.

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use neo_primitives::{
-    Block, BlockBody, Datoshi, Header, Height, Magic, PublicKey, Transaction, UInt160, UInt256,
-    ValidatorIndex, sha256,
+    Block, BlockBody, Datoshi, Header, Height, Magic, PublicKey, Transaction, TransactionIds,
+    UInt160, UInt256, ValidatorIndex,
 };
 
 use crate::{
@@ -70,45 +70,6 @@ pub struct HeightInfo {
     pub block_time: Duration,
     /// Limits of this height.
     pub limits: BlockLimits,
-}
-
-/// How a proposal names its transactions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TransactionIds {
-    /// First 6 bytes of SHA-256(block hash ‖ transaction hash), both in wire order.
-    Short(Vec<[u8; 6]>),
-    /// Full transaction hashes.
-    Full(Vec<UInt256>),
-}
-
-impl TransactionIds {
-    /// How many transactions are named.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        match self {
-            Self::Short(ids) => ids.len(),
-            Self::Full(ids) => ids.len(),
-        }
-    }
-
-    /// Whether no transaction is named.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-/// The short name of a transaction in the block with this hash: the first 6 bytes of SHA-256(block hash ‖
-/// transaction hash). It depends on the block, so nobody can prepare transactions that share one.
-#[must_use]
-pub fn short_id(block: &UInt256, transaction: &UInt256) -> [u8; 6] {
-    let mut bytes = [0; 64];
-    let (front, back) = bytes.split_at_mut(32);
-    front.copy_from_slice(block.as_wire());
-    back.copy_from_slice(transaction.as_wire());
-    let mut id = [0; 6];
-    id.copy_from_slice(sha256(&bytes).split_at(6).0);
-    id
 }
 
 /// A request of consensus to the ledger.

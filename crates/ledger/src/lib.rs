@@ -25,11 +25,11 @@ pub mod store;
 pub use config::{ConfigError, GenesisConfig, MAX_INITIAL_GAS, MAX_VALIDATORS};
 pub use contract::{
     BlockLimits, HeightInfo, Ledger, LedgerAnswer, LedgerRequest, Reply, SubmitReply,
-    TransactionIds, short_id,
 };
 pub use embedded::EmbeddedLedger;
 pub use error::{InvalidBlock, LedgerError};
 pub use execution::{Execution, Fault, Invocation, Notification, StackItem, Trigger, VmState};
+pub use neo_primitives::{TransactionIds, short_id};
 pub use reader::{
     BlockLog, ChainReader, PolicyValues, PoolListing, StoredTransaction, TokenBalance,
     TransactionLog,

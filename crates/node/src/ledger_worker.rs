@@ -4,9 +4,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use neo_consensus::engine::{
-    BlockLimits, HeightInfo, LedgerAction, LedgerEvent, TransactionIds, Witnessed,
-};
+use neo_consensus::engine::{BlockLimits, HeightInfo, LedgerAction, LedgerEvent, Witnessed};
 use neo_consensus::{ValidatorSet, engine};
 use neo_ledger::{InvalidBlock, Ledger, LedgerAnswer, LedgerError, LedgerRequest};
 use neo_primitives::{Block, Height, UInt256};
@@ -152,13 +150,7 @@ fn to_request(action: LedgerAction) -> LedgerRequest {
             timestamp,
             nonce,
         },
-        LedgerAction::Lookup { hash, ids } => LedgerRequest::Lookup {
-            hash,
-            ids: match ids {
-                TransactionIds::Short(ids) => neo_ledger::TransactionIds::Short(ids),
-                TransactionIds::Full(hashes) => neo_ledger::TransactionIds::Full(hashes),
-            },
-        },
+        LedgerAction::Lookup { hash, ids } => LedgerRequest::Lookup { hash, ids },
         LedgerAction::Check { body, fresh } => LedgerRequest::Check { body, fresh },
         LedgerAction::Promote { hash } => LedgerRequest::Promote { hash },
         LedgerAction::Store { block } => {

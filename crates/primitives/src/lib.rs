@@ -56,7 +56,8 @@ mod witness;
 
 pub use address::{ADDRESS_VERSION, AddressError};
 pub use block::{
-    Block, BlockBody, Header, MAX_BLOCK_TRANSACTIONS, SignedHeader, has_duplicates, merkle_root,
+    Block, BlockBody, Header, MAX_BLOCK_TRANSACTIONS, ShortId, SignedHeader, TransactionIds,
+    has_duplicates, merkle_root, short_id,
 };
 pub use codec::{Decode, DecodeError, Encode, Reader};
 pub use extensible::{ExtensiblePayload, MAX_CATEGORY, MAX_EXTENSIBLE_DATA};

@@ -14,20 +14,7 @@ use super::context::{HeightContext, MessageKind};
 use crate::index_set::IndexSet;
 use crate::validators::View;
 
-/// First 6 bytes of SHA-256(block hash ‖ transaction hash).
-pub type ShortId = [u8; 6];
-
-/// The short id of a transaction inside the block with hash `block`.
-#[must_use]
-pub fn short_id(block: &UInt256, transaction: &UInt256) -> ShortId {
-    let mut bytes = [0; 64];
-    bytes[..32].copy_from_slice(block.as_wire());
-    bytes[32..].copy_from_slice(transaction.as_wire());
-    let digest = sha256(&bytes);
-    [
-        digest[0], digest[1], digest[2], digest[3], digest[4], digest[5],
-    ]
-}
+pub use neo_primitives::{ShortId, short_id};
 
 /// One signed message of one validator.
 #[derive(Clone, Debug, PartialEq, Eq)]

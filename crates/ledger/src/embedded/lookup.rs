@@ -2,11 +2,10 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use neo_primitives::{Transaction, UInt256};
+use neo_primitives::{Transaction, TransactionIds, UInt256, short_id};
 use rayon::prelude::*;
 
 use super::EmbeddedLedger;
-use crate::contract::{TransactionIds, short_id};
 
 /// What a short id stands for, as far as the pool tells.
 #[derive(Clone, Copy)]

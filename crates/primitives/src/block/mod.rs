@@ -3,12 +3,14 @@
 mod body;
 mod header;
 mod merkle;
+mod named;
 mod whole;
 
 pub use body::BlockBody;
 pub(crate) use header::expect_one_witness;
 pub use header::{Header, SignedHeader};
 pub use merkle::{has_duplicates, merkle_root};
+pub use named::{ShortId, TransactionIds, short_id};
 pub use whole::Block;
 
 use std::sync::Arc;
