@@ -1,6 +1,8 @@
 //! A development network of real processes, end to end.
 
-use std::process::{Command, Stdio};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -56,4 +58,150 @@ fn four_validators_agree_on_everything_that_was_sent() {
         .find_map(|line| line.split("files in ").nth(1))
         .expect("the folder is named");
     assert!(!std::path::Path::new(folder).exists(), "{folder}");
+}
+
+/// A devnet that is up, with its files in a folder that goes with it.
+struct Running {
+    devnet: Child,
+    validators: Vec<u32>,
+    rpc: String,
+    stderr: BufReader<ChildStderr>,
+    _folder: tempfile::TempDir,
+}
+
+impl Running {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut devnet = Command::new(env!("CARGO_BIN_EXE_neo-cli"))
+            .args(["devnet", "--tx-rate", "20", "--json"])
+            .env("TMPDIR", folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let mut stderr = BufReader::new(devnet.stderr.take().expect("a pipe"));
+        let (mut line, mut rpc) = (String::new(), String::new());
+        while !line.contains("funded wallet") {
+            line.clear();
+            assert!(
+                stderr.read_line(&mut line).expect("text") > 0,
+                "it ended early"
+            );
+            if let Some(rest) = line.strip_prefix("validator 0: RPC ") {
+                rpc = rest
+                    .split_whitespace()
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned();
+            }
+        }
+        let validators = children(devnet.id());
+        assert_eq!(validators.len(), 4);
+        Self {
+            devnet,
+            validators,
+            rpc,
+            stderr,
+            _folder: folder,
+        }
+    }
+
+    /// Waits for the end; gives the exit code and what was written since.
+    fn end(mut self) -> (Option<i32>, String, String) {
+        let (mut out, mut err) = (String::new(), String::new());
+        self.stderr.read_to_string(&mut err).expect("text");
+        let mut stdout = self.devnet.stdout.take().expect("a pipe");
+        stdout.read_to_string(&mut out).expect("text");
+        let status = self.devnet.wait().expect("it ends");
+        for pid in &self.validators {
+            eventually(|| !alive(*pid));
+        }
+        (status.code(), out, err)
+    }
+}
+
+/// The processes that this one started.
+fn children(parent: u32) -> Vec<u32> {
+    let processes = std::fs::read_dir("/proc").expect("proc").flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| parent_of(*pid) == Some(parent)).collect()
+}
+
+/// The fourth field of its status, counted after the name in parentheses.
+fn parent_of(pid: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?
+        .1
+        .split_ascii_whitespace()
+        .nth(1)?
+        .parse()
+        .ok()
+}
+
+/// Whether the process is there and no zombie.
+fn alive(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')')
+        .is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
+}
+
+fn signal(name: &str, pid: u32) {
+    let sent = Command::new("kill").args([name, &pid.to_string()]).status();
+    assert!(
+        sent.is_ok_and(|status| status.success()),
+        "kill {name} {pid}"
+    );
+}
+
+/// Height of the last block of a node.
+fn stored(rpc: &str) -> u64 {
+    let status = Command::new(env!("CARGO_BIN_EXE_neo-cli"))
+        .args(["consensus", "status", "--json", "--rpc", rpc])
+        .output()
+        .expect("the binary runs");
+    let status: Value = serde_json::from_slice(&status.stdout).expect("JSON");
+    status[0]["state"]["stored"].as_u64().expect("a height")
+}
+
+/// Waits until it holds.
+fn eventually(mut holds: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !holds() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "it never held");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn an_interrupt_ends_the_run_with_a_summary() {
+    let running = Running::start();
+    eventually(|| stored(&running.rpc) >= 3);
+    signal("-INT", running.devnet.id());
+    let (code, out, err) = running.end();
+    assert_eq!(code, Some(0), "{err}");
+    let summary: Value = serde_json::from_str(&out).expect("one JSON object");
+    assert_eq!(summary["tips_agree"], true);
+}
+
+#[test]
+fn a_validator_that_dies_ends_the_run_with_its_own_code() {
+    let running = Running::start();
+    let victim = running.validators[2];
+    signal("-KILL", victim);
+    let (code, out, err) = running.end();
+    assert_eq!(code, Some(8), "{err}");
+    assert!(
+        err.contains("signal: 9") && err.contains("kept in"),
+        "{err}"
+    );
+    assert_eq!(out, "");
+}
+
+#[test]
+fn validators_do_not_outlive_a_killed_devnet() {
+    let running = Running::start();
+    signal("-KILL", running.devnet.id());
+    let (code, _, _) = running.end();
+    assert_eq!(code, None);
 }

@@ -72,11 +72,7 @@ impl Display {
 
     /// Writes a line above the table.
     pub(crate) fn say(&self, line: &str) {
-        if std::io::stderr().is_terminal() {
-            self.live.println(line);
-        } else {
-            eprintln!("{line}");
-        }
+        self.live.suspend(|| eprintln!("{line}"));
     }
 
     /// Removes the table.
