@@ -1,7 +1,7 @@
 //! A development network of real processes, end to end.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -65,6 +65,7 @@ struct Running {
     devnet: Child,
     validators: Vec<u32>,
     rpc: String,
+    wallet: String,
     stderr: BufReader<ChildStderr>,
     _folder: tempfile::TempDir,
 }
@@ -102,9 +103,26 @@ impl Running {
             devnet,
             validators,
             rpc,
+            wallet: line
+                .split_whitespace()
+                .nth(2)
+                .unwrap_or_default()
+                .to_owned(),
             stderr,
             _folder: folder,
         }
+    }
+
+    /// Pays GAS from the funded wallet.
+    fn pay(&self, amount: &str) -> Output {
+        let password = self.wallet.replace("wallet.json", "password");
+        let to = "NVTiAjNgagDkTr5HTzDmQP9kPwPHN5BgVq";
+        Command::new(env!("CARGO_BIN_EXE_neo-cli"))
+            .args(["transfer", "--token", "gas", "--to", to, "--json"])
+            .args(["--wallet", &self.wallet, "--password-file", &password])
+            .args(["--amount", amount, "--rpc", &self.rpc])
+            .output()
+            .expect("the binary runs")
     }
 
     /// Waits for the end; gives the exit code and what was written since.
@@ -177,6 +195,17 @@ fn eventually(mut holds: impl FnMut() -> bool) {
 fn an_interrupt_ends_the_run_with_a_summary() {
     let running = Running::start();
     eventually(|| stored(&running.rpc) >= 3);
+    let paid = running.pay("0.5");
+    let receipt: Value = serde_json::from_slice(&paid.stdout).expect("a receipt");
+    assert_eq!(receipt["vm_state"], "HALT", "{receipt}");
+    assert!(receipt["block"].as_u64() >= Some(3), "{receipt}");
+    let refused = running.pay("99999999");
+    assert_eq!(refused.status.code(), Some(6));
+    let why = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        why.contains("99999999.1") && why.contains("are needed"),
+        "{why}"
+    );
     signal("-INT", running.devnet.id());
     let (code, out, err) = running.end();
     assert_eq!(code, Some(0), "{err}");

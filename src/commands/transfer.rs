@@ -7,9 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, ValueEnum};
 use neo_node::config::WalletConfig;
-use neo_primitives::{
-    Datoshi, Encode as _, Height, Magic, Token, UInt160, UInt256, UnsignedTransaction,
-};
+use neo_primitives::{Datoshi, Encode as _, Token, UInt160, UInt256};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -17,15 +15,10 @@ use crate::amount::{format_amount, parse_amount};
 use crate::exit::{Exit, OrExit as _};
 use crate::network_files::NetworkFolder;
 use crate::output::{print_json, print_text};
-use crate::payment::{Balances, Keys, Receipt, SigningAccount, TransferRun, wait_for_receipt};
+use crate::payment::{
+    Chain, Keys, Receipt, SigningAccount, TransferRun, check_balance, quote, wait_for_receipt,
+};
 use crate::rpc::{Endpoint, RpcClient, RpcError};
-
-/// How long a transaction stays valid, in milliseconds of blocks.
-const VALID_MILLIS: u64 = 300_000;
-/// JSON-RPC's error number for an unknown method.
-const METHOD_NOT_FOUND: i64 = -32601;
-/// Fewest blocks for which it stays valid.
-const VALID_BLOCKS: u32 = 100;
 
 /// Send NEO or GAS and wait for the receipt.
 #[derive(Debug, Args)]
@@ -80,29 +73,6 @@ fn parse_account(text: &str) -> Result<UInt160, String> {
 }
 
 #[derive(Deserialize)]
-struct Version {
-    protocol: Protocol,
-}
-
-#[derive(Deserialize)]
-struct Protocol {
-    network: Magic,
-    msperblock: u64,
-    maxvaliduntilblockincrement: u32,
-}
-
-#[derive(Deserialize)]
-struct NetworkFee {
-    networkfee: String,
-}
-
-#[derive(Deserialize)]
-struct Invocation {
-    state: String,
-    gasconsumed: String,
-}
-
-#[derive(Deserialize)]
 struct Sent {
     hash: UInt256,
 }
@@ -120,20 +90,13 @@ pub(crate) async fn transfer(arguments: &TransferArguments, json: bool) -> anyho
     let account = paying_account(arguments)?;
     let unreachable = |error: RpcError| error.exit(Exit::Unreachable);
     let mut client = RpcClient::new(arguments.rpc.clone()).map_err(unreachable)?;
-    let version: Version = client
-        .call("getversion", json!([]))
-        .await
-        .map_err(unreachable)?;
-    let count: u32 = client
-        .call("getblockcount", json!([]))
-        .await
-        .map_err(unreachable)?;
+    let chain = Chain::of(&mut client).await.map_err(unreachable)?;
 
     let mut run = TransferRun::new(account.address());
     run.add(token, &arguments.to, amount);
-    let mut transaction = run.into_transaction(expiry(count, &version.protocol));
-    price(&mut client, &mut transaction, &account).await?;
-    let fees = (transaction.system_fee, transaction.network_fee);
+    let mut transaction = run.into_transaction(chain.expiry());
+    let fees = quote(&mut client, &transaction, &account).await?;
+    (transaction.system_fee, transaction.network_fee) = fees;
     let from = account.address().to_address();
     let to = arguments.to.to_address();
     if !json {
@@ -144,10 +107,10 @@ pub(crate) async fn transfer(arguments: &TransferArguments, json: bool) -> anyho
         eprintln!("system fee {}, network fee {}", gas(fees.0), gas(fees.1));
     }
 
-    check_balances(&mut client, &account, token, amount, fees).await?;
+    check_balance(&mut client, &account.address(), token, amount, fees).await?;
 
     let valid_until = transaction.valid_until;
-    let witness = account.sign(version.protocol.network, &transaction);
+    let witness = account.sign(chain.magic(), &transaction);
     let signed = transaction
         .into_signed(vec![witness])
         .or_exit(Exit::Transaction)?;
@@ -248,88 +211,6 @@ fn paying_account(arguments: &TransferArguments) -> anyhow::Result<SigningAccoun
     keys.account(arguments.from.as_ref())
 }
 
-/// Refuses what the account cannot pay: the transaction would fault, and its fees would be gone.
-async fn check_balances(
-    client: &mut RpcClient,
-    account: &SigningAccount,
-    token: Token,
-    amount: i64,
-    (system_fee, network_fee): (Datoshi, Datoshi),
-) -> anyhow::Result<()> {
-    let has = match Balances::of(client, &account.address()).await {
-        Ok(has) => has,
-        // Not every Neo node keeps lists of balances.
-        Err(error) if error.code() == Some(METHOD_NOT_FOUND) => return Ok(()),
-        Err(error) => return Err(error.exit(Exit::Unreachable)),
-    };
-    let fees = system_fee.0.saturating_add(network_fee.0);
-    let of_gas = if token == Token::Gas { amount } else { 0 };
-    let needs = [
-        (Token::Neo, if token == Token::Neo { amount } else { 0 }),
-        (Token::Gas, of_gas.saturating_add(fees)),
-    ];
-    for (token, needs) in needs {
-        let has = has.token(token);
-        if needs > has {
-            return Err(Exit::Transaction.error(format!(
-                "{} has {} {token}, {} are needed{}",
-                account.address().to_address(),
-                format_amount(token, has.into()),
-                format_amount(token, needs.into()),
-                if token == Token::Gas {
-                    " with the fees"
-                } else {
-                    ""
-                }
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// The last block for a transaction that is sent when the chain has `count` blocks.
-fn expiry(count: u32, protocol: &Protocol) -> Height {
-    let blocks = VALID_MILLIS / protocol.msperblock.max(1);
-    let blocks = u32::try_from(blocks).unwrap_or(u32::MAX).max(VALID_BLOCKS);
-    // The tip is `count - 1`; Neo counts the increment from there.
-    let blocks = blocks.min(protocol.maxvaliduntilblockincrement).max(1);
-    Height(count.saturating_sub(1).saturating_add(blocks))
-}
-
-/// Asks the node what the transaction costs. A node that cannot run transfers ahead of time, as the embedded ledger,
-/// leaves Neo's default price of the script.
-async fn price(
-    client: &mut RpcClient,
-    transaction: &mut UnsignedTransaction,
-    account: &SigningAccount,
-) -> anyhow::Result<()> {
-    let script = STANDARD.encode(&transaction.script);
-    let signers = json!([{"account": account.address(), "scopes": "CalledByEntry"}]);
-    let invoked = client
-        .call::<Invocation>("invokescript", json!([script, signers]))
-        .await;
-    if let Ok(invocation) = invoked
-        && invocation.state == "HALT"
-        && let Ok(consumed) = invocation.gasconsumed.parse()
-    {
-        transaction.system_fee = Datoshi(consumed);
-    }
-    let draft = transaction
-        .clone()
-        .into_signed(vec![account.unsigned_witness()])
-        .or_exit(Exit::Transaction)?;
-    let fee: NetworkFee = client
-        .call(
-            "calculatenetworkfee",
-            json!([STANDARD.encode(draft.to_bytes())]),
-        )
-        .await
-        .map_err(|error| error.exit(Exit::Transaction))?;
-    let fee = fee.networkfee.parse().map(Datoshi);
-    transaction.network_fee = fee.or_exit(Exit::Unreachable)?;
-    Ok(())
-}
-
 fn gas(amount: Datoshi) -> String {
     format!("{} GAS", format_amount(Token::Gas, amount.0.into()))
 }
@@ -351,18 +232,5 @@ mod tests {
         ] {
             assert!(parse_account(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn a_transaction_lives_five_minutes_of_blocks_within_the_limit() {
-        let protocol = |msperblock, maxvaliduntilblockincrement| Protocol {
-            network: Magic(1),
-            msperblock,
-            maxvaliduntilblockincrement,
-        };
-        assert_eq!(expiry(11, &protocol(1_000, 5_760)), Height(310));
-        assert_eq!(expiry(11, &protocol(15_000, 5_760)), Height(110));
-        assert_eq!(expiry(11, &protocol(15_000, 50)), Height(60));
-        assert_eq!(expiry(1, &protocol(0, 5_760)), Height(5_760));
     }
 }

@@ -1,16 +1,15 @@
 //! Sending transactions over HTTP to all RPC endpoints in turn.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{BufMut as _, Bytes, BytesMut};
 use neo_primitives::UInt256;
 use parking_lot::Mutex;
-use serde::Deserialize;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
+use super::calls::{refusals, request};
 use super::clock::now_ns;
 use super::senders::Prepared;
 use crate::rpc::{Connection, Endpoint, RpcError};
@@ -191,7 +190,7 @@ async fn work(
             continue;
         }
         let t_ns = now_ns();
-        let posted = connection.post(body(&batch)).await;
+        let posted = connection.post(request(&batch)).await;
         let broken = posted.is_err();
         let refusals = match posted
             .map_err(|error| error.to_string())
@@ -214,57 +213,6 @@ async fn work(
             tokio::time::sleep(RECONNECT).await;
         }
     }
-}
-
-fn body(batch: &[Prepared]) -> Bytes {
-    if let [alone] = batch {
-        return alone.body.clone();
-    }
-    let length = batch
-        .iter()
-        .map(|prepared| prepared.body.len() + 1)
-        .sum::<usize>();
-    let mut body = BytesMut::with_capacity(length + 1);
-    for (position, prepared) in batch.iter().enumerate() {
-        body.put_u8(if position == 0 { b'[' } else { b',' });
-        body.put_slice(&prepared.body);
-    }
-    body.put_u8(b']');
-    body.freeze()
-}
-
-/// The answer to one transaction.
-#[derive(Deserialize)]
-struct Answer {
-    id: Option<u64>,
-    error: Option<Refusal>,
-}
-
-#[derive(Deserialize)]
-struct Refusal {
-    code: i64,
-    message: String,
-}
-
-/// The transactions of a request that were refused, by the ids of their calls.
-fn refusals(answer: &[u8]) -> Result<HashMap<u64, String>, String> {
-    let answers: Vec<Answer> = match answer.first() {
-        Some(b'[') => serde_json::from_slice(answer),
-        _ => serde_json::from_slice(answer).map(|answer| vec![answer]),
-    }
-    .map_err(|error| format!("an answer that makes no sense: {error}"))?;
-    let mut refused = HashMap::new();
-    for answer in answers {
-        let Some(refusal) = answer.error else {
-            continue;
-        };
-        let reason = format!("{} ({})", refusal.message, refusal.code);
-        match answer.id {
-            Some(id) => drop(refused.insert(id, reason)),
-            None => return Err(reason),
-        }
-    }
-    Ok(refused)
 }
 
 #[cfg(test)]
@@ -388,15 +336,5 @@ mod tests {
                 .keys()
                 .all(|reason| reason.contains(&endpoint.to_string()))
         );
-    }
-
-    #[test]
-    fn answers_of_any_shape() {
-        assert_eq!(refusals(br#"{"id":1,"result":{}}"#), Ok(HashMap::new()));
-        let whole = refusals(br#"{"id":null,"error":{"code":-32600,"message":"Invalid request"}}"#);
-        assert_eq!(whole, Err("Invalid request (-32600)".to_owned()));
-        for nonsense in [&b""[..], b"x", b"[{]", b"[1]"] {
-            assert!(refusals(nonsense).is_err());
-        }
     }
 }

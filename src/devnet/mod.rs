@@ -9,6 +9,7 @@
 //! * TPS counts what became final before the load ended. The drain after it, three block times or a second if that is
 //!   longer, counts for committed transactions only.
 
+mod calls;
 mod clock;
 mod display;
 mod events;
