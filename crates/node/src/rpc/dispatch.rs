@@ -4,6 +4,8 @@ use neo_ledger::Rejected;
 use neo_primitives::UInt256;
 use tokio::sync::oneshot;
 
+use neo_ledger::ChainReader as _;
+
 use super::{
     RpcContext,
     admission::{Admission, Admitted, stopping},
@@ -153,7 +155,8 @@ impl Server {
             Handler::Light(read) | Handler::Heavy(read) => State::Done(read(self, params)),
             Handler::Admit => {
                 let admit = |transaction| self.admission.submit(transaction, alone);
-                match transactions::parse(params).and_then(admit) {
+                let limit = self.context.ledger.config().witness_limit;
+                match transactions::parse(params, limit).and_then(admit) {
                     Ok(Admitted::Now(outcome)) => State::Done(transactions::outcome(outcome)),
                     Ok(Admitted::Soon(outcome)) => State::Admitting(outcome),
                     Err(error) => State::Done(Err(error)),

@@ -1,7 +1,7 @@
 //! Transactions: in the memory pool, in the chain, and what they did.
 
 use neo_ledger::{ChainReader, LedgerError, Rejected};
-use neo_primitives::{Decode, Encode, MAX_TRANSACTION_SIZE, Transaction, UInt256};
+use neo_primitives::{Encode, MAX_TRANSACTION_SIZE, Reader, Transaction, UInt256};
 use serde::Serialize;
 
 use crate::rpc::{
@@ -21,7 +21,10 @@ use crate::rpc::{
 ///
 /// # Errors
 /// When it is no transaction, or larger than Neo allows.
-pub(in crate::rpc) fn parse(params: &Params<'_>) -> Result<Transaction, RpcError> {
+pub(in crate::rpc) fn parse(
+    params: &Params<'_>,
+    witness_limit: u32,
+) -> Result<Transaction, RpcError> {
     let bytes = params.bytes(0, "transaction")?;
     let limit = MAX_TRANSACTION_SIZE;
     if bytes.len() > limit {
@@ -31,11 +34,16 @@ pub(in crate::rpc) fn parse(params: &Params<'_>) -> Result<Transaction, RpcError
         );
         return Err(RpcError::INVALID_SIZE.with(data));
     }
-    decode(&bytes)
+    decode(&bytes, witness_limit)
 }
 
-fn decode(bytes: &[u8]) -> Result<Transaction, RpcError> {
-    Transaction::from_bytes(bytes).map_err(|error| invalid(format!("invalid transaction: {error}")))
+/// A transaction whose witness scripts have at most `witness_limit` bytes: with many validators the account of
+/// them all needs more than Neo allows.
+fn decode(bytes: &[u8], witness_limit: u32) -> Result<Transaction, RpcError> {
+    let mut reader = Reader::new(bytes);
+    Transaction::decode_with_limit(&mut reader, witness_limit)
+        .and_then(|transaction| reader.finish().map(|()| transaction))
+        .map_err(|error| invalid(format!("invalid transaction: {error}")))
 }
 
 /// `{hash}`: what was sent is accepted.
@@ -62,7 +70,8 @@ pub(in crate::rpc) fn network_fee(server: &Server, params: &Params<'_>) -> Answe
         #[serde(serialize_with = "as_text")]
         networkfee: neo_primitives::Datoshi,
     }
-    let transaction = decode(&params.bytes(0, "transaction")?)?;
+    let limit = server.context.ledger.config().witness_limit;
+    let transaction = decode(&params.bytes(0, "transaction")?, limit)?;
     match server.context.ledger.network_fee(&transaction) {
         Ok(networkfee) => result(&NetworkFee { networkfee }),
         Err(error @ LedgerError::Unsupported(_)) => {
