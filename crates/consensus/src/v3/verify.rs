@@ -384,6 +384,16 @@ impl OwnMessage {
         &self.0
     }
 
+    /// Any message with the sender's signature, for tests of what no driver does.
+    #[cfg(test)]
+    pub(super) fn resigned(message: Message, signer: &dyn Signer) -> Self {
+        let signature = signer.sign(&[]);
+        Self(Message {
+            signature,
+            ..message
+        })
+    }
+
     pub(super) fn into_inner(self) -> Message {
         self.0
     }

@@ -67,6 +67,18 @@ impl Votes {
         }
     }
 
+    /// Number of votes kept.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        let of_views = [&self.prepares, &self.pre_commits, &self.suspects];
+        let views = of_views
+            .into_iter()
+            .flat_map(BTreeMap::values)
+            .map(BTreeMap::len);
+        let change_views = self.change_views.values().map(BTreeMap::len);
+        views.chain(change_views).sum::<usize>() + self.commits.len()
+    }
+
     fn add_change_view(&mut self, message: Message) -> Added {
         let held = self.change_views.entry(message.sender).or_default();
         if let Some(other) = held.get_mut(&message.view) {

@@ -1,17 +1,19 @@
 //! Nothing fails: what is sent, and how long it takes.
 
 use super::{Cluster, Config, ms};
-use crate::engine::Notice;
+use crate::engine::{Notice, Recipient};
 use crate::v3::context::MessageKind;
 
 fn sent_of(cluster: &Cluster, height: u32) -> Vec<(usize, MessageKind)> {
-    let of_height = cluster
+    let mut all = Vec::new();
+    for sent in cluster
         .sent
         .iter()
-        .filter(|sent| sent.message.height.0 == height);
-    let mut all: Vec<_> = of_height
-        .map(|sent| (sent.from, sent.message.kind()))
-        .collect();
+        .filter(|sent| sent.message.height.0 == height)
+    {
+        assert!(!sent.again && sent.to == Recipient::All, "{sent:?}");
+        all.push((sent.from, sent.message.kind()));
+    }
     all.sort();
     all
 }
@@ -189,4 +191,64 @@ fn no_message_is_lost_on_reordering_and_duplication() {
     let mut cluster = Cluster::start(config, 7);
     cluster.until_all_stored(10, ms(12_000));
     assert_eq!(cluster.view_changes(), 0);
+}
+
+#[test]
+fn the_next_leader_builds_at_the_prepared_certificate_and_proposes_at_the_decision() {
+    let config = Config {
+        block_time: ms(0),
+        ledger: (4_000, 4_000),
+        ..Config::of(4)
+    };
+    let mut cluster = Cluster::start(config, 8);
+    cluster.until_all_stored(12, ms(2000));
+    for height in 3..10 {
+        let leader = height as usize % 4;
+        let parent = cluster.block(0, height - 1);
+        let decided = cluster
+            .notices
+            .iter()
+            .find_map(|(at, node, notice)| match notice {
+                Notice::Decided { height: of, .. } if of.0 == height - 1 && *node == leader => {
+                    Some(*at)
+                }
+                _ => None,
+            });
+        let asked: Vec<_> = cluster
+            .builds
+            .iter()
+            .filter(|(_, _, on)| *on == parent)
+            .collect();
+        assert_eq!(asked.len(), 1, "one block is asked for");
+        assert_eq!(asked[0].1, leader);
+        assert!(asked[0].0 + ms(5) < decided.unwrap(), "before the decision");
+        let proposed = cluster.sent.iter().find(|sent| {
+            sent.message.height.0 == height && sent.message.kind() == MessageKind::Proposal
+        });
+        // The ledger takes 4 ms to promote the parent and open the height.
+        assert_eq!(proposed.unwrap().at - decided.unwrap(), ms(4));
+    }
+}
+
+#[test]
+fn with_time_left_the_next_leader_builds_when_its_block_is_due() {
+    let mut cluster = Cluster::start(Config::of(4), 9);
+    cluster.until_all_stored(5, ms(7000));
+    for height in 2..5 {
+        let parent = cluster.block(0, height - 1);
+        let asked: Vec<_> = cluster
+            .builds
+            .iter()
+            .filter(|(_, _, on)| *on == parent)
+            .collect();
+        let proposed = cluster.sent.iter().find(|sent| {
+            sent.message.height.0 == height && sent.message.kind() == MessageKind::Proposal
+        });
+        assert_eq!(asked.len(), 1);
+        assert_eq!(
+            asked[0].0,
+            proposed.unwrap().at,
+            "with the newest transactions"
+        );
+    }
 }

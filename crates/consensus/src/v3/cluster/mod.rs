@@ -21,6 +21,7 @@ mod toys;
 mod bodies;
 mod byzantine;
 mod good_case;
+mod hostile;
 mod laggards;
 mod restarts;
 mod swarm;
@@ -122,6 +123,8 @@ struct Cluster {
     mute: BTreeSet<usize>,
     /// How often a node asked another for bodies, hashes or transactions.
     fetches: usize,
+    /// When a node asked its ledger for a block, and on which parent.
+    builds: Vec<(Duration, usize, UInt256)>,
     queue: BTreeMap<(Duration, u64), Item>,
     sequence: u64,
     transactions: u32,

@@ -2,8 +2,8 @@
 
 use super::{Cluster, Config, ms};
 use crate::engine::{Engine, Notice};
-use crate::v3::Record;
 use crate::v3::context::MessageKind;
+use crate::v3::{Payload, Record};
 use crate::vote_log::MemoryMedium;
 
 fn voting(cluster: &Cluster, node: usize) -> bool {
@@ -187,10 +187,16 @@ fn a_vote_two_heights_above_the_reported_one_is_not_contradicted() {
     });
     assert!((1..4).all(|node| cluster.stored(node) == 1));
     lose_log(&mut cluster, 0, true);
-    cluster.restart(0);
+    cluster.boot(0);
     cluster.until(ms(3000), "the reports", |cluster| {
         cluster.noticed(|notice| matches!(notice, Notice::Silent { until: Some(_) })) > 0
     });
+    // It learns of blocks 2 and 3 by synchronisation alone, while height 4 waits for its proposal.
+    cluster.filter = Some(Box::new(|_, to, message| match &message.payload {
+        Payload::RecoveryMessage(answer) => to != 0 || answer.decision.is_none(),
+        _ => to != 0,
+    }));
+    cluster.run(ms(900));
     cluster.filter = None;
     // The oracle fails the test when node 0 signs another vote of height 4.
     cluster.until_all_stored(8, ms(20_000));
@@ -283,11 +289,11 @@ fn an_old_copy_of_the_vote_log_is_noticed_by_the_votes_that_others_hold() {
             MessageKind::Prepare => from == 3 || message.kind() != MessageKind::Prepare,
             MessageKind::PreCommit => from == 3 || message.kind() != MessageKind::PreCommit,
             _ => match &message.payload {
-                crate::v3::Payload::RecoveryMessage(recovery) => recovery
+                Payload::RecoveryMessage(recovery) => recovery
                     .messages
                     .iter()
                     .all(|m| m.kind() != MessageKind::Proposal),
-                crate::v3::Payload::ChangeView(_) => from == 3,
+                Payload::ChangeView(_) => from == 3,
                 _ => message.kind() != MessageKind::Proposal,
             },
         }));
@@ -333,4 +339,33 @@ fn two_nodes_with_one_key_silence_each_other() {
             .any(|(_, node, notice)| *node >= 3 && matches!(notice, Notice::Silent { .. }))
     });
     cluster.until_stored(&[0, 1, 2], 10, ms(20_000));
+}
+
+#[test]
+fn a_restarted_validator_still_claims_what_it_prepared() {
+    // Node 2 alone decides. The others hold PC(0), all of them restart, and none of them can collect
+    // the Prepares again: only their logs know that the block is prepared.
+    let mut cluster = Cluster::start(Config::of(7), 12);
+    let open = |message: &crate::v3::Message| message.height.0 == 1 && message.view.0 == 0;
+    cluster.filter = Some(Box::new(move |from, to, message| {
+        let kind = message.kind();
+        let repeats = matches!(kind, MessageKind::Commit | MessageKind::RecoveryMessage);
+        !(open(message) && (kind == MessageKind::PreCommit && to != 2 || from == 2 && repeats))
+    }));
+    cluster.until(ms(3000), "node 2 decides", |cluster| {
+        cluster.noticed(|notice| matches!(notice, Notice::Decided { .. })) == 1
+    });
+    let decided = cluster.proposed(1);
+    (0..7).for_each(|node| cluster.crash(node));
+    cluster.filter = Some(Box::new(move |_, _, message| {
+        !open(message) || message.kind() == MessageKind::ChangeView
+    }));
+    [0, 3, 4, 5, 6]
+        .into_iter()
+        .for_each(|node| cluster.restart(node));
+    cluster.until_stored(&[0, 3, 4, 5, 6], 1, ms(8000));
+    assert_eq!(cluster.block(0, 1), decided);
+    cluster.filter = None;
+    [1, 2].into_iter().for_each(|node| cluster.restart(node));
+    cluster.until_all_stored(3, ms(8000));
 }

@@ -13,8 +13,8 @@ use super::oracle::Oracle;
 use super::toys::{Rng, ToyCheck, ToySigner, keys, transaction};
 use super::{Cluster, Config, Sent, ms};
 use crate::engine::{
-    Actions, Connectivity, Engine, Event, Fetch, Fetched, LedgerEvent, Notice, Now, Recipient,
-    TimerId,
+    Actions, Connectivity, Engine, Event, Fetch, Fetched, LedgerAction, LedgerEvent, Notice, Now,
+    Recipient, TimerId,
 };
 use crate::v3::message::{Message, Payload};
 use crate::v3::wire::{self, Hints};
@@ -112,6 +112,7 @@ impl Cluster {
             liars: BTreeSet::new(),
             mute: BTreeSet::new(),
             fetches: 0,
+            builds: Vec::new(),
             queue: BTreeMap::new(),
             sequence: 0,
             transactions: 0,
@@ -164,11 +165,11 @@ impl Cluster {
                 self.handle(node, Event::Verified(outcome));
             }
             Item::Ledger { node, life } if self.lives(node, life) => self.serve_ledger(node),
-            Item::Timer { node, life, id, at } if self.lives(node, life) => {
-                if self.nodes[node].timers.get(&id) == Some(&at) {
-                    self.nodes[node].timers.remove(&id);
-                    self.handle(node, Event::Timer(id));
-                }
+            Item::Timer { node, life, id, at }
+                if self.lives(node, life) && self.nodes[node].timers.get(&id) == Some(&at) =>
+            {
+                self.nodes[node].timers.remove(&id);
+                self.handle(node, Event::Timer(id));
             }
             Item::Fetch {
                 node,
@@ -304,6 +305,9 @@ impl Cluster {
             self.note(node, notice);
         }
         for action in actions.ledger {
+            if let LedgerAction::Build { parent, .. } = &action {
+                self.builds.push((self.now, node, *parent));
+            }
             self.nodes[node].requests.push_back(action);
             let after = delay(&mut self.rng, self.config.ledger);
             self.push(after, Item::Ledger { node, life });

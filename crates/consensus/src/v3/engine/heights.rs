@@ -8,6 +8,7 @@ impl V3Engine {
             LedgerEvent::Opened(info) => self.opened(now, info, actions),
             LedgerEvent::Built(body) => {
                 let height = body.header.index;
+                self.keep_ahead(&body);
                 self.on_height(now, height, actions, |state, _| state.take_candidate(body));
             }
             LedgerEvent::Found { hash, transactions } => {
@@ -87,6 +88,10 @@ impl V3Engine {
                 state.started.or(Some(state.opened_at))
             })
             .unwrap_or(now.monotonic);
+        let ahead = self
+            .ahead
+            .take()
+            .filter(|ahead| ahead.parent == info.parent_hash);
         let opening = Opening {
             info,
             own,
@@ -96,6 +101,9 @@ impl V3Engine {
             timers: self.settings.timers,
         };
         let mut state = HeightState::open(now, opening, actions);
+        if let Some(ahead) = ahead {
+            state.expect_candidate(ahead.candidate);
+        }
         state.set_round_trip(self.round_trip());
         let restored: Vec<_> = self
             .records
@@ -175,10 +183,6 @@ impl V3Engine {
             // Whatever was asked of the ledger, the stored block is the parent now.
             self.opening = None;
         }
-        // An opening that was asked for on an older tip is refused by the ledger or void.
-        if self.open.is_empty() {
-            self.opening = None;
-        }
         self.records
             .retain(|record| record.height().is_some_and(|at| at > height));
         self.buffered.retain(|(at, _, _), _| *at > height);
@@ -191,6 +195,7 @@ impl V3Engine {
         if let Some(state) = self.open.front_mut() {
             state.try_store(now, actions);
         }
+        self.build_ahead(now, actions);
         if self.opening.is_some() {
             return;
         }

@@ -1,6 +1,7 @@
 //! The engine of dBFT 3.0: the open heights, what is buffered for later ones, and answers to those
 //! that lag behind (protocol sections 5, 9 and 10).
 
+mod ahead;
 mod heights;
 mod peers;
 mod receiving;
@@ -26,6 +27,9 @@ use crate::v3::recovery::stored_answer;
 use crate::v3::timing::TimerSettings;
 use crate::v3::verify::{Input, Outcome, OwnMessage, VerifyJob};
 use crate::validators::View;
+
+use ahead::Ahead;
+pub(in crate::v3) use ahead::build;
 
 /// Heights open at once: one decided and on its way to storage, one voted on.
 const MAX_OPEN: usize = 2;
@@ -109,6 +113,8 @@ pub struct V3Engine {
     tip: UInt256,
     open: VecDeque<HeightState>,
     opening: Option<UInt256>,
+    /// A block for the height that opens next.
+    ahead: Option<Ahead>,
     /// No height was opened since the start.
     fresh_start: bool,
     records: Vec<Record>,
@@ -153,6 +159,7 @@ impl V3Engine {
             tip: restored.tip,
             open: VecDeque::new(),
             opening: None,
+            ahead: None,
             fresh_start: true,
             records,
             silence: silent.then(Silence::default),
@@ -178,6 +185,15 @@ impl V3Engine {
             actions.notices.push(Notice::Silent { until: None });
         }
         self.settle(now, actions);
+    }
+}
+
+#[cfg(test)]
+impl V3Engine {
+    /// Messages, blocks and peers that are kept.
+    pub(super) fn footprint(&self) -> usize {
+        let open: usize = self.open.iter().map(HeightState::footprint).sum();
+        open + self.buffered.len() + self.peers.len() + self.records.len()
     }
 }
 

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use neo_primitives::{
-    BlockBody, Height, PublicKey, UInt256, ValidatorIndex, multisig_script, multisig_witness,
+    BlockBody, Header, Height, PublicKey, UInt256, ValidatorIndex, multisig_script,
+    multisig_witness,
 };
 
 use crate::engine::{
@@ -24,7 +25,7 @@ use crate::index_set::IndexSet;
 use crate::v3::blocks::{Blocks, Check};
 use crate::v3::certificate::{Decision, PreparedCertificate, ViewChangeCertificate};
 use crate::v3::context::{HeightContext, MessageKind};
-use crate::v3::engine::V3Engine;
+use crate::v3::engine::{V3Engine, build};
 use crate::v3::evidence::Evidence;
 use crate::v3::leader::LeaderOrder;
 use crate::v3::message::{
@@ -216,6 +217,15 @@ impl HeightState {
             }
             Record::Silenced | Record::Resumed { .. } => {}
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn footprint(&self) -> usize {
+        self.votes.len()
+            + self.blocks.len()
+            + self.proposals.len()
+            + self.convicted.len()
+            + self.owed.len()
     }
 
     pub(super) fn height(&self) -> Height {

@@ -15,12 +15,40 @@ impl HeightState {
         }
     }
 
+    /// The ledger was asked for the candidate of view 0 before this height was open.
+    pub(in crate::v3) fn expect_candidate(&mut self, candidate: Option<Arc<BlockBody>>) {
+        self.building = Some(View::ZERO);
+        if let Some(body) = candidate {
+            self.take_candidate(body);
+        }
+    }
+
+    /// The executed block that is decided or prepared in the current view, to build on.
+    pub(in crate::v3) fn likely_parent(&self) -> Option<(UInt256, Header)> {
+        let prepared = self
+            .safety
+            .highest()
+            .filter(|held| held.view == self.view());
+        let decided = self.decision.as_ref().map(Decision::hash);
+        let hash = decided.or(prepared.map(|held| held.hash))?;
+        let block = self
+            .blocks
+            .get(&hash)
+            .filter(|block| block.check == Check::Passed)?;
+        block.body.as_ref().map(|body| (hash, body.header))
+    }
+
+    /// Whether the block of the next height will be due as soon as this one is decided.
+    pub(in crate::v3) fn next_is_due(&self, now: Now) -> bool {
+        let began = self.started.unwrap_or(self.opened_at);
+        now.monotonic >= began.saturating_add(self.info.block_time)
+    }
+
     pub(super) fn try_propose(&mut self, now: Now, actions: &mut V3Actions) {
         let view = self.view();
         let leads = self.own == Some(self.leader());
-        if !(leads && self.proposal_due && self.phase == Phase::PrePrepare)
-            || !self.safety.may_propose()
-        {
+        let waits = self.phase != Phase::PrePrepare || !self.proposal_due;
+        if !leads || waits || !self.safety.may_propose() {
             return;
         }
         let justification = self.view_change.clone().filter(|held| held.view == view);
@@ -49,13 +77,8 @@ impl HeightState {
             return self.candidate.and_then(|hash| self.blocks.body(&hash));
         }
         self.building = Some(self.view());
-        let after_parent = self.info.parent.timestamp.saturating_add(1);
-        actions.ledger.push(LedgerAction::Build {
-            parent: self.info.parent_hash,
-            primary: own,
-            timestamp: now.wall_ms.max(after_parent),
-            nonce: now.entropy,
-        });
+        let request = build(self.info.parent_hash, &self.info.parent, own, now);
+        actions.ledger.push(request);
         None
     }
 
