@@ -162,6 +162,29 @@ fn different_proposals_to_different_validators_do_not_fork() {
 }
 
 #[test]
+fn others_join_a_minority_after_half_of_their_timer() {
+    // Nodes 0, 2 and 3 see two proposals; nodes 4, 5 and 6 see none and would wait for two seconds.
+    let mut cluster = with_puppet(7, 1, 11);
+    let bodies = [cluster.candidate(1, 1, 1), cluster.candidate(1, 1, 2)];
+    for node in [0, 2, 3] {
+        for body in &bodies {
+            let proposal = cluster.forge_proposal(1, 0, body, None);
+            let to = to(&cluster, node);
+            cluster.send(1, to, proposal, false);
+        }
+    }
+    cluster.filter = Some(Box::new(|_, _, message| {
+        // Nobody shows the others what it saw.
+        !(message.view.0 == 0 && message.kind() == MessageKind::RecoveryMessage)
+    }));
+    cluster.run(ms(800));
+    assert_eq!(cluster.asked_because("joined others"), 0);
+    cluster.until_all_stored(1, ms(500));
+    assert_eq!(cluster.asked_because("timeout"), 0);
+    assert!(cluster.asked_because("joined others") > 0);
+}
+
+#[test]
 fn a_proposal_without_its_certificate_is_refused_at_once() {
     // Node 2 leads view 1 of height 1.
     let mut cluster = Cluster::asleep(Config::of(4), 3);

@@ -86,11 +86,27 @@ fn a_laggard_that_everybody_needs_catches_up_before_the_timeout() {
 
 #[test]
 fn who_votes_at_a_decided_height_gets_the_decision() {
-    // Node 3 hears nobody but is heard; nobody sends it anything unasked later on.
+    // Node 3 gets no PreCommits, nobody gets Commits, and nobody is heard asking.
     let mut cluster = Cluster::start(Config::of(4), 5);
-    cluster.filter = Some(Box::new(|_, to, message| {
-        to != 3 || message.kind() != MessageKind::PreCommit && message.kind() != MessageKind::Commit
+    cluster.filter = Some(Box::new(|_, to, message| match message.kind() {
+        MessageKind::PreCommit => to != 3,
+        MessageKind::Commit | MessageKind::RecoveryRequest => false,
+        _ => true,
     }));
+    cluster.run(ms(1100));
+    let vote = cluster
+        .sent
+        .iter()
+        .find(|sent| sent.from == 3 && sent.message.kind() == MessageKind::PreCommit)
+        .map(|sent| sent.message.clone());
+    cluster.send(3, Recipient::All, vote.expect("a PreCommit"), true);
+    cluster.until(ms(350), "node 3 decides", |cluster| {
+        cluster
+            .notices
+            .iter()
+            .any(|(_, node, notice)| *node == 3 && matches!(notice, Notice::Decided { .. }))
+    });
+    cluster.filter = None;
     cluster.until_all_stored(3, ms(5000));
     assert_eq!(cluster.view_changes(), 0);
 }

@@ -290,3 +290,14 @@ fn one_way_links_do_not_stop_the_others() {
     cluster.links.heal();
     cluster.until_all_stored(8, ms(6000));
 }
+
+#[test]
+fn a_proposal_that_was_lost_to_all_is_asked_for() {
+    // The leader asks what became of its block, which shows that it has one.
+    let mut cluster = Cluster::start(Config::of(4), 15);
+    cluster.filter = Some(Box::new(|_, _, message| {
+        message.kind() != MessageKind::Proposal
+    }));
+    cluster.until_all_stored(1, ms(1900));
+    assert_eq!(cluster.view_changes(), 0);
+}

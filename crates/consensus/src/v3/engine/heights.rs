@@ -1,6 +1,11 @@
 //! Opening and retiring heights with the ledger (protocol section 10).
 
-use super::*;
+use neo_primitives::{Height, UInt256};
+
+use super::{MAX_OPEN, V3Actions, V3Engine};
+use crate::engine::{HeightInfo, LedgerAction, LedgerEvent, Notice, Now, Recipient};
+use crate::v3::certificate::Decision;
+use crate::v3::height::{HeightState, Opening};
 
 impl V3Engine {
     pub(super) fn ledger(&mut self, now: Now, event: LedgerEvent, actions: &mut V3Actions) {

@@ -11,21 +11,19 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use neo_primitives::{BlockBody, Height, PublicKey, UInt256, ValidatorIndex};
+use neo_primitives::{BlockBody, Height, PublicKey, UInt256};
 
 use crate::engine::{
-    Actions, Connectivity, Engine, Event, Fetch, Fetched, HeightInfo, HeightStatus, LedgerAction,
-    LedgerEvent, Notice, Now, Protocol, Recipient, Status, TimerId, TimerKind, VotesSeen,
+    Actions, Engine, Event, HeightStatus, Notice, Now, Protocol, Status, VotesSeen,
 };
 use crate::v3::certificate::Decision;
 use crate::v3::context::MessageKind;
 use crate::v3::evidence::Evidence;
-use crate::v3::height::{HeightState, Opening};
-use crate::v3::message::{Draft, Message, Payload, RecoveryMessage};
+use crate::v3::height::HeightState;
+use crate::v3::message::{Draft, Message};
 use crate::v3::record::Record;
-use crate::v3::recovery::stored_answer;
 use crate::v3::timing::TimerSettings;
-use crate::v3::verify::{Input, Outcome, OwnMessage, VerifyJob};
+use crate::v3::verify::{Outcome, OwnMessage, VerifyJob};
 use crate::validators::View;
 
 use ahead::Ahead;

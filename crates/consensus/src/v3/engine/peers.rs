@@ -1,6 +1,13 @@
 //! Timers, connections, and what is repeated because messages get lost.
 
-use super::*;
+use std::time::Duration;
+
+use neo_primitives::{Height, PublicKey, ValidatorIndex};
+
+use super::{ANSWER_INTERVAL, MAX_PEERS, Peer, V3Actions, V3Engine};
+use crate::engine::{Connectivity, Fetched, Now, Recipient, TimerId, TimerKind};
+use crate::v3::context::MessageKind;
+use crate::validators::View;
 
 impl V3Engine {
     pub(super) fn peer(&mut self, key: &PublicKey) -> Option<&mut Peer> {

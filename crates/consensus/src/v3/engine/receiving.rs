@@ -1,6 +1,16 @@
 //! Messages of others: open, stale and coming heights, and answers to those that lag behind.
 
-use super::*;
+use std::sync::Arc;
+
+use neo_primitives::{Height, PublicKey};
+
+use super::{ANSWER_INTERVAL, BUFFERED_HEIGHTS, MAX_BUFFERED, SYNC_INTERVAL, V3Actions, V3Engine};
+use crate::engine::{Fetch, Now, Recipient};
+use crate::v3::context::MessageKind;
+use crate::v3::message::{Message, Payload, RecoveryMessage};
+use crate::v3::recovery::stored_answer;
+use crate::v3::verify::{Input, Outcome, VerifyJob};
+use crate::validators::View;
 
 impl V3Engine {
     pub(super) fn receive(

@@ -1,6 +1,11 @@
 //! Silence after a lost vote log (protocol section 5, rule 8).
 
-use super::*;
+use neo_primitives::{Height, PublicKey};
+
+use super::{NONCE_INTERVAL, SILENT_BLOCKS, Silence, V3Actions, V3Engine};
+use crate::engine::{Notice, Now, Recipient};
+use crate::v3::height::HeightState;
+use crate::v3::record::Record;
 
 impl V3Engine {
     pub(super) fn lose_voice(&mut self, now: Now, actions: &mut V3Actions) {

@@ -1,6 +1,15 @@
 //! From a header to a stored block: body, check, decision, witness.
 
-use super::*;
+use std::sync::Arc;
+
+use neo_primitives::{UInt256, ValidatorIndex, multisig_script, multisig_witness};
+
+use super::{HeightState, V3Actions};
+use crate::engine::{Fetched, LedgerAction, Notice, Now, Recipient, Witnessed};
+use crate::v3::blocks::Check;
+use crate::v3::certificate::Decision;
+use crate::v3::message::{Message, Payload};
+use crate::v3::phase::{Phase, Trigger};
 
 impl HeightState {
     /// The verdict of the own ledger.

@@ -12,32 +12,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use neo_primitives::{
-    BlockBody, Header, Height, PublicKey, UInt256, ValidatorIndex, multisig_script,
-    multisig_witness,
-};
+use neo_primitives::{Height, PublicKey, UInt256, ValidatorIndex};
 
-use crate::engine::{
-    Actions, Fetched, HeightInfo, LedgerAction, Notice, Now, Recipient, TimerChange, TimerId,
-    TimerKind, Witnessed,
-};
-use crate::index_set::IndexSet;
-use crate::v3::blocks::{Blocks, Check};
-use crate::v3::certificate::{Decision, PreparedCertificate, ViewChangeCertificate};
+use crate::engine::{Actions, HeightInfo, Notice, Now, TimerChange, TimerId, TimerKind};
+use crate::v3::blocks::Blocks;
+use crate::v3::certificate::{Decision, ViewChangeCertificate};
 use crate::v3::context::{HeightContext, MessageKind};
-use crate::v3::engine::{V3Engine, build};
-use crate::v3::evidence::Evidence;
+use crate::v3::engine::V3Engine;
 use crate::v3::leader::LeaderOrder;
-use crate::v3::message::{
-    ChangeViewReason, Draft, Message, Payload, Proposal, RecoveryMessage, short_id,
-};
+use crate::v3::message::{ChangeViewReason, Message};
 use crate::v3::phase::{Next, Phase, Trigger, next};
 use crate::v3::record::Record;
-use crate::v3::safety::{
-    Entitlement, HeaderProblem, Refusal, Safety, admits, check_fresh_header, justification_of,
-};
+use crate::v3::safety::Safety;
 use crate::v3::timing::TimerSettings;
-use crate::v3::votes::{Added, KEPT_VIEWS, Votes};
+use crate::v3::votes::Votes;
 use crate::validators::View;
 
 type V3Actions = Actions<V3Engine>;

@@ -1,6 +1,19 @@
 //! The votes of a view: Proposal, Prepare, PreCommit.
 
-use super::*;
+use std::sync::Arc;
+
+use neo_primitives::{BlockBody, Header, UInt256};
+
+use super::{HeightState, V3Actions};
+use crate::engine::{Now, Recipient};
+use crate::v3::blocks::Check;
+use crate::v3::certificate::{Decision, ViewChangeCertificate};
+use crate::v3::engine::build;
+use crate::v3::message::{Draft, Payload, short_id};
+use crate::v3::phase::{Phase, Trigger};
+use crate::v3::record::Record;
+use crate::v3::safety::{Refusal, justification_of};
+use crate::validators::View;
 
 impl HeightState {
     /// A candidate of the own ledger.

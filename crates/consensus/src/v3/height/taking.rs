@@ -1,6 +1,21 @@
 //! What a height learns: own and verified messages, certificates, decisions.
 
-use super::*;
+use std::sync::Arc;
+
+use neo_primitives::{Height, UInt256, ValidatorIndex};
+
+use super::{HeightState, V3Actions};
+use crate::engine::{Notice, Now, Recipient, TimerKind};
+use crate::index_set::IndexSet;
+use crate::v3::certificate::{Decision, PreparedCertificate, ViewChangeCertificate};
+use crate::v3::context::MessageKind;
+use crate::v3::evidence::Evidence;
+use crate::v3::message::{ChangeViewReason, Draft, Message, Payload, Proposal, RecoveryMessage};
+use crate::v3::phase::{Phase, Trigger};
+use crate::v3::record::Record;
+use crate::v3::safety::{HeaderProblem, admits, check_fresh_header, justification_of};
+use crate::v3::votes::Added;
+use crate::validators::View;
 
 impl HeightState {
     /// An own message that is signed and durable: it counts like those of others.

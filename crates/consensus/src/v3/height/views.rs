@@ -1,6 +1,14 @@
 //! How a view is given up and the next one entered (protocol section 5, rule 7).
 
-use super::*;
+use neo_primitives::PublicKey;
+
+use super::{CERTIFICATES_TO_ALL, HeightState, V3Actions};
+use crate::engine::{Notice, Now, Recipient, TimerKind};
+use crate::v3::message::{ChangeViewReason, Draft, Payload};
+use crate::v3::phase::Trigger;
+use crate::v3::safety::Entitlement;
+use crate::v3::votes::KEPT_VIEWS;
+use crate::validators::View;
 
 impl HeightState {
     pub(super) fn enter_view(&mut self, now: Now, view: View, actions: &mut V3Actions) {
