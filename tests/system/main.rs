@@ -10,6 +10,7 @@
 mod common;
 mod crashes;
 mod lives;
+#[allow(dead_code)] // the ledger's own tests use more of it
 #[path = "../../crates/ledger/tests/common/neo_go.rs"]
 mod neo_go;
 mod witness;

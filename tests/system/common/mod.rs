@@ -8,6 +8,7 @@ use std::fs::OpenOptions;
 use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -45,6 +46,7 @@ pub fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
 pub struct Network {
     pub nodes: Vec<Node>,
     folder: tempfile::TempDir,
+    _turn: MutexGuard<'static, ()>,
 }
 
 /// One validator.
@@ -55,11 +57,13 @@ pub struct Node {
     child: Option<Child>,
 }
 
-/// A run of free ports, for TCP and UDP.
+/// One network at a time: they would take each other's ports, and each other's processor time.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// A run of free ports, for TCP and UDP, below those that the system hands out by itself.
 fn free_ports(count: u16) -> u16 {
-    for base in (21_000..60_000).step_by(usize::from(count)) {
-        let base = base + u16::try_from(std::process::id() % 997).unwrap();
-        let free = (base..base.saturating_add(count)).all(|port| {
+    for base in (21_000..32_000 - count).step_by(usize::from(count)) {
+        let free = (base..base + count).all(|port| {
             TcpListener::bind(("127.0.0.1", port)).is_ok()
                 && UdpSocket::bind(("127.0.0.1", port)).is_ok()
         });
@@ -73,6 +77,8 @@ fn free_ports(count: u16) -> u16 {
 impl Network {
     /// Makes the files of a network; nothing runs yet.
     pub fn create(validators: u16, block_time: &str) -> Self {
+        // A test that failed leaves nothing behind that another could trip over.
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("network");
         let base = free_ports(10 * validators);
@@ -103,7 +109,11 @@ impl Network {
                 )
             })
             .collect();
-        Self { nodes, folder }
+        Self {
+            nodes,
+            folder,
+            _turn: turn,
+        }
     }
 
     /// Starts all nodes and waits until they serve.
