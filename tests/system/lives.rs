@@ -140,7 +140,7 @@ fn a_validator_without_its_vote_log_is_silent_until_new_blocks_are_stored() {
     });
     let log = std::fs::read_to_string(network.nodes[1].log()).unwrap();
     assert!(log.contains("vote log"), "the loss is in the log: {log}");
-    // It began with the height after the two blocks that rule 8 asks for.
+    // It began with the height after the blocks that rule 8 asks for.
     let until: u32 = log
         .lines()
         .find(|line| line.contains("silent until this height is stored"))
