@@ -7,6 +7,9 @@ use neo_primitives::{BlockBody, Decode, DecodeError, Encode, Height, Reader};
 use super::certificate::{Decision, PreparedCertificate, ViewChangeCertificate};
 use super::message::Message;
 
+/// The log is the node's own: it takes witness scripts of any length that a network may allow.
+const WITNESS_LIMIT: u32 = 65_535;
+
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
@@ -104,7 +107,10 @@ impl Decode for Record {
         let height = |reader: &mut Reader<'_>| reader.field("height").u32().map(Height);
         Ok(match kind {
             1 => Self::Own(Message::decode(reader)?),
-            2 => Self::Body(Arc::new(BlockBody::decode(reader)?)),
+            2 => Self::Body(Arc::new(BlockBody::decode_with_limit(
+                reader,
+                WITNESS_LIMIT,
+            )?)),
             3 => Self::Prepared {
                 height: height(reader)?,
                 certificate: PreparedCertificate::decode(reader)?,
@@ -130,6 +136,10 @@ impl Decode for Record {
 mod tests {
     use super::*;
     use crate::v3::testing::arbitrary;
+    use neo_primitives::{
+        Datoshi, Header, Signer, UInt160, UInt256, UnsignedTransaction, ValidatorIndex, Witness,
+        WitnessScope,
+    };
     use proptest::prelude::*;
 
     proptest! {
@@ -143,6 +153,40 @@ mod tests {
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let _ = Record::from_bytes(&bytes);
         }
+    }
+
+    #[test]
+    fn bodies_of_networks_with_long_witnesses_survive_the_log() {
+        let unsigned = UnsignedTransaction {
+            nonce: 1,
+            system_fee: Datoshi(0),
+            network_fee: Datoshi(0),
+            valid_until: Height(9),
+            signers: vec![Signer::new(UInt160::ZERO, WitnessScope::NONE)],
+            attributes: vec![],
+            script: vec![0x40],
+        };
+        let witness = Witness {
+            invocation: vec![1; 9000],
+            verification: vec![2; 9000],
+        };
+        let transaction = Arc::new(unsigned.into_signed(vec![witness]).unwrap());
+        let header = Header {
+            version: 0,
+            prev_hash: UInt256::ZERO,
+            merkle_root: transaction.hash(),
+            timestamp: 1,
+            nonce: 2,
+            index: Height(3),
+            primary_index: ValidatorIndex(0),
+            next_consensus: UInt160::ZERO,
+        };
+        let body = BlockBody {
+            header,
+            transactions: vec![transaction],
+        };
+        let record = Record::Body(Arc::new(body));
+        assert_eq!(Record::from_bytes(&record.to_bytes()).unwrap(), record);
     }
 
     #[test]

@@ -36,8 +36,10 @@ impl TimerSettings {
     pub fn view_timeout(&self, expiries: u32, entropy: u64) -> Duration {
         let exponent = i32::try_from(expiries.min(64)).unwrap_or(64);
         let factor = self.backoff_multiplier.max(1.0).powi(exponent);
-        let plain = (self.base_timeout.as_secs_f64() * factor).min(self.max_timeout.as_secs_f64());
-        with_jitter(Duration::from_secs_f64(plain), entropy)
+        let plain = self.base_timeout.as_secs_f64() * factor;
+        // What is too long for a duration is longer than the cap.
+        let plain = Duration::try_from_secs_f64(plain).unwrap_or(self.max_timeout);
+        with_jitter(plain.min(self.max_timeout), entropy)
     }
 
     /// When the leader of view 0 proposes: `max(decision of h−1, start(h−1) + T)`.
@@ -96,6 +98,11 @@ mod tests {
             .collect();
         assert_eq!(lengths, [1000, 2000, 4000, 5000, 5000]);
         assert_eq!(settings.view_timeout(u32::MAX, 0), ms(5000));
+        let forever = TimerSettings {
+            max_timeout: Duration::MAX,
+            ..settings
+        };
+        assert_eq!(forever.view_timeout(u32::MAX, 100), Duration::MAX);
     }
 
     #[test]

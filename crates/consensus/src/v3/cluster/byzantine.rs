@@ -46,8 +46,13 @@ impl Cluster {
         self.forge(node, height, view, Payload::ChangeView(Arc::new(change)))
     }
 
-    /// A block that the ledger of a node accepts.
-    fn candidate(&mut self, node: usize, height: u32, nonce: u64) -> Arc<BlockBody> {
+    /// A block that the ledger of a node accepts, if one has its parent.
+    pub(super) fn try_candidate(
+        &mut self,
+        node: usize,
+        height: u32,
+        nonce: u64,
+    ) -> Option<Arc<BlockBody>> {
         let parent = self.context(height).prev_hash;
         let timestamp = 1_700_000_002_000 + u64::from(height) * 1000;
         let primary = ValidatorIndex(u8::try_from(node).unwrap());
@@ -57,13 +62,19 @@ impl Cluster {
             timestamp,
             nonce,
         };
-        match self.nodes[0].ledger.request(build) {
-            Some(LedgerEvent::Built(body)) => body,
-            other => panic!("no block: {other:?}"),
+        for node in self.up() {
+            if let Some(LedgerEvent::Built(body)) = self.nodes[node].ledger.request(build.clone()) {
+                return Some(body);
+            }
         }
+        None
     }
 
-    fn forge_proposal(
+    fn candidate(&mut self, node: usize, height: u32, nonce: u64) -> Arc<BlockBody> {
+        self.try_candidate(node, height, nonce).expect("a block")
+    }
+
+    pub(super) fn forge_proposal(
         &self,
         node: usize,
         view: u32,

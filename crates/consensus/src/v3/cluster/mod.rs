@@ -23,6 +23,7 @@ mod byzantine;
 mod good_case;
 mod hostile;
 mod laggards;
+mod liars;
 mod restarts;
 mod swarm;
 mod view_changes;

@@ -369,3 +369,25 @@ fn a_restarted_validator_still_claims_what_it_prepared() {
     [1, 2].into_iter().for_each(|node| cluster.restart(node));
     cluster.until_all_stored(3, ms(8000));
 }
+
+#[test]
+fn a_single_validator_goes_on_after_every_crash() {
+    let config = Config {
+        block_time: ms(50),
+        verify: (0, 2_000),
+        ledger: (0, 5_000),
+        ..Config::of(1)
+    };
+    let mut cluster = Cluster::start(config, 13);
+    for _ in 0..60 {
+        let time = ms(cluster.rng.between((1, 200)));
+        cluster.run(time);
+        cluster.nodes[0].dies_writing = true;
+        while cluster.nodes[0].engine.is_some() {
+            assert!(cluster.step_before(cluster.now + ms(1000)));
+        }
+        let stored = cluster.stored(0);
+        cluster.restart(0);
+        cluster.until_all_stored(stored + 1, ms(3000));
+    }
+}

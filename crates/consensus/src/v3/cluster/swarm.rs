@@ -1,8 +1,9 @@
-//! Random clusters under random faults. `SEED=… cargo test swarm` runs one seed again.
+//! Random clusters under random faults. `SEED=… cargo test swarm` runs one seed again, `SEEDS=…` that
+//! many.
 
 use std::time::Duration;
 
-use super::toys::Rng;
+use super::toys::{Rng, for_each_seed};
 use super::{Cluster, Config, ms};
 
 /// Seeds per size in an ordinary run.
@@ -107,26 +108,12 @@ fn run(validators: usize, seed: u64) {
     cluster.until_all_stored(highest + 3, RECOVERY);
 }
 
-fn swarm(validators: usize) {
-    let seeds = match std::env::var("SEED") {
-        Ok(seed) => vec![seed.parse().expect("SEED is a number")],
-        Err(_) => (0..SEEDS).collect(),
-    };
-    for seed in seeds {
-        let result = std::panic::catch_unwind(|| run(validators, seed));
-        if let Err(panic) = result {
-            eprintln!("SEED={seed} with {validators} validators fails");
-            std::panic::resume_unwind(panic);
-        }
-    }
-}
-
 #[test]
 fn swarm_of_four() {
-    swarm(4);
+    for_each_seed(SEEDS, "four validators", |seed| run(4, seed));
 }
 
 #[test]
 fn swarm_of_seven() {
-    swarm(7);
+    for_each_seed(SEEDS, "seven validators", |seed| run(7, seed));
 }

@@ -42,6 +42,32 @@ impl Rng {
     }
 }
 
+/// The seeds of a random test: `SEED=7` runs that one again, `SEEDS=5000` runs more than usual.
+pub(super) fn seeds(usual: u64) -> Vec<u64> {
+    let number = |name| {
+        std::env::var(name)
+            .ok()
+            .map(|text: String| text.parse::<u64>().expect("a number"))
+    };
+    match (number("SEED"), number("SEEDS")) {
+        (Some(seed), _) => vec![seed],
+        (None, Some(count)) => (0..count).collect(),
+        (None, None) => (0..usual).collect(),
+    }
+}
+
+/// Runs a random test for each seed and names the one that fails.
+pub(super) fn for_each_seed<T>(usual: u64, what: &str, run: impl Fn(u64) -> T) -> Vec<T> {
+    let run = |seed| {
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(seed)));
+        result.unwrap_or_else(|panic| {
+            eprintln!("SEED={seed} fails: {what}");
+            std::panic::resume_unwind(panic)
+        })
+    };
+    seeds(usual).into_iter().map(run).collect()
+}
+
 /// Keys in Neo's order, so that a node's number is its validator index.
 pub(super) fn keys(count: usize) -> Vec<PublicKey> {
     static KEYS: OnceLock<Vec<PublicKey>> = OnceLock::new();
