@@ -391,3 +391,37 @@ fn a_single_validator_goes_on_after_every_crash() {
         cluster.until_all_stored(stored + 1, ms(3000));
     }
 }
+
+#[test]
+fn a_restarted_leader_proposes_with_the_certificate_of_its_log() {
+    let mut cluster = Cluster::asleep(Config::of(4), 14);
+    [0, 2, 3].into_iter().for_each(|node| cluster.boot(node));
+    cluster.filter = Some(Box::new(|_, _, message| {
+        message.kind() != MessageKind::Proposal
+    }));
+    cluster.until(ms(2500), "all enter view 1", |cluster| {
+        [0, 2, 3].into_iter().all(|node| cluster.view(node, 1) == Some(1))
+    });
+    [0, 2, 3].into_iter().for_each(|node| cluster.crash(node));
+    cluster.filter = None;
+    [0, 2, 3].into_iter().for_each(|node| cluster.restart(node));
+    cluster.until_stored(&[0, 2, 3], 1, ms(800));
+    let late = |notice: &Notice| matches!(notice, Notice::ViewEntered { view, .. } if view.0 > 1);
+    assert_eq!(cluster.noticed(late), 0);
+}
+
+#[test]
+fn a_restarted_validator_commits_what_its_log_has_decided() {
+    let mut cluster = Cluster::start(Config::of(4), 15);
+    cluster.filter = Some(Box::new(|_, _, message| {
+        !matches!(message.kind(), MessageKind::Commit | MessageKind::RecoveryMessage)
+    }));
+    cluster.until(ms(2000), "all decide", |cluster| {
+        cluster.noticed(|notice| matches!(notice, Notice::Decided { .. })) == 4
+    });
+    (0..4).for_each(|node| cluster.crash(node));
+    // Nothing but header signatures passes: nobody can decide again.
+    cluster.filter = Some(Box::new(|_, _, message| message.kind() == MessageKind::Commit));
+    (0..4).for_each(|node| cluster.restart(node));
+    cluster.until_all_stored(1, ms(500));
+}
