@@ -25,6 +25,7 @@ mod hostile;
 mod laggards;
 mod liars;
 mod restarts;
+mod silence;
 mod swarm;
 mod view_changes;
 

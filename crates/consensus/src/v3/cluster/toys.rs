@@ -72,7 +72,7 @@ pub(super) fn for_each_seed<T>(usual: u64, what: &str, run: impl Fn(u64) -> T) -
 pub(super) fn keys(count: usize) -> Vec<PublicKey> {
     static KEYS: OnceLock<Vec<PublicKey>> = OnceLock::new();
     let keys = KEYS.get_or_init(|| {
-        testing::keys(12)
+        testing::keys(40)
             .iter()
             .map(|key| key.public_key().clone())
             .collect()

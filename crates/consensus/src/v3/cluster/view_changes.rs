@@ -301,3 +301,41 @@ fn a_proposal_that_was_lost_to_all_is_asked_for() {
     cluster.until_all_stored(1, ms(1900));
     assert_eq!(cluster.view_changes(), 0);
 }
+
+#[test]
+fn above_32_validators_certificates_go_to_the_next_leader_and_to_whoever_asks() {
+    // All hold PC(0) of height 1, then the leader is gone; in the second run also the next one.
+    for gone in [vec![1], vec![1, 2]] {
+        let config = Config {
+            load: 0,
+            wire: false,
+            ..Config::of(34)
+        };
+        let mut cluster = Cluster::start(config, 17);
+        cluster.filter = Some(Box::new(|_, _, message| {
+            message.view.0 > 0
+                || !matches!(
+                    message.kind(),
+                    MessageKind::PreCommit | MessageKind::RecoveryMessage
+                )
+        }));
+        cluster.until(ms(2000), "all pre-commit", |cluster| {
+            let voted = |sent: &&super::Sent| sent.message.kind() == MessageKind::PreCommit;
+            cluster.sent.iter().filter(voted).count() == 34
+        });
+        let proposed = cluster.proposed(1);
+        gone.iter().for_each(|node| cluster.crash(*node));
+        cluster.until_all_stored(1, ms(4000));
+        assert_eq!(cluster.block(0, 1), proposed);
+        let loud = cluster
+            .sent
+            .iter()
+            .filter(|sent| match &sent.message.payload {
+                Payload::ChangeView(change) => {
+                    sent.to == Recipient::All && change.prepared.is_some()
+                }
+                _ => false,
+            });
+        assert_eq!(loud.count(), 0, "certificates are not broadcast");
+    }
+}

@@ -245,11 +245,15 @@ impl V3Engine {
         for input in outcome.accepted {
             self.take(now, height, &outcome.from, input.into_inner(), actions);
         }
+        // Before anything is voted on what was learned.
+        if self
+            .height_mut(height)
+            .is_some_and(|state| state.voice_in_doubt)
+        {
+            self.lose_voice(now, actions);
+        }
         if let Some(state) = self.height_mut(height) {
             state.advance(now, actions);
-            if state.voice_in_doubt {
-                self.lose_voice(now, actions);
-            }
         }
     }
 

@@ -37,20 +37,21 @@ impl V3Engine {
             return;
         };
         let own = self.settings.own.as_ref() == Some(&validator);
-        if silence.nonce != nonce || silence.until.is_some() || own {
+        if silence.nonce != nonce || own {
             return;
         }
-        silence.reports.insert(validator, stored);
-        if silence.reports.len() >= state.quorum() {
-            let greatest = silence
-                .reports
-                .values()
-                .max()
-                .copied()
-                .unwrap_or(self.stored);
-            let until = Height(greatest.0.saturating_add(SILENT_BLOCKS));
-            silence.until = Some(until);
-            actions.notices.push(Notice::Silent { until: Some(until) });
+        // Any M reports do, also the lowest: a liar among more than M changes nothing.
+        silence.reports.entry(validator).or_insert(stored);
+        let mut heights: Vec<_> = silence.reports.values().copied().collect();
+        heights.sort_unstable();
+        let greatest = state
+            .quorum()
+            .checked_sub(1)
+            .and_then(|last| heights.get(last));
+        let until = greatest.map(|height| Height(height.0.saturating_add(SILENT_BLOCKS)));
+        if until != silence.until {
+            silence.until = until;
+            actions.notices.push(Notice::Silent { until });
         }
     }
 
