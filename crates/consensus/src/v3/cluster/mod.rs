@@ -4,6 +4,8 @@
 //! | module      | what it holds                                                       |
 //! |-------------|---------------------------------------------------------------------|
 //! | `run`       | the queue of events, and the driver of each node                    |
+//! | `lives`     | starts, crashes, connections                                        |
+//! | `fetching`  | what nodes ask of their ledgers and of each other                   |
 //! | `node`      | one node: engine, vote log, ledger, timers; crash and restart       |
 //! | `links`     | latency, loss, duplication, partitions                              |
 //! | `ledger`    | blocks of toy transactions, executed ahead or not                   |
@@ -11,8 +13,10 @@
 //! | `toys`      | signatures, transactions, random numbers                            |
 //! | the others  | scenarios                                                           |
 
+mod fetching;
 mod ledger;
 mod links;
+mod lives;
 mod node;
 mod oracle;
 mod run;

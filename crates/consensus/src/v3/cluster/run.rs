@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use neo_primitives::{Height, PublicKey, Transaction};
+use neo_primitives::{PublicKey, Transaction};
 
 use super::ledger::{Schedule, ToyLedger};
 use super::links::{Links, delay};
@@ -13,8 +13,7 @@ use super::oracle::Oracle;
 use super::toys::{Rng, ToyCheck, ToySigner, keys, transaction};
 use super::{Cluster, Config, Sent, ms};
 use crate::engine::{
-    Actions, Connectivity, Engine, Event, Fetch, Fetched, LedgerAction, LedgerEvent, Notice, Now,
-    Recipient, TimerId,
+    Actions, Engine, Event, Fetch, Fetched, LedgerAction, Notice, Now, Recipient, TimerId,
 };
 use crate::v3::message::{Message, Payload};
 use crate::v3::wire::{self, Hints};
@@ -23,12 +22,6 @@ use crate::validators::ValidatorSet;
 
 /// Start of all wall clocks, a little after the toy genesis block.
 const EPOCH_MS: u64 = 1_700_000_001_000;
-/// Peers that one fetch asks before it gives up.
-const MAX_ASKED: usize = 3;
-/// After this time an unanswered request has failed.
-const REQUEST_TIMEOUT: Duration = ms(60);
-/// Blocks in one answer of synchronisation.
-const MAX_SYNC: usize = 20;
 
 /// What the queue holds.
 #[derive(Debug)]
@@ -221,57 +214,6 @@ impl Cluster {
         transaction(self.transactions)
     }
 
-    // ---- crash and restart ------------------------------------------------------------------
-
-    pub(super) fn boot(&mut self, node: usize) {
-        let timers = self.config.timers;
-        self.nodes[node].boot(timers);
-        let life = self.nodes[node].life;
-        if !self.nodes[node].votes {
-            self.push(ms(100), Item::Follow { node, life });
-        }
-        self.handle(node, Event::Start);
-    }
-
-    /// A running node starts again, and its peers notice.
-    pub(super) fn restart(&mut self, node: usize) {
-        self.boot(node);
-        self.connectivity(node, Connectivity::Up { round_trip: ms(0) });
-    }
-
-    pub(super) fn crash(&mut self, node: usize) {
-        self.nodes[node].crash();
-    }
-
-    /// A crash that the others notice at once.
-    pub(super) fn crash_visibly(&mut self, node: usize) {
-        self.crash(node);
-        self.connectivity(node, Connectivity::Down);
-    }
-
-    /// Every node learns that it is connected to every other.
-    pub(super) fn connect(&mut self) {
-        (0..self.nodes.len()).for_each(|node| {
-            self.connectivity(node, Connectivity::Up { round_trip: ms(0) });
-        });
-    }
-
-    fn connectivity(&mut self, node: usize, state: Connectivity) {
-        for other in self.up() {
-            if other == node || !self.links.connects(node, other) {
-                continue;
-            }
-            let peer = self.nodes[node].key.clone();
-            self.handle(other, Event::Connectivity { peer, state });
-            if self.nodes[node].engine.is_some() {
-                let peer = self.nodes[other].key.clone();
-                self.handle(node, Event::Connectivity { peer, state });
-            }
-        }
-    }
-
-    // ---- the driver -------------------------------------------------------------------------
-
     fn moment(&mut self, node: usize) -> Now {
         let elapsed = u64::try_from(self.now.as_millis()).unwrap();
         Now {
@@ -404,8 +346,6 @@ impl Cluster {
         self.notices.push((self.now, node, notice));
     }
 
-    // ---- messages ---------------------------------------------------------------------------
-
     pub(super) fn send(&mut self, from: usize, to: Recipient, message: Message, again: bool) {
         if self.oracle.byzantine.contains(&from) {
             self.oracle.proposed(&message);
@@ -458,143 +398,6 @@ impl Cluster {
                     message: message.clone(),
                 },
             );
-        }
-    }
-
-    // ---- ledger and fetches -----------------------------------------------------------------
-
-    fn serve_ledger(&mut self, node: usize) {
-        let Some(action) = self.nodes[node].requests.pop_front() else {
-            return;
-        };
-        let Some(answer) = self.nodes[node].ledger.request(action) else {
-            return;
-        };
-        if let LedgerEvent::Stored { height, .. } = &answer {
-            self.note_stored(node, *height);
-        }
-        self.handle(node, Event::Ledger(answer));
-    }
-
-    fn note_stored(&mut self, node: usize, height: Height) {
-        let block = self.nodes[node].ledger.block_at(height).unwrap().clone();
-        self.oracle.stored(&block);
-    }
-
-    fn fetch(&mut self, node: usize, life: u64, fetch: Fetch, attempt: usize) {
-        let from = match &fetch {
-            Fetch::Blocks { from, .. } => {
-                let peer = self
-                    .node_of(from)
-                    .filter(|peer| self.links.connects(node, *peer));
-                if let Some(peer) = peer {
-                    self.import(node, peer);
-                }
-                return;
-            }
-            Fetch::Transactions { from, .. }
-            | Fetch::Hashes { from, .. }
-            | Fetch::Body { from, .. } => from.clone(),
-        };
-        let peer = from.get(attempt).filter(|_| attempt < MAX_ASKED);
-        let Some(peer) = peer.and_then(|key| self.node_of(key)) else {
-            let (Fetch::Transactions { hash, .. }
-            | Fetch::Hashes { hash, .. }
-            | Fetch::Body { hash, .. }) = fetch
-            else {
-                return;
-            };
-            return self.handle(node, Event::Fetched(Fetched::Nothing { hash }));
-        };
-        assert_ne!(peer, node, "nobody asks itself");
-        self.fetches += 1;
-        let reaches = self.links.connects(node, peer)
-            && self.nodes[peer].engine.is_some()
-            && !self.mute.contains(&peer);
-        let back = delay(&mut self.rng, self.config.latency);
-        match self.answer_fetch(peer, &fetch).filter(|_| reaches) {
-            Some(fetched) => self.push(
-                back,
-                Item::Fetched {
-                    node,
-                    life,
-                    fetched,
-                },
-            ),
-            None => {
-                let wait = if reaches { back } else { REQUEST_TIMEOUT };
-                self.push(
-                    wait,
-                    Item::Fetch {
-                        node,
-                        life,
-                        fetch,
-                        attempt: attempt + 1,
-                    },
-                );
-            }
-        }
-    }
-
-    fn answer_fetch(&self, peer: usize, fetch: &Fetch) -> Option<Fetched> {
-        let lies = self.liars.contains(&peer);
-        match fetch {
-            Fetch::Blocks { .. } => None,
-            Fetch::Body { hash, .. } => self.nodes[peer].body(hash).map(Fetched::Body),
-            Fetch::Hashes { hash, .. } => {
-                let body = self.nodes[peer].body(hash)?;
-                let mut hashes = body.transaction_hashes();
-                if lies {
-                    hashes.reverse();
-                    hashes.push(*hash);
-                }
-                Some(Fetched::Hashes {
-                    hash: *hash,
-                    hashes,
-                })
-            }
-            Fetch::Transactions {
-                hash, positions, ..
-            } => {
-                let body = self.nodes[peer].body(hash)?;
-                let pick = |position: &u32| {
-                    let at = usize::try_from(*position).unwrap();
-                    let held = body.transactions.get(at)?;
-                    let sent = if lies {
-                        transaction(u32::MAX)
-                    } else {
-                        Arc::clone(held)
-                    };
-                    Some((*position, sent))
-                };
-                let transactions: Vec<_> = positions.iter().filter_map(pick).collect();
-                let some = !transactions.is_empty();
-                some.then_some(Fetched::Transactions {
-                    hash: *hash,
-                    transactions,
-                })
-            }
-        }
-    }
-
-    /// Stored blocks of a peer, verified and stored.
-    fn import(&mut self, node: usize, peer: usize) {
-        if self.nodes[peer].engine.is_none() {
-            return;
-        }
-        let start = self.nodes[node].ledger.height().next();
-        let wanted = (start.0..).map(Height).take(MAX_SYNC);
-        let blocks: Vec<_> = wanted
-            .map_while(|height| self.nodes[peer].ledger.block_at(height).cloned())
-            .collect();
-        if blocks.is_empty() {
-            return;
-        }
-        for block in &blocks {
-            self.oracle.stored(block);
-        }
-        if let Some((height, hash)) = self.nodes[node].ledger.import(&blocks) {
-            self.handle(node, Event::Ledger(LedgerEvent::Stored { height, hash }));
         }
     }
 }
