@@ -10,9 +10,16 @@
 //! cut off. Anything else that does not read is damage, and the node must be silent (protocol section
 //! 5, rule 8).
 
+mod frame;
+mod medium;
+
 use std::io;
 
-use neo_primitives::{Decode, DecodeError, Encode, Height, Magic, PublicKey, Reader, UInt256};
+use neo_primitives::{Decode, Encode, Height};
+
+pub use frame::Identity;
+use frame::{Stop, frame, frame_at, header, read_header, stop_kind};
+pub use medium::{LogMedium, MemoryMedium};
 
 /// Size at which a new segment begins, in bytes.
 pub const SEGMENT_SIZE: u64 = 64 << 20;
@@ -20,64 +27,6 @@ pub const SEGMENT_SIZE: u64 = 64 << 20;
 pub const KEPT_SEGMENTS: usize = 4;
 /// Greatest length of one record, in bytes: a block body and a little more.
 pub const MAX_RECORD: usize = 48 << 20;
-
-const FORMAT: u32 = 1;
-const FRAME_HEADER: usize = 8;
-
-/// Where segments live.
-pub trait LogMedium {
-    /// Numbers of the existing segments, ascending.
-    ///
-    /// # Errors
-    /// Of the medium.
-    fn segments(&self) -> io::Result<Vec<u64>>;
-    /// The whole content of a segment.
-    ///
-    /// # Errors
-    /// Of the medium.
-    fn read(&self, segment: u64) -> io::Result<Vec<u8>>;
-    /// Begins an empty segment, which from then on is the one appended to.
-    ///
-    /// # Errors
-    /// Of the medium.
-    fn create(&mut self, segment: u64) -> io::Result<()>;
-    /// Opens an existing segment to append, cut to `length` bytes.
-    ///
-    /// # Errors
-    /// Of the medium.
-    fn reopen(&mut self, segment: u64, length: u64) -> io::Result<()>;
-    /// Appends to the current segment; durable after [`LogMedium::sync`] only.
-    ///
-    /// # Errors
-    /// Of the medium.
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
-    /// Makes everything appended durable.
-    ///
-    /// # Errors
-    /// Of the medium.
-    fn sync(&mut self) -> io::Result<()>;
-    /// Removes a segment.
-    ///
-    /// # Errors
-    /// Of the medium.
-    fn remove(&mut self, segment: u64) -> io::Result<()>;
-    /// A number that a copy of the log does not have (an inode), or `None` if there is no such thing.
-    ///
-    /// # Errors
-    /// Of the medium.
-    fn instance(&self, segment: u64) -> io::Result<Option<u64>>;
-}
-
-/// Whose log it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// Network magic.
-    pub magic: Magic,
-    /// Hash of the genesis block.
-    pub genesis: UInt256,
-    /// The validator.
-    pub validator: PublicKey,
-}
 
 /// Why a log cannot be used at all.
 #[derive(Debug, thiserror::Error)]
@@ -176,117 +125,6 @@ pub trait LogRecord: Encode + Decode {
 impl LogRecord for crate::v3::Record {
     fn height(&self) -> Option<Height> {
         crate::v3::Record::height(self)
-    }
-}
-
-fn frame(body: &[u8], out: &mut Vec<u8>) -> Result<(), LogError> {
-    let length = u32::try_from(body.len())
-        .ok()
-        .filter(|_| body.len() <= MAX_RECORD)
-        .ok_or(LogError::TooLong { length: body.len() })?;
-    out.extend_from_slice(&length.to_le_bytes());
-    out.extend_from_slice(&checksum(length, body).to_le_bytes());
-    out.extend_from_slice(body);
-    Ok(())
-}
-
-fn checksum(length: u32, body: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&length.to_le_bytes());
-    hasher.update(body);
-    hasher.finalize()
-}
-
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    let word = bytes.get(at..at.checked_add(4)?)?;
-    Some(u32::from_le_bytes([word[0], word[1], word[2], word[3]]))
-}
-
-/// The body of the frame at `at`, and where the next one begins.
-fn frame_at(bytes: &[u8], at: usize) -> Option<(&[u8], usize)> {
-    let length = word(bytes, at)?;
-    let sum = word(bytes, at + 4)?;
-    let begin = at + FRAME_HEADER;
-    let end = begin.checked_add(usize::try_from(length).ok()?)?;
-    let body = bytes.get(begin..end)?;
-    (!body.is_empty() && checksum(length, body) == sum).then_some((body, end))
-}
-
-fn header(
-    identity: &Identity,
-    instance: Option<u64>,
-    after_loss: bool,
-) -> Result<Vec<u8>, LogError> {
-    let mut body = b"dbft3 votes".to_vec();
-    body.extend_from_slice(&FORMAT.to_le_bytes());
-    body.extend_from_slice(&identity.magic.0.to_le_bytes());
-    body.extend_from_slice(identity.genesis.as_wire());
-    body.extend_from_slice(identity.validator.as_bytes());
-    body.extend_from_slice(&instance.unwrap_or(0).to_le_bytes());
-    body.push(u8::from(after_loss));
-    let mut out = Vec::new();
-    frame(&body, &mut out)?;
-    Ok(out)
-}
-
-struct Header {
-    magic: Magic,
-    genesis: UInt256,
-    validator: Vec<u8>,
-    instance: u64,
-    after_loss: bool,
-}
-
-fn read_header(body: &[u8]) -> Result<Header, DecodeError> {
-    let mut reader = Reader::new(body);
-    if reader.field("mark of a vote log").bytes(11)? != b"dbft3 votes" {
-        return Err(reader.invalid("no vote log"));
-    }
-    let format = reader.field("format").u32()?;
-    if format != FORMAT {
-        return Err(reader.invalid(format!(
-            "vote log format {format}, this node knows {FORMAT}"
-        )));
-    }
-    let header = Header {
-        magic: Magic(reader.field("magic").u32()?),
-        genesis: UInt256::from_wire(reader.field("genesis").array()?),
-        validator: reader.field("validator").bytes(33)?.to_vec(),
-        instance: reader.field("instance").u64()?,
-        after_loss: reader.field("after a loss").bool()?,
-    };
-    reader.finish()?;
-    Ok(header)
-}
-
-impl Identity {
-    fn require(&self, header: &Header) -> Result<(), LogError> {
-        let foreign = |what, found: String, expected: String| {
-            Err(LogError::Foreign {
-                what,
-                found,
-                expected,
-            })
-        };
-        if header.magic != self.magic {
-            return foreign("network", header.magic.to_string(), self.magic.to_string());
-        }
-        if header.genesis != self.genesis {
-            return foreign(
-                "genesis block",
-                header.genesis.to_string(),
-                self.genesis.to_string(),
-            );
-        }
-        if header.validator != self.validator.as_bytes() {
-            let hex = header
-                .validator
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
-            return foreign("validator", hex, self.validator.to_string());
-        }
-        Ok(())
     }
 }
 
@@ -529,13 +367,6 @@ impl<M: LogMedium> VoteLog<M> {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stop {
-    End,
-    Torn,
-    Bad,
-}
-
 struct Scan {
     stop: Stop,
     valid: u64,
@@ -543,140 +374,12 @@ struct Scan {
     after_loss: bool,
 }
 
-/// A bad frame is torn when nothing valid follows it, and damage otherwise.
-fn stop_kind(bytes: &[u8], at: usize) -> Stop {
-    let later = at.saturating_add(1)..bytes.len().saturating_sub(FRAME_HEADER);
-    // A frame shorter than the smallest record is a chance match in garbage.
-    let follows = later.into_iter().any(|from| {
-        word(bytes, from).is_some_and(|length| length > 4) && frame_at(bytes, from).is_some()
-    });
-    if follows { Stop::Bad } else { Stop::Torn }
-}
-
-/// A medium in memory that models what a crash does to unsynced writes.
-#[derive(Clone, Debug, Default)]
-pub struct MemoryMedium {
-    segments: std::collections::BTreeMap<u64, MemorySegment>,
-    current: u64,
-    instances: u64,
-}
-
-#[derive(Clone, Debug, Default)]
-struct MemorySegment {
-    bytes: Vec<u8>,
-    synced: usize,
-    instance: u64,
-}
-
-impl MemoryMedium {
-    /// A crash: of what was not synced only the first `kept` bytes remain, as a torn write.
-    pub fn crash(&mut self, kept: usize) {
-        for segment in self.segments.values_mut() {
-            let length = segment.synced.saturating_add(kept).min(segment.bytes.len());
-            segment.bytes.truncate(length);
-            segment.synced = length;
-        }
-    }
-
-    /// Flips one bit, for tests of damage.
-    pub fn corrupt(&mut self, segment: u64, at: usize) {
-        if let Some(byte) = self
-            .segments
-            .get_mut(&segment)
-            .and_then(|segment| segment.bytes.get_mut(at))
-        {
-            *byte ^= 1;
-        }
-    }
-
-    /// A copy of all segments on another medium.
-    #[must_use]
-    pub fn copy(&self) -> Self {
-        let mut copy = self.clone();
-        for segment in copy.segments.values_mut() {
-            segment.instance = segment.instance.saturating_add(1_000_000);
-        }
-        copy
-    }
-
-    /// Length of a segment in bytes.
-    #[must_use]
-    pub fn length(&self, segment: u64) -> usize {
-        self.segments
-            .get(&segment)
-            .map_or(0, |segment| segment.bytes.len())
-    }
-
-    fn current(&mut self) -> io::Result<&mut MemorySegment> {
-        let current = self.current;
-        self.segments
-            .get_mut(&current)
-            .ok_or_else(|| io::Error::other(format!("segment {current} was never created")))
-    }
-}
-
-impl LogMedium for MemoryMedium {
-    fn segments(&self) -> io::Result<Vec<u64>> {
-        Ok(self.segments.keys().copied().collect())
-    }
-
-    fn read(&self, segment: u64) -> io::Result<Vec<u8>> {
-        Ok(self
-            .segments
-            .get(&segment)
-            .map(|held| held.bytes.clone())
-            .unwrap_or_default())
-    }
-
-    fn create(&mut self, segment: u64) -> io::Result<()> {
-        self.instances = self.instances.saturating_add(1);
-        let instance = self.instances;
-        self.segments.insert(
-            segment,
-            MemorySegment {
-                instance,
-                ..MemorySegment::default()
-            },
-        );
-        self.current = segment;
-        Ok(())
-    }
-
-    fn reopen(&mut self, segment: u64, length: u64) -> io::Result<()> {
-        self.current = segment;
-        let length = usize::try_from(length).unwrap_or(usize::MAX);
-        let held = self.current()?;
-        held.bytes.truncate(length);
-        held.synced = held.synced.min(length);
-        Ok(())
-    }
-
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.current()?.bytes.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        let held = self.current()?;
-        held.synced = held.bytes.len();
-        Ok(())
-    }
-
-    fn remove(&mut self, segment: u64) -> io::Result<()> {
-        self.segments.remove(&segment);
-        Ok(())
-    }
-
-    fn instance(&self, segment: u64) -> io::Result<Option<u64>> {
-        Ok(self.segments.get(&segment).map(|held| held.instance))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::v3::Record;
     use crate::v3::testing::{hash, keys};
+    use neo_primitives::Magic;
     use proptest::prelude::*;
 
     fn identity() -> Identity {
