@@ -161,7 +161,12 @@ fn a_single_validator_goes_on_after_every_crash() {
 
 #[test]
 fn a_restarted_leader_proposes_with_the_certificate_of_its_log() {
-    let mut cluster = Cluster::asleep(Config::of(4), 14);
+    // The ledger is slow, so that the leader crashes before it has a block.
+    let config = Config {
+        ledger: (50_000, 50_000),
+        ..Config::of(4)
+    };
+    let mut cluster = Cluster::asleep(config, 14);
     [0, 2, 3].into_iter().for_each(|node| cluster.boot(node));
     cluster.filter = Some(Box::new(|_, _, message| {
         message.kind() != MessageKind::Proposal

@@ -26,9 +26,11 @@ const EPOCH_MS: u64 = 1_700_000_001_000;
 /// What the queue holds.
 #[derive(Debug)]
 pub(super) enum Item {
+    /// Lost when the receiver has crashed meanwhile: its connections went with it.
     Deliver {
         from: usize,
         to: usize,
+        life: u64,
         message: Message,
     },
     Verified {
@@ -140,12 +142,17 @@ impl Cluster {
 
     fn take(&mut self, item: Item) {
         match item {
-            Item::Deliver { from, to, message } => {
+            Item::Deliver {
+                from,
+                to,
+                life,
+                message,
+            } => {
                 let passes = self
                     .filter
                     .as_mut()
                     .is_none_or(|pass| pass(from, to, &message));
-                if passes && self.links.passes(from, to) && self.nodes[to].engine.is_some() {
+                if passes && self.links.passes(from, to) && self.lives(to, life) {
                     let from = self.nodes[from].key.clone();
                     self.handle(to, Event::Received { from, message });
                 }
@@ -395,6 +402,7 @@ impl Cluster {
                 Item::Deliver {
                     from,
                     to,
+                    life: self.nodes[to].life,
                     message: message.clone(),
                 },
             );

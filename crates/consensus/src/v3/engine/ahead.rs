@@ -40,11 +40,10 @@ impl V3Engine {
             return;
         };
         let set = &state.info.validators;
-        // Who votes next is known before the ledger says so only when nobody changes.
-        let same_set = header.next_consensus == consensus_address(set.keys());
         let leader = LeaderOrder::round_robin(header.index.next(), set).leader(View::ZERO);
         let own = self.settings.own.as_ref().and_then(|key| set.index_of(key));
-        if !same_set || own != Some(leader) {
+        // Who votes next is known before the ledger says so only when nobody changes.
+        if own != Some(leader) || header.next_consensus != consensus_address(set.keys()) {
             return;
         }
         self.ahead = Some(Ahead {
