@@ -40,8 +40,15 @@ impl PublicKey {
         if bytes.len() != 33 && bytes.len() != 65 {
             return Err(KeyError::PublicKeyLength(bytes.len()));
         }
+        // SEC 1 knows more forms; Neo knows compressed (02, 03) and uncompressed (04) points.
+        let known = match bytes.first() {
+            Some(2 | 3) => bytes.len() == 33,
+            Some(4) => bytes.len() == 65,
+            _ => false,
+        };
         p256::PublicKey::from_sec1_bytes(bytes)
             .ok()
+            .filter(|_| known)
             .and_then(|point| Self::from_point(&point))
             .ok_or_else(|| KeyError::NotOnCurve(hex::encode(bytes)))
     }
@@ -198,6 +205,15 @@ mod tests {
         "02b3622bf4017bdfe317c58aed5f4c753f206b7db896046fa7d774bbc4bf7f8dc2",
         "03d90c07df63e690ce77912e10ab51acc944b66860237b608c4f8f8309e71ee699",
     ];
+
+    #[test]
+    fn forms_that_neo_does_not_know_are_refused() {
+        let key: PublicKey = SORTED[0].parse().unwrap();
+        let mut compact = *key.as_bytes();
+        compact[0] = 5;
+        assert!(PublicKey::from_bytes(&compact).is_err());
+        assert!(PublicKey::from_bytes(key.as_bytes()).is_ok());
+    }
 
     #[test]
     fn order_ignores_the_prefix() {
