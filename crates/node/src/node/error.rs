@@ -1,0 +1,77 @@
+//! Why a node does not start, or ends.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use neo_consensus::vote_log::LogError;
+use neo_ledger::LedgerError;
+use neo_network::{IdentityError, NetworkError};
+use neo_primitives::wallet::WalletError;
+
+use crate::config::PasswordError;
+use crate::driver::DriverError;
+
+/// Why a node did not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The wallet's password.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// The wallet.
+    #[error("wallet {path}: {error}")]
+    Wallet {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: WalletError,
+    },
+    /// No key of the wallet is a validator's.
+    #[error("wallet {path} holds no key of a validator of this network; its keys are {keys}")]
+    NoValidatorKey {
+        /// Its file.
+        path: PathBuf,
+        /// The public keys found.
+        keys: String,
+    },
+    /// The chain.
+    #[error("data directory {path}: {error}")]
+    Ledger {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: LedgerError,
+    },
+    /// The vote log.
+    #[error("data directory {path}: {error}")]
+    VoteLog {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: LogError,
+    },
+    /// The key behind the peer id.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The network.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// A listener.
+    #[error("cannot listen on {address} for {what}: {error}")]
+    Listen {
+        /// What for.
+        what: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// Consensus ended.
+    #[error(transparent)]
+    Driver(#[from] DriverError),
+    /// The operating system gives no thread.
+    #[error("a thread cannot be started: {0}")]
+    Thread(std::io::Error),
+    /// A part of the node ended although nothing told it to.
+    #[error("{0} ended unexpectedly")]
+    Ended(&'static str),
+}

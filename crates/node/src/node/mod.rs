@@ -1,0 +1,340 @@
+//! A whole node: ledger, vote log, network, consensus, RPC and metrics, from start to end.
+
+mod error;
+mod observer;
+mod opening;
+mod pump;
+mod shared;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use neo_ledger::{ChainReader, EmbeddedLedger, Ledger};
+use neo_network::NetworkHandle;
+use neo_primitives::{PrivateKey, PublicKey};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot, watch};
+
+pub use self::error::NodeError;
+use self::observer::Observer;
+pub use self::opening::log_identity;
+use self::opening::{network_config, open_engine, validator_key};
+use self::pump::{Inlets, pump};
+use self::shared::Shared;
+use crate::bodies::Bodies;
+use crate::config::NodeConfig;
+use crate::driver::{CONSENSUS_LANES, Driver, DriverError, Inside, Parts, StatusBoard};
+use crate::events::{EventSink, NodeEvent};
+use crate::fetcher::Fetcher;
+use crate::gossip;
+use crate::ledger_worker::LedgerWorker;
+use crate::metrics::{self, Metrics, Sources};
+use crate::rpc::{self, RpcContext};
+use crate::serving::Server;
+use crate::sync::Syncer;
+use crate::verifier::Verifier;
+
+/// Consensus messages that wait for the driver; the network holds back more.
+const MESSAGE_QUEUE: usize = 4096;
+/// Triggers of synchronisation that wait.
+const SYNC_QUEUE: usize = 16;
+
+/// What a run may do besides its configuration.
+#[derive(Debug, Default)]
+pub struct RunOptions {
+    /// Where events go.
+    pub events: EventSink,
+    /// The operator takes the blame for a missing or damaged vote log: vote at once.
+    pub trust_vote_log: bool,
+}
+
+/// Runs a node until `shutdown` resolves or something makes going on unsafe.
+///
+/// # Errors
+/// Why it did not start, or had to end.
+pub async fn run(
+    config: NodeConfig,
+    options: RunOptions,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), NodeError> {
+    let key = validator_key(&config)?;
+    let node = Node::start(config, key, options).await?;
+    node.until(shutdown).await
+}
+
+struct Node {
+    network: NetworkHandle,
+    driver: Option<oneshot::Receiver<Result<u64, DriverError>>>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+    stop: watch::Sender<bool>,
+    tasks: tokio::task::JoinSet<Result<(), NodeError>>,
+    events: EventSink,
+}
+
+impl Node {
+    async fn start(
+        config: NodeConfig,
+        key: Option<PrivateKey>,
+        options: RunOptions,
+    ) -> Result<Self, NodeError> {
+        let config = Arc::new(config);
+        let data_dir = config.data_dir.clone();
+        let ledger_error = |error| NodeError::Ledger {
+            path: data_dir.clone(),
+            error,
+        };
+        let ledger = EmbeddedLedger::open(&data_dir, config.protocol.genesis.clone())
+            .map(Arc::new)
+            .map_err(ledger_error)?;
+        let network_config = network_config(&config, &ledger, key.as_ref())?;
+        let (network, network_events) = neo_network::start(network_config)?;
+        let rpc = bind("JSON-RPC", config.rpc.as_ref().map(|rpc| rpc.listen)).await?;
+        let scrape = bind("metrics", config.metrics.as_ref().map(|at| at.listen)).await?;
+        let metrics = Arc::new(Metrics::new());
+        let bodies = Arc::new(Bodies::default());
+        let status = Arc::new(StatusBoard::default());
+        let (stop, stopped) = watch::channel(false);
+        let (inside, from_inside) = mpsc::unbounded_channel();
+        let (messages, from_messages) = mpsc::channel(MESSAGE_QUEUE);
+        let (sync, triggers) = mpsc::channel(SYNC_QUEUE);
+        let (gossip, batches) = mpsc::channel(gossip::QUEUE);
+        let witness_limit = config.protocol.genesis.limits().witness_limit;
+        let dynamic: Arc<dyn Ledger> = ledger.clone();
+        let reports = inside.clone();
+        let (worker, ledger_thread) = LedgerWorker::start(Arc::clone(&dynamic), move |report| {
+            let _ = reports.send(Inside::Ledger(report));
+        })
+        .map_err(NodeError::Thread)?;
+        let gossip_thread = gossip::admit(
+            batches,
+            Arc::clone(&dynamic),
+            network.clone(),
+            Arc::clone(&metrics),
+            witness_limit,
+        )
+        .map_err(NodeError::Thread)?;
+        let mut node = Self {
+            network: network.clone(),
+            driver: None,
+            threads: vec![ledger_thread, gossip_thread],
+            stop,
+            tasks: tokio::task::JoinSet::new(),
+            events: options.events.clone(),
+        };
+        let syncer = Syncer {
+            network: network.clone(),
+            ledger: Arc::clone(&dynamic),
+            worker: worker.clone(),
+            inside: inside.clone(),
+            witness_limit,
+        };
+        node.tasks.spawn(async move {
+            syncer.run(triggers).await;
+            Ok(())
+        });
+        let inlets = Inlets {
+            inside: inside.clone(),
+            messages,
+            sync: sync.clone(),
+            gossip,
+        };
+        if let Some(key) = key {
+            let (fetches, wanted) = mpsc::unbounded_channel();
+            let fetcher = Fetcher {
+                network: network.clone(),
+                inside: inside.clone(),
+                sync,
+                witness_limit,
+            };
+            node.tasks.spawn(async move {
+                fetcher.run(wanted).await;
+                Ok(())
+            });
+            let engine = open_engine(&config, &ledger, &key, options.trust_vote_log)?;
+            let parts = Parts {
+                engine: engine.0,
+                key,
+                log: engine.1,
+                ledger: worker.clone(),
+                network: network.clone(),
+                verifier: Arc::new(Verifier::default()),
+                fetches,
+                bodies: Arc::clone(&bodies),
+                metrics: Arc::clone(&metrics),
+                events: options.events.clone(),
+                status: Arc::clone(&status),
+                inside: inside.clone(),
+            };
+            node.start_driver(parts, from_inside, from_messages, stopped.clone())?;
+        } else {
+            let observer = Observer {
+                network: network.clone(),
+                metrics: Arc::clone(&metrics),
+                events: options.events.clone(),
+                status: Arc::clone(&status),
+            };
+            node.tasks.spawn(observer.run(from_inside, stopped.clone()));
+        }
+        let server = Server {
+            network: network.clone(),
+            ledger: Arc::clone(&dynamic),
+            bodies,
+        };
+        node.tasks
+            .spawn(pump(network_events, inlets, server, stopped.clone()));
+        let shared = Arc::new(Shared {
+            network: network.clone(),
+            ledger: Arc::clone(&dynamic),
+            worker,
+            inside,
+            status,
+            magic: config.protocol.genesis.magic,
+        });
+        let sources = Sources {
+            ledger: ledger.clone(),
+            peers: shared.clone(),
+            network: Some(network.clone()),
+        };
+        let addresses = (address_of(rpc.as_ref()), address_of(scrape.as_ref()));
+        if let Some(listener) = rpc {
+            let context = RpcContext {
+                ledger: Arc::clone(&ledger),
+                peers: shared.clone(),
+                consensus: shared.clone(),
+                relay: shared,
+                config,
+                metrics: Arc::clone(&metrics),
+            };
+            let stopped = ended(stopped.clone());
+            node.tasks.spawn(async move {
+                rpc::serve(listener, context, stopped)
+                    .await
+                    .map_err(NodeError::Thread)
+            });
+        }
+        if let Some(listener) = scrape {
+            let stopped = ended(stopped);
+            node.tasks.spawn(async move {
+                metrics::serve(listener, metrics, sources, stopped)
+                    .await
+                    .map_err(NodeError::Thread)
+            });
+        }
+        let height = ledger.height();
+        tracing::info!(%height, rpc = ?addresses.0, metrics = ?addresses.1, "node is up");
+        node.events.emit(NodeEvent::Ready {
+            rpc: addresses.0,
+            metrics: addresses.1,
+            height,
+        });
+        Ok(node)
+    }
+
+    fn start_driver(
+        &mut self,
+        parts: Parts,
+        inside: mpsc::UnboundedReceiver<Inside>,
+        messages: mpsc::Receiver<(PublicKey, Bytes)>,
+        stopped: watch::Receiver<bool>,
+    ) -> Result<(), NodeError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .map_err(NodeError::Thread)?;
+        let (done, ended) = oneshot::channel();
+        let thread = std::thread::Builder::new()
+            .name("driver".to_owned())
+            .spawn(move || {
+                let driver = Driver::new(parts);
+                let _ = done.send(runtime.block_on(driver.run(inside, messages, stopped)));
+            })
+            .map_err(NodeError::Thread)?;
+        self.threads.push(thread);
+        self.driver = Some(ended);
+        Ok(())
+    }
+
+    /// Waits for the end, and ends everything in order.
+    async fn until(mut self, shutdown: impl Future<Output = ()>) -> Result<(), NodeError> {
+        let mut driver = self.driver.take();
+        let driver_ended = async {
+            match &mut driver {
+                Some(ended) => ended.await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut early = None;
+        tokio::select! {
+            () = shutdown => {}
+            ended = driver_ended => early = Some(ended),
+            Some(task) = self.tasks.join_next() => {
+                if let Ok(Err(error)) = task {
+                    tracing::error!(%error, "a part of the node failed");
+                    let _ = self.stop.send(true);
+                    return Err(error);
+                }
+            }
+        }
+        tracing::info!("stopping");
+        let _ = self.stop.send(true);
+        let outcome = match (early, driver) {
+            (Some(ended), _) => Some(ended),
+            (None, Some(ended)) => Some(ended.await),
+            (None, None) => None,
+        };
+        let traffic = self.network.metrics();
+        self.network.shutdown().await;
+        self.tasks.shutdown().await;
+        let (view_changes, failure) = match outcome {
+            None => (0, None),
+            Some(Ok(Ok(view_changes))) => (view_changes, None),
+            Some(Ok(Err(error))) => (0, Some(NodeError::Driver(error))),
+            Some(Err(_)) => (0, Some(NodeError::Ended("consensus"))),
+        };
+        let usage = metrics::Usage::read().unwrap_or_default();
+        let sent = CONSENSUS_LANES.map(|lane| traffic.sent[lane.index()]);
+        self.events.emit(NodeEvent::Summary {
+            view_changes,
+            messages: sent.iter().map(|flow| flow.messages).sum(),
+            message_bytes: sent.iter().map(|flow| flow.bytes).sum(),
+            cpu_s: usage.cpu_seconds,
+            peak_rss_mb: usage.peak_resident_bytes as f64 / f64::from(1 << 20),
+        });
+        match failure {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+}
+
+fn address_of(listener: Option<&TcpListener>) -> Option<String> {
+    listener
+        .and_then(|listener| listener.local_addr().ok())
+        .map(|address| address.to_string())
+}
+
+async fn ended(mut stopped: watch::Receiver<bool>) {
+    // An error means that the node is gone.
+    let _ = stopped.changed().await;
+}
+
+async fn bind(
+    what: &'static str,
+    address: Option<SocketAddr>,
+) -> Result<Option<TcpListener>, NodeError> {
+    match address {
+        None => Ok(None),
+        Some(address) => {
+            TcpListener::bind(address)
+                .await
+                .map(Some)
+                .map_err(|error| NodeError::Listen {
+                    what,
+                    address,
+                    error,
+                })
+        }
+    }
+}
