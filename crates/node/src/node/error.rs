@@ -65,6 +65,14 @@ pub enum NodeError {
         /// Why.
         error: std::io::Error,
     },
+    /// A server ended.
+    #[error("{what} cannot be served any more: {error}")]
+    Serve {
+        /// What it served.
+        what: &'static str,
+        /// Why.
+        error: std::io::Error,
+    },
     /// Consensus ended.
     #[error(transparent)]
     Driver(#[from] DriverError),

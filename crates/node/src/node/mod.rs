@@ -9,6 +9,7 @@ mod shared;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use neo_ledger::{ChainReader, EmbeddedLedger, Ledger};
@@ -211,7 +212,10 @@ impl Node {
             node.tasks.spawn(async move {
                 rpc::serve(listener, context, stopped)
                     .await
-                    .map_err(NodeError::Thread)
+                    .map_err(|error| NodeError::Serve {
+                        what: "JSON-RPC",
+                        error,
+                    })
             });
         }
         if let Some(listener) = scrape {
@@ -219,7 +223,10 @@ impl Node {
             node.tasks.spawn(async move {
                 metrics::serve(listener, metrics, sources, stopped)
                     .await
-                    .map_err(NodeError::Thread)
+                    .map_err(|error| NodeError::Serve {
+                        what: "metrics",
+                        error,
+                    })
             });
         }
         let height = ledger.height();
@@ -256,7 +263,8 @@ impl Node {
         Ok(())
     }
 
-    /// Waits for the end, and ends everything in order.
+    /// Waits for the end, and ends everything in order. Parts of the node end when they are told to: one that ends
+    /// before takes the node down with an error, so that it never lingers half alive.
     async fn until(mut self, shutdown: impl Future<Output = ()>) -> Result<(), NodeError> {
         let mut driver = self.driver.take();
         let driver_ended = async {
@@ -266,16 +274,18 @@ impl Node {
             }
         };
         let mut early = None;
+        let mut broken = None;
         tokio::select! {
-            () = shutdown => {}
+            biased;
             ended = driver_ended => early = Some(ended),
-            Some(task) = self.tasks.join_next() => {
-                if let Ok(Err(error)) = task {
-                    tracing::error!(%error, "a part of the node failed");
-                    let _ = self.stop.send(true);
-                    return Err(error);
-                }
+            () = shutdown => {}
+            () = worker_ended(&self.threads) => {
+                broken = Some(NodeError::Ended("a worker thread"));
             }
+            task = self.tasks.join_next() => broken = Some(match task {
+                Some(Ok(Err(error))) => error,
+                _ => NodeError::Ended("a task of the node"),
+            }),
         }
         tracing::info!("stopping");
         let _ = self.stop.send(true);
@@ -287,12 +297,7 @@ impl Node {
         let traffic = self.network.metrics();
         self.network.shutdown().await;
         self.tasks.shutdown().await;
-        let (view_changes, failure) = match outcome {
-            None => (0, None),
-            Some(Ok(Ok(view_changes))) => (view_changes, None),
-            Some(Ok(Err(error))) => (0, Some(NodeError::Driver(error))),
-            Some(Err(_)) => (0, Some(NodeError::Ended("consensus"))),
-        };
+        let (view_changes, failure) = verdict(outcome, broken);
         let usage = metrics::Usage::read().unwrap_or_default();
         let sent = CONSENSUS_LANES.map(|lane| traffic.sent[lane.index()]);
         self.events.emit(NodeEvent::Summary {
@@ -306,6 +311,31 @@ impl Node {
             Some(error) => Err(error),
             None => Ok(()),
         }
+    }
+}
+
+/// How often the worker threads are looked at.
+const WORKER_CHECK: Duration = Duration::from_millis(500);
+
+/// Resolves when one of the threads has ended; while the node runs, only a panic ends one.
+async fn worker_ended(threads: &[std::thread::JoinHandle<()>]) {
+    let mut check = tokio::time::interval(WORKER_CHECK);
+    while !threads.iter().any(std::thread::JoinHandle::is_finished) {
+        check.tick().await;
+    }
+}
+
+/// How the driver ended, if there is one: with a number of view changes, an error, or without a word.
+type DriverOutcome = Option<Result<Result<u64, DriverError>, oneshot::error::RecvError>>;
+
+/// View changes of the run, and why it failed. What the driver says goes before what broke elsewhere: parts
+/// that depend on it end with it.
+fn verdict(driver: DriverOutcome, broken: Option<NodeError>) -> (u64, Option<NodeError>) {
+    match driver {
+        Some(Ok(Err(error))) => (0, Some(NodeError::Driver(error))),
+        Some(Err(_)) => (0, Some(NodeError::Ended("consensus"))),
+        Some(Ok(Ok(view_changes))) => (view_changes, broken),
+        None => (0, broken),
     }
 }
 
@@ -336,5 +366,42 @@ async fn bind(
                     error,
                 })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use neo_consensus::vote_log::LogError;
+
+    #[tokio::test]
+    async fn a_worker_that_panics_is_noticed_and_a_working_one_is_not() {
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let working = std::thread::spawn(move || held.recv().unwrap_or_default());
+        let threads = vec![working];
+        let early = tokio::time::timeout(3 * WORKER_CHECK, worker_ended(&threads)).await;
+        assert!(early.is_err(), "nothing has ended");
+        let mut threads = threads;
+        threads.push(std::thread::spawn(|| panic!("a worker dies")));
+        worker_ended(&threads).await;
+        drop(release);
+    }
+
+    #[test]
+    fn what_broke_is_an_error_and_the_driver_speaks_first() {
+        let broken = || Some(NodeError::Ended("a worker thread"));
+        assert!(matches!(verdict(Some(Ok(Ok(3))), None), (3, None)));
+        assert!(matches!(verdict(None, None), (0, None)));
+        for driver in [None, Some(Ok(Ok(1)))] {
+            assert!(matches!(
+                verdict(driver, broken()).1,
+                Some(NodeError::Ended("a worker thread"))
+            ));
+        }
+        let failed = || Some(Ok(Err(DriverError::VoteLog(LogError::Failed))));
+        assert!(matches!(
+            verdict(failed(), broken()).1,
+            Some(NodeError::Driver(_))
+        ));
     }
 }
