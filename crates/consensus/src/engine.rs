@@ -451,6 +451,9 @@ pub trait Engine: Protocol {
 
     /// What it is doing, for operators.
     fn status(&self) -> Status;
+
+    /// Number of messages, blocks, peers and records held: bounded whatever arrives.
+    fn footprint(&self) -> usize;
 }
 
 /// The state of an engine as operators see it.

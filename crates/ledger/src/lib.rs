@@ -19,6 +19,7 @@ mod natives;
 pub mod policy;
 mod reader;
 mod rejected;
+mod signatures;
 mod state;
 pub mod store;
 
@@ -35,3 +36,4 @@ pub use reader::{
     TransactionLog,
 };
 pub use rejected::Rejected;
+pub use signatures::SignatureScheme;

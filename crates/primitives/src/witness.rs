@@ -141,10 +141,13 @@ pub fn verify_witness(
     magic: Magic,
     hash: &UInt256,
 ) -> Result<(), WitnessError> {
-    verify_witness_with(account, witness, magic, hash, VerifyingKey::from_compressed)
+    verify_witness_with(account, witness, magic, hash, |key, message, signature| {
+        Ok(VerifyingKey::from_compressed(key)?.verify(message, signature))
+    })
 }
 
-/// As [`verify_witness`], with keys parsed by the caller, who may keep them.
+/// As [`verify_witness`], with signatures checked by the caller, who may keep parsed keys: `check` says
+/// whether a signature of a compressed key over a message holds.
 ///
 /// # Errors
 /// [`WitnessError`].
@@ -153,7 +156,7 @@ pub fn verify_witness_with(
     witness: &Witness,
     magic: Magic,
     hash: &UInt256,
-    mut parse: impl FnMut(&[u8; 33]) -> Result<VerifyingKey, KeyError>,
+    mut check: impl FnMut(&[u8; 33], &[u8], &Signature) -> Result<bool, KeyError>,
 ) -> Result<(), WitnessError> {
     let found = witness.account();
     if found != *account {
@@ -184,8 +187,9 @@ pub fn verify_witness_with(
                 Some(next) if keys.len() + 1 >= left => next,
                 _ => return Err(WitnessError::Signature { position: index }),
             };
-            let key = parse(key).map_err(|error| WitnessError::Key { position, error })?;
-            if key.verify(&message, signature) {
+            let holds = check(key, &message, signature)
+                .map_err(|error| WitnessError::Key { position, error })?;
+            if holds {
                 break;
             }
         }

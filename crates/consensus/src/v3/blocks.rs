@@ -190,7 +190,6 @@ impl Blocks {
     }
 
     /// Number of blocks kept.
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.by_hash.len()
     }

@@ -68,7 +68,6 @@ impl Votes {
     }
 
     /// Number of votes kept.
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         let of_views = [&self.prepares, &self.pre_commits, &self.suspects];
         let views = of_views

@@ -15,7 +15,8 @@ use crate::{
     config::GenesisConfig,
     error::LedgerError,
     execution::genesis,
-    mempool::{Mempool, StatelessVerifier},
+    mempool::{KeyCache, Mempool, StatelessVerifier},
+    signatures::SignatureScheme,
     store::{Batch, ChainStore, RedbStore, StoreError, StoreReader, Table},
 };
 
@@ -23,6 +24,8 @@ use crate::{
 const FORMAT: u32 = 1;
 /// The one key of the identity table.
 const IDENTITY_KEY: &[u8] = b"network";
+/// Keys that stay parsed, enough for every sender of a busy network.
+const KEY_CACHE: usize = 16_384;
 /// File of the store in the data directory.
 const FILE: &str = "chain.redb";
 
@@ -130,6 +133,18 @@ impl EmbeddedLedger {
         store: Box<dyn ChainStore>,
         config: GenesisConfig,
     ) -> Result<Self, LedgerError> {
+        Self::with_signatures(store, config, Box::new(KeyCache::new(KEY_CACHE)))
+    }
+
+    /// As [`EmbeddedLedger::with_store`], for a network whose signatures are of another scheme.
+    ///
+    /// # Errors
+    /// As [`EmbeddedLedger::open`].
+    pub fn with_signatures(
+        store: Box<dyn ChainStore>,
+        config: GenesisConfig,
+        scheme: Box<dyn SignatureScheme>,
+    ) -> Result<Self, LedgerError> {
         config.validate()?;
         let identity = Identity::of(&config);
         match store.reader()?.get(Table::Identity, IDENTITY_KEY)? {
@@ -152,7 +167,7 @@ impl EmbeddedLedger {
                 next_consensus: config.next_consensus(),
                 committee_address: config.committee_address(),
             },
-            verifier: StatelessVerifier::new(config.magic),
+            verifier: StatelessVerifier::new(config.magic, scheme),
             candidates: Mutex::new(Candidates::new(tip.clone())),
             pool: Mutex::new(Pool {
                 transactions: Mempool::new(config.memory_pool_max),

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
-use neo_primitives::{KeyError, VerifyingKey};
+use neo_primitives::{KeyError, Signature, VerifyingKey};
 use parking_lot::RwLock;
+
+use crate::signatures::SignatureScheme;
 
 /// Parsed keys, bounded: the older half goes when it is full.
 ///
@@ -47,6 +49,18 @@ impl KeyCache {
         }
         generations.young.insert(*bytes, key.clone());
         Ok(key)
+    }
+}
+
+/// ECDSA on P-256 over SHA-256, as Neo has it.
+impl SignatureScheme for KeyCache {
+    fn verify(
+        &self,
+        key: &[u8; 33],
+        message: &[u8],
+        signature: &Signature,
+    ) -> Result<bool, KeyError> {
+        Ok(self.get(key)?.verify(message, signature))
     }
 }
 

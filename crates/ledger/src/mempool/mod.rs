@@ -12,6 +12,7 @@ mod state_checks;
 mod stateless;
 
 pub(crate) use self::{
+    keys::KeyCache,
     pool::{Mempool, fees},
     selection::{Selection, SelectionLimits, excluded_by, first_conflict},
     state_checks::{

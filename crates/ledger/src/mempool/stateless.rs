@@ -5,25 +5,18 @@ use neo_primitives::{
     verify_witness_with,
 };
 
-use super::keys::KeyCache;
-use crate::{natives, policy, rejected::Rejected};
-
-/// Keys that stay parsed, enough for every sender of a busy network.
-const KEY_CACHE: usize = 16_384;
+use crate::{natives, policy, rejected::Rejected, signatures::SignatureScheme};
 
 /// Verifies what a transaction says of itself. Shared by threads.
 pub(crate) struct StatelessVerifier {
     magic: Magic,
-    keys: KeyCache,
+    scheme: Box<dyn SignatureScheme>,
 }
 
 impl StatelessVerifier {
     /// A verifier of signatures for the network `magic`.
-    pub(crate) fn new(magic: Magic) -> Self {
-        Self {
-            magic,
-            keys: KeyCache::new(KEY_CACHE),
-        }
+    pub(crate) fn new(magic: Magic, scheme: Box<dyn SignatureScheme>) -> Self {
+        Self { magic, scheme }
     }
 
     /// Size, script, then every witness, in Neo's order.
@@ -69,7 +62,13 @@ impl StatelessVerifier {
         witness: &Witness,
         hash: &UInt256,
     ) -> Result<(), WitnessError> {
-        verify_witness_with(account, witness, self.magic, hash, |key| self.keys.get(key))
+        verify_witness_with(
+            account,
+            witness,
+            self.magic,
+            hash,
+            |key, message, signature| self.scheme.verify(key, message, signature),
+        )
     }
 }
 

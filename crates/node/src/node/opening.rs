@@ -137,10 +137,10 @@ pub(super) fn open_engine(
             VoteLogState::Lost
         },
     };
-    let settings = EngineSettings {
-        own: Some(key.public_key().clone()),
-        executes_ahead: Ledger::executes_ahead(ledger),
-        timers: config.consensus.timers(),
-    };
+    let settings = EngineSettings::new(
+        Some(key.public_key().clone()),
+        Ledger::executes_ahead(ledger),
+        config.consensus.timers(),
+    );
     Ok((V3Engine::new(settings, restored), opened.log))
 }

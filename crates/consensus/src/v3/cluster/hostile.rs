@@ -75,11 +75,11 @@ impl World {
         } else {
             VoteLogState::Intact
         };
-        let settings = EngineSettings {
-            own: (rng.below(8) > 0).then(|| keys[0].clone()),
-            executes_ahead: rng.below(2) == 0,
-            timers: TimerSettings::default(),
-        };
+        let settings = EngineSettings::new(
+            (rng.below(8) > 0).then(|| keys[0].clone()),
+            rng.below(2) == 0,
+            TimerSettings::default(),
+        );
         let restored = Restored {
             stored: Height(0),
             tip: bodies[0].hash(),

@@ -81,11 +81,11 @@ impl Node {
                 VoteLogState::Lost
             },
         };
-        let settings = EngineSettings {
-            own: self.votes.then(|| self.key.clone()),
-            executes_ahead: self.executes_ahead,
+        let settings = EngineSettings::new(
+            self.votes.then(|| self.key.clone()),
+            self.executes_ahead,
             timers,
-        };
+        );
         self.engine = Some(V3Engine::new(settings, restored));
         self.log = Some(opened.log);
     }

@@ -83,6 +83,18 @@ pub struct EngineSettings {
     pub timers: TimerSettings,
 }
 
+impl EngineSettings {
+    /// Settings of a node with this key, or of an observer.
+    #[must_use]
+    pub fn new(own: Option<PublicKey>, executes_ahead: bool, timers: TimerSettings) -> Self {
+        Self {
+            own,
+            executes_ahead,
+            timers,
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 struct Peer {
     answered: Option<Duration>,
@@ -186,15 +198,6 @@ impl V3Engine {
     }
 }
 
-#[cfg(test)]
-impl V3Engine {
-    /// Messages, blocks and peers that are kept.
-    pub(super) fn footprint(&self) -> usize {
-        let open: usize = self.open.iter().map(HeightState::footprint).sum();
-        open + self.buffered.len() + self.peers.len() + self.records.len()
-    }
-}
-
 impl Engine for V3Engine {
     fn step(&mut self, now: Now, event: Event<Self>) -> V3Actions {
         let mut actions = Actions::default();
@@ -230,6 +233,11 @@ impl Engine for V3Engine {
             heights: self.open.iter().map(height_status).collect(),
             voting: self.silence.is_none() && self.settings.own.is_some(),
         }
+    }
+
+    fn footprint(&self) -> usize {
+        let open: usize = self.open.iter().map(HeightState::footprint).sum();
+        open + self.buffered.len() + self.peers.len() + self.records.len()
     }
 }
 

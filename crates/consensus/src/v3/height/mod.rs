@@ -207,7 +207,6 @@ impl HeightState {
         }
     }
 
-    #[cfg(test)]
     pub(super) fn footprint(&self) -> usize {
         self.votes.len()
             + self.blocks.len()
