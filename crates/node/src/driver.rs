@@ -11,8 +11,9 @@ use neo_consensus::engine::{
     Status, TimerId,
 };
 use neo_consensus::v3::wire::{self, Hints};
-use neo_consensus::v3::{Message, Outcome, OwnMessage, Payload, Record, Signer, V3Engine};
+use neo_consensus::v3::{Message, Outcome, Record, Signer, V3Engine};
 use neo_consensus::vote_log::{LogError, VoteLog};
+use neo_driver::Ballot;
 use neo_ledger::LedgerError;
 use neo_network::{NetworkHandle, Priority};
 use neo_primitives::{Height, PrivateKey, PublicKey, Signature, UInt256};
@@ -365,36 +366,25 @@ impl Driver {
     /// Signs, makes durable, then sends, then hands the own votes back (protocol section 5, rule 8).
     fn vote(
         &mut self,
-        mut records: Vec<Record>,
+        records: Vec<Record>,
         drafts: Vec<(Recipient, neo_consensus::v3::Draft)>,
         events: &mut VecDeque<Event<V3Engine>>,
     ) -> Result<(), DriverError> {
-        let signer = KeySigner(&self.parts.key);
-        let signed: Vec<_> = drafts
-            .into_iter()
-            .map(|(recipient, draft)| (recipient, OwnMessage::sign(draft, &signer)))
-            .collect();
-        let binding = signed
-            .iter()
-            .map(|(_, own)| own.message())
-            .filter(|own| binds(own));
-        records.extend(binding.cloned().map(Record::Own));
-        for record in &records {
+        let ballot = Ballot::sign(records, drafts, &KeySigner(&self.parts.key));
+        for record in ballot.records() {
             if let Record::Body(body) = record {
                 self.parts.bodies.insert(body);
             }
         }
-        if !records.is_empty() {
+        if !ballot.records().is_empty() {
             let began = Instant::now();
-            self.parts.log.append(&records)?;
+            self.parts.log.append(ballot.records())?;
             self.parts.metrics.vote_log_sync(began.elapsed());
         }
-        for (recipient, own) in signed {
-            self.send(&recipient, own.message());
-            if binds(own.message()) || matches!(own.message().payload, Payload::Suspect) {
-                events.push_back(Event::Own(own));
-            }
+        for (recipient, message) in ballot.outgoing() {
+            self.send(recipient, message);
         }
+        events.extend(ballot.into_own().map(Event::Own));
         Ok(())
     }
 
@@ -503,18 +493,6 @@ impl Driver {
             },
             Notice::Voting { from } => tracing::info!(%from, "voting again"),
         }
-    }
-}
-
-/// Messages that bind this validator: they are in the vote log before they leave.
-fn binds(message: &Message) -> bool {
-    match message.payload {
-        Payload::Proposal(_)
-        | Payload::Prepare { .. }
-        | Payload::PreCommit { .. }
-        | Payload::Commit { .. }
-        | Payload::ChangeView(_) => true,
-        Payload::Suspect | Payload::RecoveryRequest(_) | Payload::RecoveryMessage(_) => false,
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use neo_consensus::engine::{BlockLimits, HeightInfo, LedgerAction, LedgerEvent, Witnessed};
-use neo_consensus::{ValidatorSet, engine};
+use neo_consensus::engine::{LedgerAction, LedgerEvent};
+use neo_driver::{Answered, Question, to_request};
 use neo_ledger::{InvalidBlock, Ledger, LedgerAnswer, LedgerError, LedgerRequest};
 use neo_primitives::{Block, Height, UInt256};
 
@@ -99,17 +99,14 @@ fn run(ledger: &dyn Ledger, job: Job, report: &(impl Fn(Report) + Clone + Send +
         Job::Consensus(action) => {
             let began = Instant::now();
             let stores = matches!(action, LedgerAction::Store { .. });
-            let checked = match &action {
-                LedgerAction::Check { body, .. } => Some(body.hash()),
-                _ => None,
-            };
+            let question = Question::of(&action);
             let magic = ledger.magic();
             let report = report.clone();
             ledger.request(
                 to_request(action),
                 Box::new(move |answer| {
                     let took = stores.then(|| began.elapsed());
-                    report(to_report(answer, magic, checked, took));
+                    report(to_report(question.answered(answer, magic), took));
                 }),
             );
         }
@@ -136,112 +133,18 @@ fn run(ledger: &dyn Ledger, job: Job, report: &(impl Fn(Report) + Clone + Send +
     }
 }
 
-fn to_request(action: LedgerAction) -> LedgerRequest {
-    match action {
-        LedgerAction::Open { parent } => LedgerRequest::Open { parent },
-        LedgerAction::Build {
-            parent,
-            primary,
-            timestamp,
-            nonce,
-        } => LedgerRequest::Build {
-            parent,
-            primary,
-            timestamp,
-            nonce,
-        },
-        LedgerAction::Lookup { hash, ids } => LedgerRequest::Lookup { hash, ids },
-        LedgerAction::Check { body, fresh } => LedgerRequest::Check { body, fresh },
-        LedgerAction::Promote { hash } => LedgerRequest::Promote { hash },
-        LedgerAction::Store { block } => {
-            let Witnessed { body, witness } = *block;
-            let transactions = body.transactions.clone();
-            let block = Arc::new(Block {
-                header: body.header,
-                witness,
-                transactions,
-            });
-            LedgerRequest::Store { block }
-        }
-    }
-}
-
-fn to_report(
-    answer: LedgerAnswer,
-    magic: neo_primitives::Magic,
-    checked: Option<UInt256>,
-    took: Option<Duration>,
-) -> Report {
-    let event = match answer {
-        LedgerAnswer::Opened(info) => match height_info(info, magic) {
-            Ok(info) => LedgerEvent::Opened(info),
-            Err(error) => {
-                return Report::Fatal {
-                    request: "open",
-                    error,
-                };
-            }
-        },
-        LedgerAnswer::Built(body) => LedgerEvent::Built(body),
-        LedgerAnswer::Found { hash, transactions } => LedgerEvent::Found { hash, transactions },
-        LedgerAnswer::Checked { hash, result } => LedgerEvent::Checked {
+fn to_report(answered: Answered, took: Option<Duration>) -> Report {
+    match answered {
+        Answered::Event(LedgerEvent::Stored { height, hash }) => Report::Stored {
+            height,
             hash,
-            result: result.map_err(|error| error.to_string()),
+            at_ns: unix_ns(),
+            took: took.unwrap_or_default(),
         },
-        LedgerAnswer::Promoted { hash } => LedgerEvent::Promoted { hash },
-        LedgerAnswer::Stored { height, hash } => {
-            let took = took.unwrap_or_default();
-            return Report::Stored {
-                height,
-                hash,
-                at_ns: unix_ns(),
-                took,
-            };
-        }
-        LedgerAnswer::ImportRefused { .. } => {
-            return Report::Refused {
-                request: "import",
-                error: LedgerError::Inconsistent("an import was answered to consensus".to_owned()),
-            };
-        }
-        LedgerAnswer::Failed { request, error } => {
-            if error.is_fatal() {
-                return Report::Fatal { request, error };
-            }
-            // A block that cannot be checked must not be voted for.
-            if let Some(hash) = checked {
-                LedgerEvent::Checked {
-                    hash,
-                    result: Err(error.to_string()),
-                }
-            } else {
-                return Report::Refused { request, error };
-            }
-        }
-    };
-    Report::Event(event)
-}
-
-fn height_info(
-    info: neo_ledger::HeightInfo,
-    magic: neo_primitives::Magic,
-) -> Result<HeightInfo, LedgerError> {
-    let validators = ValidatorSet::new(info.validators)
-        .map_err(|error| LedgerError::Inconsistent(error.to_string()))?;
-    Ok(engine::HeightInfo {
-        height: info.height,
-        parent: info.parent,
-        parent_hash: info.parent_hash,
-        magic,
-        validators: Arc::new(validators),
-        next_consensus: info.next_consensus,
-        block_time: info.block_time,
-        limits: BlockLimits {
-            max_transactions: info.limits.max_transactions,
-            max_block_size: info.limits.max_block_size,
-            max_block_system_fee: info.limits.max_block_system_fee,
-        },
-    })
+        Answered::Event(event) => Report::Event(event),
+        Answered::Refused { request, error } => Report::Refused { request, error },
+        Answered::Fatal { request, error } => Report::Fatal { request, error },
+    }
 }
 
 /// Nanoseconds since 1970.

@@ -1,0 +1,17 @@
+//! What stands around an engine, wherever it runs: in a node with threads and disks, or in a simulation.
+//!
+//! An engine only says what it wants. Two things are the same for everybody who carries that out, and
+//! safety rests on them, so they are here once:
+//!
+//! | module       | what it holds                                                                 |
+//! |--------------|-------------------------------------------------------------------------------|
+//! | [`ballot`]   | own messages: signed, recorded, sent and handed back, in this order (rule 8)   |
+//! | [`requests`] | what an engine asks of a ledger, in the ledger's words, and the answers back   |
+//!
+//! Nothing here does IO, has a thread or reads a clock.
+
+pub mod ballot;
+pub mod requests;
+
+pub use ballot::{Ballot, binds};
+pub use requests::{Answered, Question, to_request};
