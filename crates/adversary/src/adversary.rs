@@ -1,0 +1,176 @@
+//! Several strategies as one, with what they share.
+
+use std::fmt;
+use std::sync::Arc;
+
+use neo_consensus::engine::LedgerEvent;
+use neo_consensus::v3::Message;
+use neo_primitives::{BlockBody, PublicKey, UInt256};
+
+use crate::attack::Attack;
+use crate::collusion::Collusion;
+use crate::knowledge::Knowledge;
+use crate::random::Random;
+use crate::strategies;
+use crate::strategy::{Content, Outgoing, Reaction, Scene, Strategy, Surroundings};
+
+/// Greatest number of messages that one call adds to what the honest engine sends. With a tick every
+/// 20 ms a flood is 50 times this many messages a second to each receiver.
+pub const MAX_EXTRA: usize = 64;
+
+/// A Byzantine validator's will: strategies in a row, each bending what the ones before it leave.
+pub struct Adversary {
+    attacks: Vec<Attack>,
+    strategies: Vec<Box<dyn Strategy>>,
+    knowledge: Knowledge,
+    collusion: Collusion,
+    random: Random,
+}
+
+impl fmt::Debug for Adversary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Adversary")
+            .field("attacks", &self.attacks)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Adversary {
+    /// All these attacks at once, in this order; each once.
+    #[must_use]
+    pub fn new(attacks: &[Attack], seed: u64) -> Self {
+        let mut once = Vec::new();
+        for attack in attacks {
+            if !once.contains(attack) {
+                once.push(*attack);
+            }
+        }
+        Self {
+            strategies: once.iter().map(|attack| strategies::of(*attack)).collect(),
+            attacks: once,
+            knowledge: Knowledge::default(),
+            collusion: Collusion::new(),
+            random: Random::new(seed),
+        }
+    }
+
+    /// One to three attacks that the seed picks.
+    #[must_use]
+    pub fn random(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let count = 1 + random.below(3);
+        let picked: Vec<_> = (0..count)
+            .filter_map(|_| random.pick(&Attack::ALL).copied())
+            .collect();
+        Self::new(&picked, random.next())
+    }
+
+    /// Shares an agreement with other Byzantine validators.
+    #[must_use]
+    pub fn colluding(mut self, with: Collusion) -> Self {
+        self.collusion = with;
+        self
+    }
+
+    /// What it does.
+    #[must_use]
+    pub fn attacks(&self) -> &[Attack] {
+        &self.attacks
+    }
+
+    /// Tells it what the ledger tells the engine: every event, before the engine takes it.
+    pub fn learn(&mut self, own: &PublicKey, event: &LedgerEvent) {
+        self.collusion.join(own);
+        match event {
+            LedgerEvent::Opened(info) => self.knowledge.open(info, own),
+            LedgerEvent::Built(body) => self.knowledge.built(body),
+            _ => {}
+        }
+    }
+
+    /// What leaves instead of what the engine, having signed it, would send. Both the drafts and the
+    /// repeated messages of one step go through here, in one list.
+    pub fn outgoing(
+        &mut self,
+        around: &Surroundings<'_>,
+        outgoing: Vec<Outgoing>,
+    ) -> Vec<Outgoing> {
+        for one in &outgoing {
+            if let Content::Message(message) = &one.content {
+                self.knowledge.note(message);
+            }
+        }
+        let most = outgoing.len().saturating_add(MAX_EXTRA);
+        let bent = self.through(around, outgoing, |strategy, scene, outgoing| {
+            strategy.outgoing(scene, outgoing)
+        });
+        bounded(bent, most)
+    }
+
+    /// What becomes of a message of a validator, before the own engine gets it.
+    pub fn incoming(
+        &mut self,
+        around: &Surroundings<'_>,
+        from: &PublicKey,
+        message: &Message,
+    ) -> Reaction {
+        self.knowledge.note(message);
+        let mut keep = true;
+        let send = self.through(around, Vec::new(), |strategy, scene, mut send| {
+            let reaction = strategy.incoming(scene, from, message);
+            keep &= reaction.keep;
+            send.extend(reaction.send);
+            send
+        });
+        Reaction {
+            keep,
+            send: bounded(send, MAX_EXTRA),
+        }
+    }
+
+    /// The body out of which a request for a body, its hashes or its transactions is answered; `None`
+    /// is no answer. `held` is what an honest node would answer with.
+    pub fn body(
+        &mut self,
+        around: &Surroundings<'_>,
+        asker: &PublicKey,
+        hash: &UInt256,
+        held: Option<Arc<BlockBody>>,
+    ) -> Option<Arc<BlockBody>> {
+        let held = held.or_else(|| self.collusion.body(hash));
+        self.through(around, held, |strategy, scene, held| {
+            strategy.body(scene, asker, hash, held)
+        })
+    }
+
+    /// What leaves of its own accord. To be called every 20 to 50 ms.
+    pub fn tick(&mut self, around: &Surroundings<'_>) -> Vec<Outgoing> {
+        let sent = self.through(around, Vec::new(), |strategy, scene, mut sent| {
+            sent.extend(strategy.tick(scene));
+            sent
+        });
+        bounded(sent, MAX_EXTRA)
+    }
+
+    fn through<T>(
+        &mut self,
+        around: &Surroundings<'_>,
+        first: T,
+        mut pass: impl FnMut(&mut dyn Strategy, &mut Scene<'_>, T) -> T,
+    ) -> T {
+        let mut scene = Scene {
+            around: *around,
+            knowledge: &self.knowledge,
+            collusion: &self.collusion,
+            random: &mut self.random,
+        };
+        self.strategies.iter_mut().fold(first, |value, strategy| {
+            pass(strategy.as_mut(), &mut scene, value)
+        })
+    }
+}
+
+fn bounded(mut outgoing: Vec<Outgoing>, most: usize) -> Vec<Outgoing> {
+    outgoing.truncate(most);
+    outgoing
+}
