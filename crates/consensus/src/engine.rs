@@ -28,7 +28,7 @@ pub struct Now {
 }
 
 /// Limits of a block at one height.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BlockLimits {
     /// Greatest number of transactions.
     pub max_transactions: u32,
@@ -39,7 +39,7 @@ pub struct BlockLimits {
 }
 
 /// What the ledger says when it is ready for a height.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HeightInfo {
     /// The height.
     pub height: Height,

@@ -26,7 +26,7 @@ impl fmt::Display for View {
 }
 
 /// The validators of one height in Neo's order: by public key, X then Y (protocol section 2).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ValidatorSet {
     keys: Vec<PublicKey>,
 }

@@ -32,7 +32,7 @@ const MAX_FAILURES: usize = 3;
 const MAX_BLOCKS: usize = 64;
 
 /// What the ledger thinks of a block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Check {
     /// It was not asked.
     Unasked,
@@ -51,7 +51,7 @@ pub(super) enum Check {
 }
 
 /// Where the transactions of a block come from next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Source {
     Pool,
     Positions,
@@ -80,6 +80,29 @@ pub(super) struct Block {
     /// Who proposed it.
     proposers: Vec<PublicKey>,
     needed: u64,
+}
+
+/// All but when it was needed.
+impl std::hash::Hash for Block {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        let Self {
+            body,
+            check,
+            durable,
+            header,
+            ids,
+            hashes,
+            found,
+            source,
+            asked,
+            failed,
+            failures,
+            proposers,
+            needed: _,
+        } = self;
+        std::hash::Hash::hash(&(body, check, durable, header, ids, hashes, found), state);
+        std::hash::Hash::hash(&(source, asked, failed, failures, proposers), state);
+    }
 }
 
 impl Block {
@@ -174,6 +197,14 @@ impl Block {
 pub(super) struct Blocks {
     by_hash: BTreeMap<UInt256, Block>,
     clock: u64,
+}
+
+/// Without the clock, which every question for a block moves and which matters only beyond
+/// [`MAX_BLOCKS`] blocks.
+impl std::hash::Hash for Blocks {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        std::hash::Hash::hash(&self.by_hash, state);
+    }
 }
 
 impl Blocks {

@@ -50,7 +50,7 @@ impl MessageKind {
 }
 
 /// One height as seen by a signature: network, previous block, set of validators.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HeightContext {
     /// Network magic.
     pub magic: Magic,

@@ -5,7 +5,7 @@ use neo_primitives::{Height, ValidatorIndex};
 use crate::validators::{ValidatorSet, View};
 
 /// The order in which validators lead the views of one height: a permutation of the set.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LeaderOrder(Vec<ValidatorIndex>);
 
 impl LeaderOrder {

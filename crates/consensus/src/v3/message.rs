@@ -17,7 +17,7 @@ use crate::validators::View;
 pub use neo_primitives::{ShortId, short_id};
 
 /// One signed message of one validator.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Message {
     /// Height it is about.
     pub height: Height,
@@ -32,7 +32,7 @@ pub struct Message {
 }
 
 /// What a message says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Payload {
     /// A leader's block.
     Proposal(Arc<Proposal>),
@@ -64,7 +64,7 @@ pub enum Payload {
 }
 
 /// The unsigned and signed parts of a Proposal. Signed are the header's hash and the justification's.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Proposal {
     /// The proposed header.
     pub header: Header,
@@ -80,7 +80,7 @@ pub struct Proposal {
 }
 
 /// A ChangeView's claim, the certificate that backs it, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ChangeView {
     /// The highest prepared certificate held when it was signed.
     pub claim: Claim,
@@ -126,7 +126,7 @@ impl ChangeViewReason {
 }
 
 /// What the sender of a request has of its height; the answer holds what it lacks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RecoveryRequest {
     /// Fresh number; the answer repeats it. 0 asks for no report of stored heights.
     pub nonce: u64,
@@ -149,7 +149,7 @@ pub struct RecoveryRequest {
 }
 
 /// Certificates and votes, each verifiable by itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RecoveryMessage {
     /// Nonce of the request, or 0.
     pub nonce: u64,

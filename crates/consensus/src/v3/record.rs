@@ -11,7 +11,7 @@ use super::message::Message;
 const WITNESS_LIMIT: u32 = 65_535;
 
 /// One record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Record {
     /// An own signed message.
     Own(Message),

@@ -73,7 +73,7 @@ pub enum Entitlement {
 }
 
 /// The marks that bind a validator at one height.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Safety {
     context: Arc<HeightContext>,
     voice: Option<ValidatorIndex>,

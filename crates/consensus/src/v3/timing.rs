@@ -3,6 +3,7 @@
 //! Times are durations since the start of the process, handed in with every event; the jitter
 //! comes from the entropy of the event. Nothing here reads a clock.
 
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 /// Timer settings of a node. Local: they need not agree between validators.
@@ -16,6 +17,19 @@ pub struct TimerSettings {
     pub max_timeout: Duration,
     /// Interval of resending, at least; twice the round-trip time when that is longer.
     pub resend_interval: Duration,
+}
+
+impl Hash for TimerSettings {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self {
+            base_timeout,
+            backoff_multiplier,
+            max_timeout,
+            resend_interval,
+        } = self;
+        (base_timeout, max_timeout, resend_interval).hash(state);
+        backoff_multiplier.to_bits().hash(state);
+    }
 }
 
 impl Default for TimerSettings {

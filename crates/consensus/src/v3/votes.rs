@@ -32,7 +32,7 @@ pub(super) enum Added {
 }
 
 /// The votes of one height.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Votes {
     prepares: BTreeMap<View, ByValidator>,
     pre_commits: BTreeMap<View, ByValidator>,

@@ -14,7 +14,7 @@ use crate::witness::DEFAULT_WITNESS_LIMIT;
 /// What a proposal names: a header and its transactions. Bytes: `header ‖ varint n ‖ transactions`.
 ///
 /// Decoding does not compare the merkle root; ask [`BlockBody::fits_merkle_root`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BlockBody {
     /// The header.
     pub header: Header,

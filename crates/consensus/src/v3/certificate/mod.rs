@@ -16,7 +16,7 @@ use crate::validators::View;
 pub use obligations::{Malformed, Obligation};
 
 /// Signatures of distinct validators, in index order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Signatures(BTreeMap<ValidatorIndex, Signature>);
 
 impl Signatures {
@@ -87,7 +87,7 @@ pub fn claim_bytes(claim: &Claim) -> Vec<u8> {
 }
 
 /// PC(v,H), the prepared certificate: M Prepares of one view with equal hash and justification.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PreparedCertificate {
     /// View of the Prepares.
     pub view: View,
@@ -111,7 +111,7 @@ impl PreparedCertificate {
 }
 
 /// CC(v,H), the commit certificate: M PreCommits of one view. It decides H.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CommitCertificate {
     /// View of the PreCommits.
     pub view: View,
@@ -125,7 +125,7 @@ pub struct CommitCertificate {
 }
 
 /// What proves that a block is decided.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Decision {
     /// M PreCommits of one view.
     Certificate(CommitCertificate),
@@ -160,7 +160,7 @@ impl Decision {
 }
 
 /// One ChangeView inside a view-change certificate.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ViewChangeEntry {
     /// Its claim.
     pub claim: Claim,
@@ -170,7 +170,7 @@ pub struct ViewChangeEntry {
 
 /// TC(v'), the view-change certificate: M ChangeViews for exactly v', and the prepared certificate
 /// of the greatest claimed view.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ViewChangeCertificate {
     /// The view entered by it.
     pub view: View,

@@ -10,7 +10,7 @@ use crate::v3::leader::LeaderOrder;
 use crate::validators::View;
 
 /// A candidate for the height after a block that is prepared and not opened yet.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Ahead {
     /// Hash of that block.
     pub(super) parent: UInt256,

@@ -2,6 +2,7 @@
 //! that lag behind (protocol sections 5, 9 and 10).
 
 mod ahead;
+mod fingerprint;
 mod heights;
 mod peers;
 mod receiving;
@@ -107,7 +108,7 @@ struct Peer {
 }
 
 /// Silence after a lost vote log.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 struct Silence {
     nonce: u64,
     asked: Option<Duration>,

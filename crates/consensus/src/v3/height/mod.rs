@@ -48,7 +48,7 @@ pub(super) struct Opening {
 }
 
 /// One open height.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct HeightState {
     pub(super) info: HeightInfo,
     pub(super) context: Arc<HeightContext>,
