@@ -346,7 +346,6 @@ fn conflicting_votes_are_evidence_and_counted_once() {
                 justification: UInt256::ZERO,
             },
             Payload::PreCommit { hash },
-            Payload::Commit { hash },
         ] {
             let vote = cluster.forge(3, 1, 0, payload);
             cluster.send(3, Recipient::All, vote, false);
@@ -359,11 +358,7 @@ fn conflicting_votes_are_evidence_and_counted_once() {
         .filter(|(node, _)| *node == 0)
         .collect();
     let kinds: Vec<_> = of_node_0.iter().map(|(_, proof)| proof.kind()).collect();
-    for kind in [
-        MessageKind::Prepare,
-        MessageKind::PreCommit,
-        MessageKind::Commit,
-    ] {
+    for kind in [MessageKind::Prepare, MessageKind::PreCommit] {
         let count = kinds.iter().filter(|k| **k == kind).count();
         assert_eq!(count, 1, "{kind:?} is reported once: {kinds:?}");
     }

@@ -28,6 +28,7 @@ mod good_case;
 mod hostile;
 mod laggards;
 mod liars;
+mod replays;
 mod restarts;
 mod silence;
 mod swarm;

@@ -270,6 +270,7 @@ impl V3Engine {
             return;
         };
         match input {
+            Input::Message(message) if !state.concerns(&message) => {}
             Input::Message(message) => {
                 if state.own == Some(message.sender)
                     && !state.safety.covers(message.kind(), message.view)

@@ -48,6 +48,30 @@ impl HeightState {
         self.take_vote(message, actions);
     }
 
+    /// Whether a block is known to be one of this height: proposed here, or named by a certificate.
+    fn knows(&self, hash: &UInt256) -> bool {
+        let decided = self.decision.as_ref().map(Decision::hash);
+        let prepared = self.safety.highest().map(|held| held.hash);
+        self.blocks.get(hash).is_some() || decided == Some(*hash) || prepared == Some(*hash)
+    }
+
+    /// Whether a message is about this height. Votes sign it; a header signature signs a header only,
+    /// and one of another height, genuine as it is, has no business here (rule 5).
+    pub(in crate::v3) fn concerns(&self, message: &Message) -> bool {
+        match &message.payload {
+            Payload::Commit { hash } => self.knows(hash),
+            _ => true,
+        }
+    }
+
+    /// The same for what is said to have decided it.
+    fn decides(&self, decision: &Decision) -> bool {
+        match decision {
+            Decision::Certificate(_) => true,
+            Decision::HeaderSignatures { hash, .. } => self.knows(hash),
+        }
+    }
+
     /// A verified vote.
     pub(in crate::v3) fn take_vote(&mut self, message: Message, actions: &mut V3Actions) {
         let added = self.votes.add(message, self.view(), self.safety.asked());
@@ -274,7 +298,7 @@ impl HeightState {
         mut decision: Decision,
         actions: &mut V3Actions,
     ) {
-        if self.decision.is_some() {
+        if self.decision.is_some() || !self.decides(&decision) {
             return;
         }
         if let Decision::Certificate(certificate) = &mut decision {
@@ -333,7 +357,7 @@ impl HeightState {
                 let quorum = self.quorum();
                 let enough = self.votes.header_signatures(quorum).is_some();
                 let other = decided.is_some_and(|decided| decided != *hash);
-                (held.is_none() && (!enough || other)) || contradicts()
+                self.knows(hash) && ((held.is_none() && (!enough || other)) || contradicts())
             }
             _ if decided.is_some() => false,
             Payload::Proposal(_) => {
@@ -383,7 +407,10 @@ impl HeightState {
                 .prepared
                 .clone()
                 .filter(|pc| undecided && Some(pc.view) > highest),
-            decision: message.decision.clone().filter(|_| undecided),
+            decision: message
+                .decision
+                .clone()
+                .filter(|decision| undecided && self.decides(decision)),
             messages: message
                 .messages
                 .iter()
