@@ -5,7 +5,13 @@
 //! records and notices, and derive from the document what may happen. Whatever bends the engine, or the
 //! engine itself, can therefore not bend its judge.
 
+mod bits;
+mod certificates;
+mod chain;
+mod findings;
 pub mod ideal;
+mod layout;
+mod node;
 mod observation;
 mod oracles;
 mod violation;

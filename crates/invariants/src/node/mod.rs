@@ -1,0 +1,384 @@
+//! One honest node under observation.
+
+mod dues;
+mod judge;
+mod knowledge;
+mod log;
+mod receiving;
+mod sending;
+mod settling;
+mod silence;
+mod tally;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use neo_consensus::View;
+use neo_consensus::engine::{Fetch, HeightInfo, Notice};
+use neo_consensus::v3::certificate::Decision;
+use neo_consensus::v3::context::MessageKind;
+use neo_consensus::v3::{Message, Record};
+use neo_primitives::{Height, PublicKey, UInt256, ValidatorIndex};
+
+use crate::findings::Findings;
+use crate::violation::Invariant;
+use dues::{Due, Dues, Repetition};
+use knowledge::Knowledge;
+use log::{History, Log, Signed, Vote};
+use silence::Silence;
+
+/// Blocks of a height whose bodies are kept (protocol section 5, fetching).
+const KEPT_BODIES: usize = 64;
+/// Fetches and headers that are remembered of one life.
+const REMEMBERED: usize = 512;
+
+/// An open height with what is watched over time.
+#[derive(Clone, Debug)]
+struct Open {
+    known: Knowledge,
+    change_view: Repetition,
+    commit: Repetition,
+    /// Since when a proposal is at hand that must be prepared.
+    acceptable: Option<Duration>,
+}
+
+/// An honest node.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Node {
+    validator: Option<ValidatorIndex>,
+    up: bool,
+    /// What its ledger has stored, and what its engine knows of that.
+    stored: Height,
+    engine_stored: Height,
+    offered: Option<HeightInfo>,
+    open: BTreeMap<Height, Open>,
+    /// Messages for heights that are not open yet.
+    waiting: Vec<(ValidatorIndex, Message)>,
+    log: Log,
+    history: History,
+    silence: Silence,
+    /// Its log lost something and it was not told: up to this height it cannot know what it promised.
+    flawed: Option<Height>,
+    dues: Dues,
+    answered: BTreeMap<ValidatorIndex, Duration>,
+    /// Blocks that were asked for in this life; the first ask with its addressees until something else
+    /// happens.
+    fetched: Vec<UInt256>,
+    asking: Vec<(UInt256, Vec<PublicKey>)>,
+    /// Headers that arrived in this life, and blocks that a certificate named.
+    headers: Vec<UInt256>,
+    certified: Vec<UInt256>,
+}
+
+impl Node {
+    pub(crate) fn is_up(&self) -> bool {
+        self.up
+    }
+
+    pub(crate) fn is_observer(&self) -> bool {
+        self.validator.is_none()
+    }
+
+    pub(crate) fn is_silent(&self) -> bool {
+        self.silence.is_silent()
+    }
+
+    /// Whether this is the node of a validator that lost votes without being told.
+    pub(crate) fn is_flawed_validator(&self, validator: ValidatorIndex) -> bool {
+        self.validator == Some(validator) && self.flawed.is_some()
+    }
+
+    /// What is asked of the height, while it is open.
+    pub(crate) fn knowledge(&self, height: Height) -> Option<&Knowledge> {
+        self.open.get(&height).map(|open| &open.known)
+    }
+
+    pub(crate) fn started(
+        &mut self,
+        validator: Option<ValidatorIndex>,
+        log_intact: bool,
+        stored: Height,
+        records: &[Record],
+    ) {
+        self.crashed();
+        self.up = true;
+        self.validator = validator;
+        (self.stored, self.engine_stored) = (stored, stored);
+        self.silence = Silence::at_start(log_intact, records);
+        let mut log = Log::default();
+        for record in records.iter().filter(|one| one.height() > Some(stored)) {
+            log.add(record);
+            if let Record::Own(message) = record
+                && let Some(vote) = Vote::of(message)
+            {
+                let signed = self.history.at(message.height);
+                if signed.find(vote.kind, vote.view).is_none() {
+                    signed.add(vote);
+                }
+            }
+        }
+        if log_intact && self.log.lost_in(&log, stored).is_some() {
+            self.flawed = self.history.highest().max(self.flawed);
+        }
+        self.log = log;
+    }
+
+    pub(crate) fn crashed(&mut self) {
+        self.up = false;
+        self.offered = None;
+        self.open.clear();
+        self.waiting.clear();
+        self.dues = Dues::default();
+        self.answered.clear();
+        self.fetched.clear();
+        self.asking.clear();
+        self.headers.clear();
+        self.certified.clear();
+    }
+
+    pub(crate) fn offered(&mut self, info: &HeightInfo) {
+        self.offered = Some(info.clone());
+    }
+
+    pub(crate) fn stored(&mut self, height: Height) {
+        self.stored = self.stored.max(height);
+        self.log.forget(self.stored);
+        self.history.forget(self.stored);
+    }
+
+    pub(crate) fn noticed(&mut self, notice: &Notice, findings: &mut Findings) {
+        match notice {
+            Notice::Opened { height } => self.opened(*height, findings.at),
+            Notice::Decided { height, hash, .. } => self.decided(*height, *hash, findings),
+            Notice::ViewEntered { height, view } => {
+                if let Some(known) = self.knowledge(*height)
+                    && !known.may_enter(*view)
+                {
+                    let what = format!("enters view {view} without TC and PC of it");
+                    findings.report(Invariant::ViewChange, Some(*height), what);
+                }
+            }
+            Notice::Stored { height, .. } => {
+                self.engine_stored = self.engine_stored.max(*height);
+                let stored = self.engine_stored;
+                // The last one stays: what was on its way to the log belongs to it.
+                self.open.retain(|height, _| *height >= stored);
+                self.waiting.retain(|(_, message)| message.height > stored);
+            }
+            Notice::Silent { until: None } if !self.silence.is_silent() => self.silence.begin(),
+            Notice::Voting { from } => self.voting(*from, findings),
+            _ => {}
+        }
+    }
+
+    fn opened(&mut self, height: Height, at: Duration) {
+        let Some(info) = self.offered.take().filter(|info| info.height == height) else {
+            return;
+        };
+        let mut known = Knowledge::new(&info);
+        if let Some(log) = self.log.at(height) {
+            for (view, hash) in &log.prepared {
+                known.hold_prepared(*view, *hash);
+            }
+            for view in &log.view_changes {
+                known.hold_view_change(*view);
+            }
+            for hash in &log.decisions {
+                known.hold_decision(*hash);
+            }
+            known.decided = log.decisions.first().copied();
+            for vote in log.votes() {
+                if let (MessageKind::ChangeView, Some(own)) = (vote.kind, self.validator) {
+                    known.ask(vote.view, own);
+                }
+            }
+        }
+        for (_, message) in &self.waiting {
+            if message.height == height {
+                known.take(message, None);
+            }
+        }
+        self.waiting.retain(|(_, message)| message.height > height);
+        let mut open = Open {
+            known,
+            change_view: Repetition::default(),
+            commit: Repetition::default(),
+            acceptable: None,
+        };
+        open.change_view.done(at);
+        open.commit.done(at);
+        self.open.insert(height, open);
+    }
+
+    fn decided(&mut self, height: Height, hash: UInt256, findings: &mut Findings) {
+        let Some(open) = self.open.get_mut(&height) else {
+            return;
+        };
+        if !open.known.may_know_decision(&hash) {
+            let what = format!("decides {hash} without M PreCommits or f+1 header signatures");
+            findings.report(Invariant::Decides, Some(height), what);
+        }
+        open.known.decided = Some(hash);
+    }
+
+    fn voting(&mut self, from: Height, findings: &mut Findings) {
+        let open = self.open.last_key_value();
+        let Some((highest, quorum)) =
+            open.map(|(height, open)| (*height, open.known.info.validators.quorum()))
+        else {
+            return;
+        };
+        let opened = Some(highest).filter(|highest| *highest > self.engine_stored);
+        if let Err(what) = self.silence.end(from, quorum, self.stored, opened) {
+            findings.report(
+                Invariant::Silence,
+                Some(from),
+                format!("votes again: {what}"),
+            );
+        }
+    }
+
+    /// What was appended to the vote log. Own votes bind from here on and are judged here, in the order
+    /// of the log.
+    pub(crate) fn durable(&mut self, records: &[Record], findings: &mut Findings) {
+        for record in records {
+            match record {
+                Record::Own(message) => self.bind(message, findings),
+                Record::Silenced if !self.silence.is_silent() => self.silence.begin(),
+                _ => self.certificate(record, findings),
+            }
+            self.log.add(record);
+        }
+    }
+
+    /// A certificate that this node counts: it holds, and obliges.
+    fn certificate(&mut self, record: &Record, findings: &mut Findings) {
+        let Some(height) = record.height() else {
+            return;
+        };
+        let Some(open) = self.open.get_mut(&height) else {
+            return;
+        };
+        let known = &mut open.known;
+        let (sound, named) = match record {
+            Record::Prepared { certificate, .. } => {
+                let sound = known.checker().prepared(certificate);
+                known.hold_prepared(certificate.view, certificate.hash);
+                (
+                    sound,
+                    Some((certificate.hash, certificate.signatures.signers().collect())),
+                )
+            }
+            Record::ViewChange { certificate, .. } => {
+                let sound = known.show_view_change(certificate);
+                if self.validator.is_some() {
+                    self.dues.add(
+                        height,
+                        Due::Forward {
+                            view: certificate.view,
+                        },
+                    );
+                }
+                (sound, None)
+            }
+            Record::Decision { decision, .. } => {
+                let sound = known.show_decision(decision);
+                (sound, Some((decision.hash(), signers(decision))))
+            }
+            Record::Body(_) | Record::Own(_) | Record::Silenced | Record::Resumed { .. } => return,
+        };
+        findings.require(Invariant::CertificateInvalid, height, sound);
+        if let Some((hash, signers)) = named {
+            self.certified(height, hash, &signers, findings);
+        }
+    }
+
+    /// Rule 9: the body of a certified block is here, or asked for at once, of the signers first.
+    fn certified(
+        &mut self,
+        height: Height,
+        hash: UInt256,
+        signers: &[ValidatorIndex],
+        findings: &mut Findings,
+    ) {
+        let here = self
+            .log
+            .at(height)
+            .is_some_and(|log| log.bodies.contains(&hash));
+        // With the header at hand, the own pool is asked first, which nobody sees from outside.
+        if here || self.headers.contains(&hash) || self.certified.contains(&hash) {
+            return;
+        }
+        remember(&mut self.certified, hash);
+        let Some(open) = self.open.get(&height) else {
+            return;
+        };
+        let validators = &open.known.info.validators;
+        if validators.len() == 1 || height <= self.stored {
+            return;
+        }
+        self.dues.add(height, Due::Fetch { hash });
+        let asked = self.asking.iter().find(|(of, _)| *of == hash);
+        let Some((_, from)) = asked else { return };
+        let others: Vec<_> = signers
+            .iter()
+            .filter(|signer| Some(**signer) != self.validator)
+            .filter_map(|signer| validators.key(*signer))
+            .collect();
+        let first = from.iter().take(others.len());
+        if from.is_empty() || !first.into_iter().all(|key| others.contains(&key)) {
+            let what = format!("asks others than the signers of its certificate for {hash} first");
+            findings.report(Invariant::Bodies, Some(height), what);
+        }
+    }
+
+    pub(crate) fn fetch_asked(&mut self, fetch: &Fetch, findings: &mut Findings) {
+        let (hash, from) = match fetch {
+            Fetch::Transactions { hash, from, .. }
+            | Fetch::Hashes { hash, from }
+            | Fetch::Body { hash, from } => (*hash, from),
+            Fetch::Blocks { .. } => return,
+        };
+        let kept = self
+            .open
+            .keys()
+            .filter_map(|height| Some((*height, self.log.at(*height)?)));
+        for (height, log) in kept {
+            if log.bodies.contains(&hash) && log.bodies.len() <= KEPT_BODIES {
+                let what = format!("asks for the body of {hash}, which it had");
+                findings.report(Invariant::Bodies, Some(height), what);
+            }
+        }
+        remember(&mut self.fetched, hash);
+        self.asking.push((hash, from.clone()));
+        self.dues.pay(|_, due| *due == Due::Fetch { hash });
+    }
+
+    fn view(&self, height: Height) -> View {
+        self.log.at(height).map_or(View::ZERO, log::HeightLog::view)
+    }
+
+    fn is_flawed(&self, height: Height) -> bool {
+        self.flawed.is_some_and(|flawed| height <= flawed)
+    }
+
+    fn signed(&mut self, height: Height) -> &mut Signed {
+        self.history.at(height)
+    }
+}
+
+fn signers(decision: &Decision) -> Vec<ValidatorIndex> {
+    match decision {
+        Decision::Certificate(certificate) => certificate.signatures.signers().collect(),
+        Decision::HeaderSignatures { signatures, .. } => signatures.signers().collect(),
+    }
+}
+
+fn remember(list: &mut Vec<UInt256>, hash: UInt256) {
+    if !list.contains(&hash) {
+        if list.len() >= REMEMBERED {
+            list.remove(0);
+        }
+        list.push(hash);
+    }
+}
