@@ -353,8 +353,7 @@ impl Driver {
         for evidence in &actions.evidence {
             self.parts.metrics.evidence();
             tracing::error!(validator = %evidence.culprit(), kind = lanes::name(evidence.kind()),
-                first = ?evidence.first, second = ?evidence.second,
-                "a validator contradicts itself");
+                form = evidence.guilt.name(), %evidence, "a validator broke the protocol");
         }
         self.vote(actions.persist, actions.send, events)?;
         for (recipient, message) in &actions.resend {

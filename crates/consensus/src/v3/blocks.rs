@@ -216,6 +216,11 @@ impl Blocks {
         self.by_hash.get_mut(hash)
     }
 
+    /// The header of a block, if it is at hand.
+    pub(super) fn header(&self, hash: &UInt256) -> Option<Header> {
+        self.by_hash.get(hash).and_then(|block| block.header)
+    }
+
     pub(super) fn body(&self, hash: &UInt256) -> Option<Arc<BlockBody>> {
         self.by_hash.get(hash).and_then(|block| block.body.clone())
     }

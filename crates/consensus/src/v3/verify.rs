@@ -11,6 +11,7 @@ use super::certificate::{
     Decision, Malformed, Obligation, PreparedCertificate, ViewChangeCertificate,
 };
 use super::context::{HeightContext, MessageKind};
+use super::evidence::{Evidence, Guilt};
 use super::message::{Message, Payload, RecoveryMessage, Signer};
 use crate::validators::View;
 
@@ -45,6 +46,8 @@ pub enum Input {
         sender: ValidatorIndex,
         /// What is wrong with it.
         problem: String,
+        /// The proof that its sender is guilty of it, where one can be made.
+        proof: Option<Box<Evidence>>,
     },
     /// A forwarded view-change certificate.
     ViewChange(ViewChangeCertificate),
@@ -213,10 +216,12 @@ impl Parts<'_> {
                 self.require(kind, sender, &own)?;
                 if let Err(problem) = self.justification(&message, proposal) {
                     let problem = problem.to_string();
+                    let guilt = Guilt::of_proposal(self.context, &message, self.check);
                     return Ok(Input::MalformedProposal {
                         view: message.view,
                         sender,
                         problem,
+                        proof: guilt.map(|guilt| Box::new(Evidence::new(self.context, guilt))),
                     });
                 }
                 return Ok(Input::Message(message));
@@ -514,7 +519,11 @@ mod tests {
         ));
         assert!(matches!(
             run(proposal(2, None)).accepted[..],
-            [Verified(Input::MalformedProposal { view: View(2), .. })]
+            [Verified(Input::MalformedProposal {
+                view: View(2),
+                proof: Some(_),
+                ..
+            })]
         ));
         let mut forged_prepare = proposal(0, None);
         if let Payload::Proposal(proposal) = &mut forged_prepare.payload {

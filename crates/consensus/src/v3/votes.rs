@@ -8,7 +8,7 @@ use super::certificate::{
     CommitCertificate, PreparedCertificate, Signatures, ViewChangeCertificate, ViewChangeEntry,
 };
 use super::context::MessageKind;
-use super::evidence::Evidence;
+use super::evidence::conflict;
 use super::message::{Message, Payload};
 use crate::index_set::IndexSet;
 use crate::validators::View;
@@ -28,7 +28,7 @@ pub(super) enum Added {
     /// It was there already, or is outside the window.
     Ignored,
     /// It contradicts an earlier one of the same validator.
-    Conflict(Box<Evidence>),
+    Conflict,
 }
 
 /// The votes of one height.
@@ -61,9 +61,8 @@ impl Votes {
                 slot.insert(message.sender, message);
                 Added::New
             }
-            Some(held) => Evidence::of_two(held, &message).map_or(Added::Ignored, |evidence| {
-                Added::Conflict(Box::new(evidence))
-            }),
+            Some(held) if conflict(held, &message) => Added::Conflict,
+            Some(_) => Added::Ignored,
         }
     }
 
@@ -81,8 +80,8 @@ impl Votes {
     fn add_change_view(&mut self, message: Message) -> Added {
         let held = self.change_views.entry(message.sender).or_default();
         if let Some(other) = held.get_mut(&message.view) {
-            if let Some(evidence) = Evidence::of_two(other, &message) {
-                return Added::Conflict(Box::new(evidence));
+            if conflict(other, &message) {
+                return Added::Conflict;
             }
             // The certificate that backs the claim travels unsigned and may come later.
             if certificate_of(other).is_none() && certificate_of(&message).is_some() {
@@ -134,6 +133,15 @@ impl Votes {
             return self.change_views.get(&sender)?.get(&view);
         }
         self.of_kind(kind, view)?.get(&sender)
+    }
+
+    /// All votes held of a validator that bind it.
+    pub(super) fn of(&self, sender: ValidatorIndex) -> impl Iterator<Item = &Message> {
+        let by_view = self.prepares.values().chain(self.pre_commits.values());
+        let votes = by_view.filter_map(move |votes| votes.get(&sender));
+        let changes = self.change_views.get(&sender).into_iter().flatten();
+        let changes = changes.map(|(_, message)| message);
+        votes.chain(changes).chain(self.commits.get(&sender))
     }
 
     /// Who voted.
@@ -455,7 +463,7 @@ mod tests {
         );
         assert!(matches!(
             all.add(pre_commit(0, 0, 2), View(0), View(0)),
-            Added::Conflict(_)
+            Added::Conflict
         ));
         assert_eq!(
             all.held(MessageKind::PreCommit, View(0), ValidatorIndex(0)),

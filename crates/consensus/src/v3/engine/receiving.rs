@@ -298,8 +298,12 @@ impl V3Engine {
                 view,
                 sender,
                 problem,
+                proof,
             } => {
                 state.take_malformed_proposal(view, sender, problem, actions);
+                if let Some(evidence) = proof {
+                    state.convict(*evidence, actions);
+                }
             }
             Input::ViewChange(certificate) => state.take_view_change(now, certificate, actions),
             Input::Prepared(certificate) => state.take_prepared(now, certificate, actions),

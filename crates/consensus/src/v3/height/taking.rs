@@ -9,13 +9,16 @@ use crate::engine::{Notice, Now, Recipient, TimerKind};
 use crate::index_set::IndexSet;
 use crate::v3::certificate::{Decision, PreparedCertificate, ViewChangeCertificate};
 use crate::v3::context::MessageKind;
-use crate::v3::evidence::Evidence;
+use crate::v3::evidence::{Evidence, Guilt, Statement, conflict};
 use crate::v3::message::{ChangeViewReason, Draft, Message, Payload, Proposal, RecoveryMessage};
 use crate::v3::phase::{Phase, Trigger};
 use crate::v3::record::Record;
 use crate::v3::safety::{HeaderProblem, admits, check_fresh_header, justification_of};
 use crate::v3::votes::Added;
 use crate::validators::View;
+
+/// Proofs reported against one validator at one height. Who signs without end is known by then.
+const MAX_CONVICTIONS: usize = 32;
 
 impl HeightState {
     /// An own message that is signed and durable: it counts like those of others.
@@ -74,19 +77,46 @@ impl HeightState {
 
     /// A verified vote.
     pub(in crate::v3) fn take_vote(&mut self, message: Message, actions: &mut V3Actions) {
-        let added = self.votes.add(message, self.view(), self.safety.asked());
-        if let Added::Conflict(evidence) = added {
-            self.convict(*evidence, actions);
+        let added = self
+            .votes
+            .add(message.clone(), self.view(), self.safety.asked());
+        let may_deny = matches!(
+            message.kind(),
+            MessageKind::PreCommit | MessageKind::ChangeView
+        );
+        if added == Added::Conflict || added == Added::New && may_deny {
+            self.look_for_guilt(&message, actions);
         }
     }
 
-    /// Reports a contradiction, once.
-    fn convict(&mut self, evidence: Evidence, actions: &mut V3Actions) {
+    /// What the votes held of a validator prove together with a new one (protocol section 6).
+    fn look_for_guilt(&mut self, message: &Message, actions: &mut V3Actions) {
+        let header = |hash: &UInt256| self.blocks.header(hash);
+        let held = self.votes.of(message.sender);
+        let mut proofs: Vec<_> = held
+            .filter_map(|held| Evidence::of_two(&self.context, held, message, header))
+            .collect();
+        let alone = Statement::of(message, header).and_then(|said| Guilt::of_one(&said));
+        proofs.extend(alone.map(|guilt| Evidence::new(&self.context, guilt)));
+        for evidence in proofs {
+            self.convict(evidence, actions);
+        }
+    }
+
+    /// Reports guilt, once.
+    pub(in crate::v3) fn convict(&mut self, evidence: Evidence, actions: &mut V3Actions) {
         self.voice_in_doubt |= Some(evidence.culprit()) == self.own;
-        let key = (evidence.culprit(), evidence.kind(), evidence.first.view);
-        if self.convicted.insert(key) {
+        let key = (evidence.culprit(), evidence.kind(), evidence.view());
+        if !self.is_convicted(key.0, key.1, key.2) {
+            self.convicted.insert(key);
             actions.evidence.push(evidence);
         }
+    }
+
+    /// Whether nothing more is to be found out about a validator's messages of a kind and view.
+    fn is_convicted(&self, sender: ValidatorIndex, kind: MessageKind, view: View) -> bool {
+        let of_sender = self.convicted.iter().filter(|(who, _, _)| *who == sender);
+        self.convicted.contains(&(sender, kind, view)) || of_sender.count() >= MAX_CONVICTIONS
     }
 
     /// A verified proposal: its justification moves the view, its leader's Prepare counts.
@@ -104,8 +134,11 @@ impl HeightState {
             self.take_view_change(now, certificate.clone(), actions);
         }
         if let Some(held) = self.proposals.get(&message.view) {
-            if let Some(evidence) = Evidence::of_two(held, &message) {
-                self.convict(evidence, actions);
+            if conflict(held, &message) {
+                let proof = Evidence::of_two(&self.context, held, &message, |_| None);
+                if let Some(evidence) = proof {
+                    self.convict(evidence, actions);
+                }
                 if message.view == self.view() {
                     self.fail_view(ChangeViewReason::Equivocation);
                 }
@@ -124,6 +157,12 @@ impl HeightState {
                 problem: problem.to_string(),
             });
             if malformed {
+                // Its justification was verified: only the block can be what it does not admit.
+                if !admits(proposal.justification.as_ref(), &hash)
+                    && let Some(guilt) = Guilt::unjustified(&message)
+                {
+                    self.convict(Evidence::new(&self.context, guilt), actions);
+                }
                 self.fail_view(ChangeViewReason::InvalidProposal);
             } else {
                 self.suspect(actions);
@@ -348,8 +387,8 @@ impl HeightState {
         let (kind, view) = (message.kind(), message.view);
         let decided = self.decision.as_ref().map(Decision::hash);
         let held = self.votes.held(kind, view, message.sender);
-        let convicted = self.convicted.contains(&(message.sender, kind, view));
-        let differs = |held: &Message| !convicted && Evidence::of_two(held, message).is_some();
+        let convicted = self.is_convicted(message.sender, kind, view);
+        let differs = |held: &Message| !convicted && conflict(held, message);
         let contradicts = || held.is_some_and(differs);
         match &message.payload {
             Payload::RecoveryRequest(_) | Payload::RecoveryMessage(_) => true,
