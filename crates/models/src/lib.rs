@@ -1,0 +1,2 @@
+//! Models of dBFT.
+pub mod quorum;

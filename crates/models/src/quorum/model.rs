@@ -1,0 +1,128 @@
+//! The quorum-level model as stateright takes it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use stateright::{Checker, HasDiscoveries, Model, Property};
+
+use super::honest::can_decide;
+use super::rules::{Reduction, Setting};
+use super::state::QuorumState;
+use super::step::{ViewStep, apply, choices};
+
+const AGREEMENT: &str = "no two blocks are decided";
+const LIVENESS: &str = "some delivery of honest messages decides";
+
+/// The model of one setting.
+#[derive(Clone, Debug)]
+pub struct QuorumModel {
+    setting: Setting,
+    stop: Arc<AtomicBool>,
+}
+
+impl Model for QuorumModel {
+    type State = QuorumState;
+    type Action = ViewStep;
+
+    fn init_states(&self) -> Vec<QuorumState> {
+        vec![QuorumState::default()]
+    }
+
+    fn actions(&self, state: &QuorumState, actions: &mut Vec<ViewStep>) {
+        if !self.stop.load(Ordering::Relaxed) {
+            choices(&self.setting, state, actions);
+        }
+    }
+
+    fn next_state(&self, state: &QuorumState, step: ViewStep) -> Option<QuorumState> {
+        let next = apply(&self.setting, state, &step);
+        Some(match self.setting.reduction {
+            Reduction::Full => next.canonical(self.setting.honest()).0,
+            Reduction::None => next,
+        })
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always(AGREEMENT, |_, state: &QuorumState| state.decided.len() <= 1),
+            Property::always(LIVENESS, |model: &Self, state: &QuorumState| {
+                can_decide(&model.setting, state)
+            }),
+        ]
+    }
+}
+
+/// What a run found.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// Every state was seen, and nothing is wrong with any.
+    Clean,
+    /// Two blocks are decided.
+    Fork(Vec<(QuorumState, Option<ViewStep>)>),
+    /// Honest validators alone never decide.
+    Lock(Vec<(QuorumState, Option<ViewStep>)>),
+    /// Stopped before the end.
+    Interrupted,
+}
+
+/// A run and its figures.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What was found.
+    pub verdict: Verdict,
+    /// Distinct states.
+    pub states: usize,
+    /// Transitions taken.
+    pub transitions: usize,
+    /// Views in the longest play seen.
+    pub depth: usize,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Plays all views of a setting, breadth first, so that a counter-example has the fewest views. `stop` ends
+/// it early; `progress` is told the number of states now and then.
+pub fn explore(
+    setting: Setting,
+    stop: &Arc<AtomicBool>,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Outcome {
+    let began = Instant::now();
+    let halted = Arc::new(AtomicBool::new(false));
+    let model = QuorumModel {
+        setting,
+        stop: Arc::clone(&halted),
+    };
+    let mut checker = model
+        .checker()
+        .finish_when(HasDiscoveries::Any)
+        .threads(1)
+        .spawn_bfs();
+    for handle in checker.handles() {
+        while !handle.is_finished() {
+            std::thread::sleep(Duration::from_millis(5));
+            halted.store(stop.load(Ordering::Relaxed), Ordering::Relaxed);
+            progress(checker.unique_state_count(), checker.max_depth());
+        }
+        if let Err(panic) = handle.join() {
+            std::panic::resume_unwind(panic);
+        }
+    }
+    let took = began.elapsed();
+    halted.store(false, Ordering::Relaxed);
+    let path = |name| checker.discovery(name).map(stateright::Path::into_vec);
+    let verdict = match (path(AGREEMENT), path(LIVENESS)) {
+        (Some(path), _) => Verdict::Fork(path),
+        (None, Some(path)) => Verdict::Lock(path),
+        (None, None) if stop.load(Ordering::Relaxed) => Verdict::Interrupted,
+        (None, None) => Verdict::Clean,
+    };
+    Outcome {
+        verdict,
+        states: checker.unique_state_count(),
+        transitions: checker.state_count().saturating_sub(1),
+        depth: checker.max_depth().saturating_sub(1),
+        took,
+    }
+}
