@@ -17,6 +17,21 @@
 //! | [`record`]      | what is durable before a message leaves                          |
 //! | [`evidence`]    | contradictions of a validator                                    |
 
+/// `mutated!(owner, A | B)`: whether the owner breaks a rule on purpose. Without the feature `mutation`
+/// this is the literal `false`.
+#[cfg(feature = "mutation")]
+macro_rules! mutated {
+    ($owner:expr, $($variant:ident)|+) => {
+        matches!($owner.mutation, Some($($crate::v3::mutation::Mutation::$variant)|+))
+    };
+}
+#[cfg(not(feature = "mutation"))]
+macro_rules! mutated {
+    ($owner:expr, $($variant:ident)|+) => {
+        false
+    };
+}
+
 mod blocks;
 pub mod certificate;
 pub mod context;
@@ -25,6 +40,8 @@ pub mod evidence;
 mod height;
 pub mod leader;
 pub mod message;
+#[cfg(feature = "mutation")]
+pub mod mutation;
 pub mod payload;
 pub mod phase;
 pub mod record;

@@ -85,6 +85,9 @@ pub struct Safety {
     highest: Option<Arc<PreparedCertificate>>,
     decided: Option<UInt256>,
     committed: bool,
+    /// The rule that tests of the tests take away; no release build has it.
+    #[cfg(feature = "mutation")]
+    pub(super) mutation: Option<super::mutation::Mutation>,
 }
 
 impl Safety {
@@ -102,6 +105,8 @@ impl Safety {
             highest: None,
             decided: None,
             committed: false,
+            #[cfg(feature = "mutation")]
+            mutation: None,
         }
     }
 
@@ -155,7 +160,7 @@ impl Safety {
                 current: self.view,
             });
         }
-        if self.asked > self.view {
+        if self.asked > self.view && !mutated!(self, VotesAfterChangeView) {
             return Err(Refusal::LeftForView(self.asked));
         }
         Ok(voice)
@@ -245,7 +250,11 @@ impl Safety {
     /// # Errors
     /// Rules 1 and 2.
     pub fn pre_commit(&mut self, certificate: &PreparedCertificate) -> Result<Draft, Refusal> {
-        let voice = self.require_open(certificate.view)?;
+        let voice = if mutated!(self, PreCommitsAfterChangeView | PreCommitsInLeftView) {
+            self.voice.ok_or(Refusal::NoVoice)?
+        } else {
+            self.require_open(certificate.view)?
+        };
         if let Some(last) = self.pre_committed.filter(|last| *last >= certificate.view) {
             return Err(Refusal::AlreadyVoted(last));
         }
@@ -280,7 +289,13 @@ impl Safety {
             });
         }
         self.asked = to;
-        let prepared = self.highest.as_deref().cloned();
+        let mut prepared = self.highest.as_deref().cloned();
+        if mutated!(self, ClaimsNothing) {
+            prepared = None;
+        }
+        if mutated!(self, ClaimsOlder) {
+            prepared = prepared.filter(|held| held.view < self.view);
+        }
         let claim = prepared.as_ref().map(PreparedCertificate::claim);
         let change = ChangeView {
             claim,

@@ -104,6 +104,8 @@ impl V3Engine {
             previous_start,
             parent_decision,
             timers: self.settings.timers,
+            #[cfg(feature = "mutation")]
+            mutation: self.settings.mutation,
         };
         let mut state = HeightState::open(now, opening, actions);
         if let Some(ahead) = ahead {

@@ -82,6 +82,9 @@ pub struct EngineSettings {
     pub executes_ahead: bool,
     /// Timers.
     pub timers: TimerSettings,
+    /// The rule that this engine breaks.
+    #[cfg(feature = "mutation")]
+    pub mutation: Option<crate::v3::mutation::Mutation>,
 }
 
 impl EngineSettings {
@@ -92,6 +95,8 @@ impl EngineSettings {
             own,
             executes_ahead,
             timers,
+            #[cfg(feature = "mutation")]
+            mutation: None,
         }
     }
 }
@@ -164,6 +169,10 @@ impl V3Engine {
         let stored = restored.stored;
         let mut records = restored.records;
         records.retain(|record| record.height().is_some_and(|height| height > stored));
+        if mutated!(settings, RestoresNothing) {
+            records.clear();
+        }
+        silent &= !mutated!(settings, NeverSilent);
         Self {
             settings,
             stored,
@@ -221,6 +230,8 @@ impl Engine for V3Engine {
             }
         }
         self.settle(now, &mut actions);
+        #[cfg(feature = "mutation")]
+        crate::v3::mutation::bend(self.settings.mutation, &mut actions);
         actions
     }
 

@@ -203,7 +203,7 @@ impl V3Engine {
             return;
         }
         if let Some(decision) = state.decision.clone() {
-            if kind != MessageKind::ChangeView {
+            if kind != MessageKind::ChangeView || mutated!(state, SilentWhenDecided) {
                 // Its own PreCommit quorum is probably on the way: look again at the next resending.
                 let index = state.info.validators.index_of(from);
                 if let Some(index) = index {
@@ -220,7 +220,9 @@ impl V3Engine {
         } else {
             message.view
         };
-        if let Some(answer) = state.answer_to_lower_view(busy_in, stored) {
+        if let Some(answer) = state.answer_to_lower_view(busy_in, stored)
+            && !mutated!(state, SilentToLowerViews)
+        {
             self.answer(now, from, message.height, answer, actions);
         }
     }

@@ -9,7 +9,7 @@ use crate::v3::record::Record;
 
 impl V3Engine {
     pub(super) fn lose_voice(&mut self, now: Now, actions: &mut V3Actions) {
-        if self.silence.is_some() {
+        if self.silence.is_some() || mutated!(self.settings, NeverSilent) {
             return;
         }
         self.silence = Some(Silence {
@@ -48,7 +48,8 @@ impl V3Engine {
             .quorum()
             .checked_sub(1)
             .and_then(|last| heights.get(last));
-        let until = greatest.map(|height| Height(height.0.saturating_add(SILENT_BLOCKS)));
+        let short = u32::from(mutated!(self.settings, ShortSilence));
+        let until = greatest.map(|height| Height(height.0.saturating_add(SILENT_BLOCKS - short)));
         if until != silence.until {
             silence.until = until;
             actions.notices.push(Notice::Silent { until });

@@ -45,6 +45,8 @@ pub(super) struct Opening {
     /// What decided the previous height, for the proposal of this one.
     pub(super) parent_decision: Option<Decision>,
     pub(super) timers: TimerSettings,
+    #[cfg(feature = "mutation")]
+    pub(super) mutation: Option<crate::v3::mutation::Mutation>,
 }
 
 /// One open height.
@@ -91,6 +93,8 @@ pub(super) struct HeightState {
     pub(super) last_progress: Duration,
     pub(super) last_request: Option<Duration>,
     round_trip: Duration,
+    #[cfg(feature = "mutation")]
+    pub(super) mutation: Option<crate::v3::mutation::Mutation>,
 }
 
 impl HeightState {
@@ -102,6 +106,8 @@ impl HeightState {
             previous_start,
             parent_decision,
             timers,
+            #[cfg(feature = "mutation")]
+            mutation,
         } = opening;
         let context = Arc::new(HeightContext {
             magic: info.magic,
@@ -148,7 +154,13 @@ impl HeightState {
             round_trip: Duration::ZERO,
             timers,
             info,
+            #[cfg(feature = "mutation")]
+            mutation,
         };
+        #[cfg(feature = "mutation")]
+        {
+            state.safety.mutation = mutation;
+        }
         actions.notices.push(Notice::Opened {
             height: state.info.height,
         });
@@ -224,7 +236,12 @@ impl HeightState {
     }
 
     pub(super) fn quorum(&self) -> usize {
-        self.info.validators.quorum()
+        self.info.validators.quorum() - usize::from(mutated!(self, SmallQuorum))
+    }
+
+    /// How many validators include an honest one, f+1.
+    pub(super) fn few(&self) -> usize {
+        self.info.validators.faulty() + 1
     }
 
     pub(super) fn leader(&self) -> ValidatorIndex {
@@ -319,8 +336,8 @@ impl HeightState {
         if let Some(certificate) = self.votes.commit_certificate(quorum) {
             return self.take_decision(now, Decision::Certificate(certificate), actions);
         }
-        let faulty = self.info.validators.faulty();
-        if let Some((hash, signatures)) = self.votes.header_signatures(faulty + 1) {
+        let few = self.few() - usize::from(mutated!(self, FewerHeaderSignatures));
+        if let Some((hash, signatures)) = self.votes.header_signatures(few) {
             let decision = Decision::HeaderSignatures { hash, signatures };
             return self.take_decision(now, decision, actions);
         }
@@ -330,7 +347,14 @@ impl HeightState {
             .as_ref()
             .map_or(View::ZERO, |held| held.view);
         let above = above.max(View(self.view().0.saturating_sub(1)));
-        let formed = self.votes.view_change_above(above, quorum, held.as_deref());
+        let members = if mutated!(self, EntersOnFewer) {
+            self.few()
+        } else {
+            quorum
+        };
+        let formed = self
+            .votes
+            .view_change_above(above, members, held.as_deref());
         if let Some(certificate) = formed {
             self.take_view_change(now, certificate, actions);
         }

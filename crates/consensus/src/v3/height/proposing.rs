@@ -70,7 +70,8 @@ impl HeightState {
         }
         let prescribed = justification
             .as_ref()
-            .and_then(|held| held.prepared.as_ref());
+            .and_then(|held| held.prepared.as_ref())
+            .filter(|_| !mutated!(self, FreshDespiteClaim));
         let body = match prescribed {
             Some(prepared) => self.blocks.body(&prepared.hash),
             None => self.own_candidate(now, actions),
@@ -145,7 +146,11 @@ impl HeightState {
             .blocks
             .get(&hash)
             .is_some_and(|block| block.body.is_some() && block.check == Check::Passed);
-        if !ready {
+        if !ready && !mutated!(self, PreparesWithoutBody) {
+            return;
+        }
+        let lock = self.safety.highest().map(|held| held.hash);
+        if mutated!(self, ConsultsOwnLock) && lock.is_some_and(|locked| locked != hash) {
             return;
         }
         let Ok(draft) = self.safety.prepare(view, hash, justification) else {
@@ -160,7 +165,7 @@ impl HeightState {
         let Some(certificate) = self.safety.highest().cloned() else {
             return;
         };
-        if certificate.view != self.view() {
+        if certificate.view != self.view() && !mutated!(self, PreCommitsInLeftView) {
             return;
         }
         if matches!(self.phase, Phase::PrePrepare | Phase::Prepare) {

@@ -7,7 +7,9 @@ use neo_primitives::{Height, UInt256, ValidatorIndex};
 use super::{HeightState, V3Actions};
 use crate::engine::{Notice, Now, Recipient, TimerKind};
 use crate::index_set::IndexSet;
-use crate::v3::certificate::{Decision, PreparedCertificate, ViewChangeCertificate};
+use crate::v3::certificate::{
+    CommitCertificate, Decision, PreparedCertificate, ViewChangeCertificate,
+};
 use crate::v3::context::MessageKind;
 use crate::v3::evidence::{Evidence, Guilt, Statement, conflict};
 use crate::v3::message::{ChangeViewReason, Draft, Message, Payload, Proposal, RecoveryMessage};
@@ -42,7 +44,9 @@ impl HeightState {
                             .push((Recipient::One(leader.clone()), full.clone()));
                     }
                 }
-                self.own_change_view = Some(full.clone());
+                if self.own_change_view.is_none() || !mutated!(self, LowersTarget) {
+                    self.own_change_view = Some(full.clone());
+                }
                 return self.take_vote(full, actions);
             }
             Payload::Commit { .. } => self.own_commit = Some(message.clone()),
@@ -105,7 +109,8 @@ impl HeightState {
 
     /// Reports guilt, once.
     pub(in crate::v3) fn convict(&mut self, evidence: Evidence, actions: &mut V3Actions) {
-        self.voice_in_doubt |= Some(evidence.culprit()) == self.own;
+        self.voice_in_doubt |=
+            Some(evidence.culprit()) == self.own && !mutated!(self, CommitOnPrepared);
         let key = (evidence.culprit(), evidence.kind(), evidence.view());
         if !self.is_convicted(key.0, key.1, key.2) {
             self.convicted.insert(key);
@@ -205,15 +210,20 @@ impl HeightState {
         hash: &UInt256,
     ) -> Result<(), HeaderProblem> {
         let justification = proposal.justification.as_ref();
-        if !admits(justification, hash) {
+        let any = mutated!(self, AdmitsAnyBlock) && view > View::ZERO;
+        if !admits(justification, hash) && !any {
             return Err(HeaderProblem::Malformed {
                 field: "hash",
                 got: hash.to_string(),
                 expected: "that of the greatest claim".to_owned(),
             });
         }
-        if self.is_fresh(proposal) {
-            check_fresh_header(&proposal.header, view, &self.order, &self.info, now.wall_ms)?;
+        if self.is_fresh(proposal) && !any {
+            let mut header = proposal.header;
+            if mutated!(self, AnyPrimaryIndex) {
+                header.primary_index = self.order.leader(view);
+            }
+            check_fresh_header(&header, view, &self.order, &self.info, now.wall_ms)?;
         }
         Ok(())
     }
@@ -339,6 +349,14 @@ impl HeightState {
     ) {
         if self.decision.is_some() || !self.decides(&decision) {
             return;
+        }
+        let left = |held: &CommitCertificate| held.view < self.view();
+        match &decision {
+            Decision::Certificate(held) if mutated!(self, IgnoresLeftCertificate) && left(held) => {
+                return;
+            }
+            Decision::HeaderSignatures { .. } if mutated!(self, IgnoresHeaderSignatures) => return,
+            _ => {}
         }
         if let Decision::Certificate(certificate) = &mut decision {
             let signed = certificate

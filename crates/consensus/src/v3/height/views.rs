@@ -28,6 +28,9 @@ impl HeightState {
         let view = self.view();
         self.proposals = self.proposals.split_off(&view);
         self.votes.forget_below(view);
+        if mutated!(self, DropsLosingBodies) {
+            self.blocks = crate::v3::blocks::Blocks::default();
+        }
         let lowest = View(view.0.saturating_sub(KEPT_VIEWS));
         self.convicted.retain(|(_, _, of)| *of >= lowest);
         self.view_failed = None;
@@ -97,6 +100,7 @@ impl HeightState {
             }
         } else if self.safety.asked() > self.view()
             && let Some(change) = &self.own_change_view
+            && !mutated!(self, NeverRepeats)
         {
             let leader = self.info.validators.key(self.order.leader(change.view));
             if self.info.validators.len() > CERTIFICATES_TO_ALL
@@ -131,7 +135,7 @@ impl HeightState {
                 self.fail_view(ChangeViewReason::Suspected);
             }
         }
-        let Some(wanted) = self.votes.asked_by(self.info.validators.faulty() + 1) else {
+        let Some(wanted) = self.votes.asked_by(self.enough_to_join()) else {
             return;
         };
         let half = self.view_ends.saturating_sub(self.view_began) / 2;
@@ -141,15 +145,20 @@ impl HeightState {
         }
     }
 
+    fn enough_to_join(&self) -> usize {
+        self.few() - usize::from(mutated!(self, JoinsTooFew))
+    }
+
     pub(super) fn try_change_view(&mut self, actions: &mut V3Actions) {
         let Some(reason) = self.view_failed else {
             return;
         };
-        let faulty = self.info.validators.faulty();
         let target = if reason == ChangeViewReason::Joined {
             self.votes
-                .asked_by(faulty + 1)
+                .asked_by(self.enough_to_join())
                 .map(|view| (view, Entitlement::Joined))
+        } else if mutated!(self, SkipsView) {
+            Some((self.view().next().next(), Entitlement::Joined))
         } else {
             Some((self.view().next(), Entitlement::CurrentViewFailed))
         };
