@@ -27,13 +27,15 @@ pub(crate) enum Exit {
     Died = 8,
     /// A devnet run committed nothing.
     NothingCommitted = 9,
+    /// A simulated run broke an invariant or an expectation.
+    Violation = 10,
     /// Interrupted before the work was done.
     Interrupted = 130,
 }
 
 impl Exit {
     /// Every code with its meaning, in ascending order.
-    pub(crate) const ALL: [(Self, &'static str); 11] = [
+    pub(crate) const ALL: [(Self, &'static str); 12] = [
         (
             Self::Success,
             "done; for `run`, stopped by a signal or by its parent",
@@ -59,6 +61,10 @@ impl Exit {
             "devnet: a validator ended before it was told to",
         ),
         (Self::NothingCommitted, "devnet: nothing was committed"),
+        (
+            Self::Violation,
+            "simulate: an invariant was violated, or an expectation not met",
+        ),
         (Self::Interrupted, "interrupted before the work was done"),
     ];
 

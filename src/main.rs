@@ -9,6 +9,7 @@ mod commands;
 mod devnet;
 mod duration;
 mod exit;
+mod interrupt;
 mod network_files;
 mod output;
 mod payment;

@@ -11,6 +11,7 @@ mod init;
 mod key_input;
 mod passwords;
 mod run;
+mod simulate;
 mod transfer;
 mod wallet;
 
@@ -33,6 +34,7 @@ enum Command {
     Run(run::RunArguments),
     /// Start a whole network of local processes, put load on it and measure it.
     Devnet(devnet::DevnetArguments),
+    Simulate(Box<simulate::SimulateArguments>),
     /// Create, list and import accounts of NEP-6 wallets.
     #[command(subcommand)]
     Wallet(wallet::WalletCommand),
@@ -56,6 +58,7 @@ pub(crate) fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Init(arguments) => init::init(&arguments, json),
         Command::Run(arguments) => run::run(&arguments),
         Command::Devnet(arguments) => devnet::devnet(arguments, json),
+        Command::Simulate(arguments) => simulate::simulate(&arguments, json),
         Command::Wallet(command) => wallet::wallet(&command, json),
         Command::Transfer(arguments) => {
             client_runtime()?.block_on(transfer::transfer(&arguments, json))

@@ -16,7 +16,6 @@ mod events;
 mod faucet;
 mod folder;
 mod funding;
-mod interrupt;
 mod load;
 mod observations;
 mod outcome;

@@ -10,13 +10,13 @@ use super::Devnet;
 use super::display::Display;
 use super::faucet::Faucet;
 use super::folder::DevnetFolder;
-use super::interrupt::Interrupt;
 use super::observations::{NodeSeen, Observations};
 use super::process::{Validator, last_lines, stop_all};
 use super::session::{Findings, Session};
 use super::summary::{Measured, NodeFigures, Summary};
 use super::usage::of_process;
 use crate::exit::Exit;
+use crate::interrupt::Interrupt;
 use crate::network_files::NetworkFolder;
 use crate::output::{print_json, print_text};
 

@@ -5,14 +5,15 @@
 //! seed. Signatures are ideal ones (`neo_invariants::ideal`), what they cost is part of the model. The
 //! oracles of `neo-invariants` watch every run.
 //!
-//! | module     | what it holds                                                              |
-//! |------------|----------------------------------------------------------------------------|
-//! | [`plan`]   | what a run is about: data, checked before it runs                          |
-//! | [`trace`]  | what happened, event by event, and the trace hash                          |
-//! | [`report`] | what came of it                                                            |
-//! | [`diagram`] | what happened at a height, as a picture                                      |
-//! | [`random`] | the generator that all choices come from                                   |
-//! | [`wan`]    | round-trip times between cloud regions                                     |
+//! | module       | what it holds                                                  |
+//! |--------------|----------------------------------------------------------------|
+//! | [`plan`]     | what a run is about: data, checked before it runs              |
+//! | [`trace`]    | what happened, event by event, and the trace hash              |
+//! | [`report`]   | what came of it                                                |
+//! | [`diagram`]  | what happened at a height, as a picture                        |
+//! | [`scenario`] | plans from JSON, with errors that say where something is wrong |
+//! | [`random`]   | the generator that all choices come from                       |
+//! | [`wan`]      | round-trip times between cloud regions                         |
 //!
 //! The same plan and seed give the same trace hash on every machine: nothing here reads a clock, uses a
 //! thread, iterates over a hash map, or decides by floating-point numbers.
@@ -21,6 +22,7 @@ pub mod diagram;
 pub mod plan;
 pub mod random;
 pub mod report;
+pub mod scenario;
 pub mod trace;
 pub mod wan;
 

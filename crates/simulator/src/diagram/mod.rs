@@ -6,6 +6,7 @@
 //! |-----------|------------------------------------------------------|
 //! | `scene`   | what a diagram shows, as data                        |
 //! | `collect` | from the events of a run to the scene of one height    |
+//! | [`most_eventful`] | which height is worth a picture                |
 //! | `axis`    | from virtual time to a place; breaks; ticks          |
 //! | `style`   | colours and shapes, light and dark                   |
 //! | `legend`  | what they mean                                       |
@@ -16,6 +17,7 @@ mod axis;
 mod collect;
 mod draw;
 mod legend;
+pub mod most_eventful;
 mod scene;
 mod style;
 mod svg;

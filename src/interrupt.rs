@@ -10,8 +10,9 @@ use crate::exit::Exit;
 pub(crate) struct Interrupt(watch::Receiver<bool>);
 
 impl Interrupt {
-    /// Listens from now on. The first signal ends the run in order; the second ends this program at once, and the
-    /// validators with it, since they see the end of their standard input.
+    /// Listens from now on, in the runtime that this is called in. The first signal ends the work in order; the second
+    /// ends this program at once, and the validators of a devnet with it, since they see the end of their standard
+    /// input.
     ///
     /// # Errors
     /// If signals cannot be listened for.
