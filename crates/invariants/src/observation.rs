@@ -85,6 +85,13 @@ pub enum Observation<'a> {
         /// What and whom.
         fetch: &'a Fetch,
     },
+    /// The engine was handed this `LedgerEvent::Checked`.
+    Checked {
+        /// The block.
+        hash: &'a UInt256,
+        /// Whether the ledger accepts it.
+        passed: bool,
+    },
     /// The node's ledger stored a block, by consensus or by synchronisation.
     Stored {
         /// The block with its witness.

@@ -117,6 +117,7 @@ impl Oracles {
                     _ => {}
                 }
             }
+            Observation::Checked { hash, passed } => node.checked(hash, passed),
             Observation::FetchAsked { fetch } => node.fetch_asked(fetch, findings),
             Observation::Stored { block, state_hash } => {
                 node.stored(block.header.index);

@@ -68,6 +68,8 @@ pub(crate) struct Node {
     /// Headers that arrived in this life, and blocks that a certificate named.
     headers: Vec<UInt256>,
     certified: Vec<UInt256>,
+    /// Blocks that its ledger accepted in this life.
+    passed: Vec<UInt256>,
 }
 
 impl Node {
@@ -134,6 +136,14 @@ impl Node {
         self.asking.clear();
         self.headers.clear();
         self.certified.clear();
+        self.passed.clear();
+    }
+
+    pub(crate) fn checked(&mut self, hash: &UInt256, passed: bool) {
+        self.passed.retain(|known| known != hash);
+        if passed {
+            remember(&mut self.passed, *hash);
+        }
     }
 
     pub(crate) fn offered(&mut self, info: &HeightInfo) {

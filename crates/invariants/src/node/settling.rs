@@ -11,7 +11,7 @@ use super::{Node, Open};
 use crate::findings::Findings;
 use crate::violation::Invariant;
 
-/// Longer than a body needs to be checked and a Prepare to become durable.
+/// Longer than a Prepare needs to become durable.
 const TO_PREPARE: Duration = Duration::from_millis(500);
 
 impl Node {
@@ -109,7 +109,7 @@ impl Node {
         match acceptable.filter(|_| undecided && !silent && asked <= view) {
             None => *since = None,
             Some(hash) if at >= since.get_or_insert(at).saturating_add(TO_PREPARE) => {
-                let what = format!("does not prepare {hash}, which the TC of view {view} carries");
+                let what = format!("does not prepare {hash}, which view {view} admits");
                 findings.report(Invariant::CarriedBlock, Some(height), what);
                 *since = None;
             }
@@ -117,26 +117,25 @@ impl Node {
         }
     }
 
-    /// The only proposal of the current view, if its TC carries it, the body is here, and nothing was
-    /// voted on it yet: whatever certificates of its own the node has, it must prepare it (rule 3).
+    /// The only proposal of the current view, if its justification admits it, the ledger accepts it, and
+    /// nothing was voted on it yet: whatever certificates of its own the node has, it must prepare it
+    /// (rule 3).
     fn acceptable(&mut self, height: Height, view: View) -> Option<UInt256> {
-        if view == View::ZERO || self.is_flawed(height) {
-            return None;
-        }
-        if self
-            .signed(height)
-            .find(MessageKind::Prepare, view)
-            .is_some()
-        {
-            return None;
-        }
-        let log = self.log.at(height)?;
         let known = self.knowledge(height)?;
         let mut proposals = known.proposals.iter().filter(|seen| seen.view == view);
         let seen = proposals.next()?;
         let only = proposals.all(|other| other.hash == seen.hash);
-        let certified = log.prepared.iter().any(|held| held.0 == view);
-        let carried = seen.by_leader && seen.carried == Some(seen.hash);
-        (only && carried && !certified && log.bodies.contains(&seen.hash)).then_some(seen.hash)
+        let admissible = seen.by_leader && known.refusal(seen).is_ok();
+        let hash = seen.hash;
+        if !only || !admissible || !self.passed.contains(&hash) || self.is_flawed(height) {
+            return None;
+        }
+        let log = self.log.at(height);
+        let certified = log.is_some_and(|log| log.prepared.iter().any(|held| held.0 == view));
+        let prepared = self
+            .signed(height)
+            .find(MessageKind::Prepare, view)
+            .is_some();
+        (!certified && !prepared).then_some(hash)
     }
 }
