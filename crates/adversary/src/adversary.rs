@@ -14,8 +14,8 @@ use crate::random::Random;
 use crate::strategies;
 use crate::strategy::{Content, Outgoing, Reaction, Scene, Strategy, Surroundings};
 
-/// Greatest number of messages that one call adds to what the honest engine sends. With a tick every
-/// 20 ms a flood is 50 times this many messages a second to each receiver.
+/// Greatest number of messages that one call adds to what the honest engine sends, for each validator of
+/// the height. The strategies stay far below: a flood is 16 messages a tick to everybody.
 pub const MAX_EXTRA: usize = 64;
 
 /// A Byzantine validator's will: strategies in a row, each bending what the ones before it leave.
@@ -100,11 +100,11 @@ impl Adversary {
                 self.knowledge.note(message);
             }
         }
-        let most = outgoing.len().saturating_add(MAX_EXTRA);
+        let honest = outgoing.len();
         let bent = self.through(around, outgoing, |strategy, scene, outgoing| {
             strategy.outgoing(scene, outgoing)
         });
-        bounded(bent, most)
+        self.finish(bent, honest)
     }
 
     /// What becomes of a message of a validator, before the own engine gets it.
@@ -122,10 +122,8 @@ impl Adversary {
             send.extend(reaction.send);
             send
         });
-        Reaction {
-            keep,
-            send: bounded(send, MAX_EXTRA),
-        }
+        let send = self.finish(send, 0);
+        Reaction { keep, send }
     }
 
     /// The body out of which a request for a body, its hashes or its transactions is answered; `None`
@@ -149,7 +147,21 @@ impl Adversary {
             sent.extend(strategy.tick(scene));
             sent
         });
-        bounded(sent, MAX_EXTRA)
+        self.finish(sent, 0)
+    }
+
+    /// Keeps the bound, and remembers what was made up: it can be repeated, and makes certificates.
+    fn finish(&mut self, mut sent: Vec<Outgoing>, honest: usize) -> Vec<Outgoing> {
+        let receivers = self.knowledge.latest();
+        let receivers = receivers.map_or(1, |seen| seen.info.validators.len());
+        let most = honest.saturating_add(MAX_EXTRA).saturating_mul(receivers);
+        sent.truncate(most);
+        for one in &sent {
+            if let Content::Message(message) = &one.content {
+                self.knowledge.note_own(message);
+            }
+        }
+        sent
     }
 
     fn through<T>(
@@ -168,9 +180,4 @@ impl Adversary {
             pass(strategy.as_mut(), &mut scene, value)
         })
     }
-}
-
-fn bounded(mut outgoing: Vec<Outgoing>, most: usize) -> Vec<Outgoing> {
-    outgoing.truncate(most);
-    outgoing
 }

@@ -25,6 +25,9 @@ const KEPT_BALLOTS: usize = 64;
 /// Certificates of one kind and height that are remembered.
 const KEPT_CERTIFICATES: usize = 16;
 
+/// Views above the highest seen one in which own messages are worth remembering.
+const MAX_AHEAD: u32 = 4;
+
 type Votes = BTreeMap<ValidatorIndex, Signature>;
 
 /// What is known of one height.
@@ -82,18 +85,23 @@ impl Seen {
         self.info.validators.quorum()
     }
 
-    /// The highest view anybody was seen in.
+    /// The highest view in which f+1 validators voted: one liar does not lead another one astray.
     #[must_use]
     pub fn view(&self) -> View {
-        let in_view = |message: &Message| match message.payload {
-            Payload::Proposal(_) | Payload::Prepare { .. } | Payload::PreCommit { .. } => {
-                Some(message.view)
+        let mut of_sender: BTreeMap<ValidatorIndex, View> = BTreeMap::new();
+        for message in &self.messages {
+            if matches!(
+                message.payload,
+                Payload::Proposal(_) | Payload::Prepare { .. } | Payload::PreCommit { .. }
+            ) {
+                let highest = of_sender.entry(message.sender).or_default();
+                *highest = message.view.max(*highest);
             }
-            _ => None,
-        };
-        let certified = self.view_changes.iter().map(|held| held.view);
-        let voted = self.messages.iter().filter_map(in_view);
-        voted.chain(certified).max().unwrap_or_default()
+        }
+        let mut views: Vec<_> = of_sender.into_values().collect();
+        views.sort_unstable_by(|a, b| b.cmp(a));
+        let at = self.info.validators.faulty();
+        views.get(at).copied().unwrap_or_default()
     }
 
     /// Proposals seen, in the order they came.
@@ -330,6 +338,16 @@ impl Knowledge {
     pub(crate) fn built(&mut self, body: &Arc<BlockBody>) {
         if let Some(seen) = self.heights.get_mut(&body.header.index) {
             seen.candidate = Some(Arc::clone(body));
+        }
+    }
+
+    /// An own message of a made-up height or view is worth nothing.
+    pub(crate) fn note_own(&mut self, message: &Message) {
+        if let Some(seen) = self.heights.get(&message.height)
+            && seen.own == Some(message.sender)
+            && message.view.0 <= seen.view().0.saturating_add(MAX_AHEAD)
+        {
+            self.note(message);
         }
     }
 

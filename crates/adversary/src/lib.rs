@@ -22,6 +22,7 @@
 pub mod adversary;
 pub mod attack;
 pub mod collusion;
+mod forge;
 pub mod knowledge;
 mod random;
 mod strategies;

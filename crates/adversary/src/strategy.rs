@@ -13,6 +13,10 @@ use crate::knowledge::Knowledge;
 use crate::random::Random;
 
 /// What leaves a node.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly everything that leaves is a message"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     /// A message, with whatever signature it has.
