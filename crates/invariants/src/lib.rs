@@ -5,6 +5,7 @@
 //! records and notices, and derive from the document what may happen. Whatever bends the engine, or the
 //! engine itself, can therefore not bend its judge.
 
+mod accountability;
 mod bits;
 mod certificates;
 mod chain;
@@ -15,6 +16,11 @@ mod node;
 mod observation;
 mod oracles;
 mod violation;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use observation::{Observation, Setup};
 pub use oracles::Oracles;

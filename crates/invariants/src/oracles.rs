@@ -9,8 +9,10 @@ use neo_consensus::v3::evidence::Evidence;
 use neo_consensus::v3::{Message, Payload, Record};
 use neo_primitives::{Height, UInt256};
 
+use crate::accountability::Archive;
 use crate::chain::Chain;
 use crate::findings::Findings;
+use crate::ideal::IdealCheck;
 use crate::node::Node;
 use crate::observation::{Observation, Setup};
 use crate::violation::{Invariant, Violation};
@@ -28,14 +30,20 @@ pub struct Oracles {
     chain: Chain,
     findings: Findings,
     evidence: Vec<Evidence>,
+    /// Kept when agreement may break, and somebody answers for it.
+    archive: Option<Archive>,
 }
 
 impl Oracles {
     /// Oracles for one run.
     #[must_use]
     pub fn new(setup: Setup) -> Self {
+        let bears = setup.validators.faulty()..setup.validators.quorum();
+        let accountable =
+            setup.byzantine.len() > bears.start && bears.contains(&setup.byzantine.len());
         Self {
             chain: Chain::new(setup.genesis),
+            archive: accountable.then(Archive::default),
             setup,
             nodes: BTreeMap::new(),
             byzantine: BTreeSet::new(),
@@ -61,6 +69,14 @@ impl Oracles {
     fn judge(&mut self, number: usize, observation: Observation<'_>) {
         if let Observation::Evidence { evidence } = observation {
             return self.accused(evidence);
+        }
+        if let Some(archive) = &mut self.archive {
+            match observation {
+                Observation::Opened { info } => archive.opened(info),
+                Observation::Delivered { message, .. } => archive.message(message),
+                Observation::Durable { records } => archive.records(records),
+                _ => {}
+            }
         }
         let findings = &mut self.findings;
         let node = self.nodes.entry(number).or_default();
@@ -135,9 +151,15 @@ impl Oracles {
         }
     }
 
-    /// Nobody honest is ever accused.
+    /// Nobody honest is ever accused, and every proof convinces others.
     fn accused(&mut self, evidence: &Evidence) {
         let culprit = evidence.culprit();
+        let (magic, validators) = (self.setup.magic, &self.setup.validators);
+        if let Err(why) = evidence.verify(magic, validators, &IdealCheck) {
+            let what = format!("evidence against validator {culprit} proves nothing: {why}");
+            self.findings
+                .report(Invariant::HonestAccused, Some(evidence.height), what);
+        }
         let excused = self.setup.byzantine.contains(&culprit)
             || self
                 .nodes
@@ -145,7 +167,8 @@ impl Oracles {
                 .any(|node| node.is_flawed_validator(culprit));
         if !excused {
             let what = format!("validator {culprit} by {evidence:?}");
-            self.findings.report(Invariant::HonestAccused, None, what);
+            self.findings
+                .report(Invariant::HonestAccused, Some(evidence.height), what);
         }
         self.evidence.push(evidence.clone());
     }
@@ -166,6 +189,10 @@ impl Oracles {
     pub fn finish(&mut self, at: Duration) {
         self.findings.at = at;
         self.findings.node = None;
+        if let (Some(archive), Some(fork)) = (&self.archive, self.chain.fork) {
+            let traced = archive.judge(fork, &self.setup.byzantine, &mut self.findings);
+            self.evidence.extend(traced);
+        }
         if let Some(bound) = self.setup.heal_bound.filter(|_| self.is_bearable()) {
             let judged = |node| self.nodes.contains_key(&node);
             self.chain.finish(bound, judged, &mut self.findings);
