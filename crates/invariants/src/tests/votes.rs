@@ -58,7 +58,11 @@ fn a_second_vote_counts_across_lives_of_a_validator() {
     let (mut stage, hash) = prepared();
     let first = pre_commit(0, 0, hash);
     stage.votes(first.clone());
-    let log = [prepared_record(pc(0, hash, J)), Record::Own(first.clone())];
+    let log = [
+        Record::Own(prepare(0, 0, hash, J)),
+        prepared_record(pc(0, hash, J)),
+        Record::Own(first.clone()),
+    ];
     stage.restart(true, &log).sends(&first);
     stage.is_clean();
     let other = header(0, 2).hash();
