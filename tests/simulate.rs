@@ -325,7 +325,7 @@ fn bad_input_is_refused_by_field_and_limit() {
             ],
             &["overlaps", "not healed"],
         ),
-        (&["--heal", "9s"], &["heal_at_ms", "duration_ms"]),
+        (&["--heal", "9s"], &["healing at 9000 ms", "duration_ms"]),
         (&["--faults", "storm"], &["--faults", "swarm"]),
         (&["--faults", "swarm", "--loss", "5%"], &["--loss", "swarm"]),
         (&["--scenario", &missing], &["--scenario", "missing.json"]),

@@ -552,3 +552,122 @@ fn shorten(words: &str, letters: usize) -> String {
     let kept: String = words.chars().take(letters.saturating_sub(1)).collect();
     format!("{}…", kept.trim_end())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagram::scene::{Ink, Lane, Note, Sign};
+
+    fn lane(name: &str) -> Lane {
+        Lane {
+            name: name.to_owned(),
+            role: String::new(),
+            stages: vec![(0, Stage::Waiting), (20_000, Stage::Decided)],
+        }
+    }
+
+    /// All send to all at 0, and three things happen at once at each.
+    fn scene(lanes: usize) -> Scene {
+        let mut scene = Scene {
+            title: "Height <1> & \"more\"".to_owned(),
+            subtitle: "A sentence.".to_owned(),
+            lanes: (0..lanes)
+                .map(|at| lane(&format!("validator {at}")))
+                .collect(),
+            notes: vec![Note {
+                at_us: 500,
+                words: "partition: 0 | 1".to_owned(),
+            }],
+            ..Scene::default()
+        };
+        for from in 0..lanes {
+            for to in (0..lanes).filter(|to| *to != from) {
+                scene.arrows.push(Arrow {
+                    ink: Ink::Prepare,
+                    from,
+                    to,
+                    sent_us: 0,
+                    end_us: 10_000,
+                    arrived: to != 0,
+                    again: false,
+                    words: "Prepare".to_owned(),
+                });
+            }
+            for sign in [Sign::Certificate, Sign::Decided, Sign::Witness] {
+                scene.marks.push(Mark {
+                    lane: from,
+                    at_us: 20_000,
+                    sign,
+                    words: format!("{sign:?}"),
+                });
+            }
+        }
+        scene
+    }
+
+    fn count(svg: &str, what: &str) -> usize {
+        svg.matches(what).count()
+    }
+
+    #[test]
+    fn everything_of_the_scene_is_there() {
+        let svg = draw(&scene(4));
+        assert_eq!(count(&svg, "<g class=\"lane\""), 4);
+        assert_eq!(count(&svg, "class=\"arrow delivered"), 9);
+        assert_eq!(count(&svg, "class=\"arrow lost"), 3);
+        assert_eq!(count(&svg, "<g class=\"mark\""), 12);
+        assert!(svg.contains("partition: 0 | 1"));
+        assert!(
+            svg.contains("<title id=\"title\">Height &lt;1&gt; &amp; &quot;more&quot;</title>")
+        );
+        assert!(svg.contains("4 validators, 9 messages delivered, 3 lost."));
+        assert!(svg.contains("prefers-color-scheme: dark"));
+    }
+
+    #[test]
+    fn the_same_scene_is_the_same_text() {
+        assert_eq!(draw(&scene(7)), draw(&scene(7)));
+    }
+
+    #[test]
+    fn the_page_is_never_wider_than_its_limit() {
+        for lanes in [0, 1, 2, 4, 21, 60] {
+            let drawing = scene(lanes);
+            let drawing = Drawing::new(&drawing);
+            assert!(drawing.width <= WIDTH, "{lanes}: {}", drawing.width);
+            let last = drawing.x(lanes.saturating_sub(1));
+            assert!(last <= WIDTH - RIGHT + 1.0, "{lanes}: {last}");
+        }
+    }
+
+    #[test]
+    fn words_of_one_line_stand_below_each_other() {
+        let svg = draw(&scene(4));
+        let places: Vec<f64> = svg
+            .lines()
+            .filter(|line| line.contains("class=\"text\"") && line.contains("x=\"103\""))
+            .filter_map(|line| line.split(" y=\"").next().and(line.split(" y=\"").nth(1)))
+            .filter_map(|rest| rest.split('"').next()?.parse().ok())
+            .collect();
+        assert_eq!(places.len(), 3);
+        assert!(
+            places.array_windows().all(|[a, b]| b - a >= LINE_PX - 0.2),
+            "{places:?}"
+        );
+    }
+
+    #[test]
+    fn dense_diagrams_carry_no_words_beside_marks() {
+        let svg = draw(&scene(21));
+        assert_eq!(count(&svg, ">Decided</text>"), 0);
+        assert!(svg.contains("validator 20: Decided"), "but tooltips");
+    }
+
+    #[test]
+    fn long_words_are_cut_and_sentences_wrapped() {
+        assert_eq!(shorten("asks for view 1", 8), "asks fo…");
+        assert_eq!(shorten("view 1", 8), "view 1");
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert!(wrap("", 7).is_empty());
+    }
+}
