@@ -11,6 +11,8 @@ pub struct Report {
     pub seed: u64,
     /// Breaches that the oracles found, in order.
     pub violations: Vec<Violation>,
+    /// Breaches that the plan expects (`Expectation::Violates`); not among the others.
+    pub expected: Vec<Violation>,
     /// Expectations of the plan that were not met, in words.
     pub unmet: Vec<String>,
     /// Greatest height stored by an honest node.
@@ -131,7 +133,7 @@ pub struct Coverage {
     pub lost_vote_logs: u64,
     /// Proofs of guilt that honest nodes reported.
     pub evidence: u64,
-    /// Recovery messages that reached an honest node.
+    /// Honest nodes that came back after a crash and stored a new block.
     pub recoveries: u64,
 }
 

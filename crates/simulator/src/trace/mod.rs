@@ -3,6 +3,8 @@
 mod fingerprint;
 mod kind;
 
+use std::borrow::Cow;
+
 use neo_primitives::UInt256;
 use serde::{Deserialize, Serialize};
 
@@ -86,7 +88,7 @@ pub enum Happening {
         /// The node's view.
         view: u32,
         /// Name of the phase.
-        phase: String,
+        phase: Cow<'static, str>,
     },
     /// Records became durable in the node's vote log.
     Durable {
@@ -111,7 +113,7 @@ pub enum Happening {
         /// View asked for.
         view: u32,
         /// Why.
-        reason: String,
+        reason: Cow<'static, str>,
     },
     /// A higher view began at the node.
     ViewEntered {
@@ -157,7 +159,7 @@ pub enum Happening {
     /// The node asks another for something besides messages.
     FetchAsked {
         /// What: `transactions`, `hashes`, `body` or `blocks`.
-        what: String,
+        what: Cow<'static, str>,
         /// The peer asked.
         from: u16,
         /// The block; none for stored blocks.
@@ -170,7 +172,7 @@ pub enum Happening {
     /// A fetch of the node ended.
     Fetched {
         /// What came: `transactions`, `hashes`, `body`, `blocks` or `nothing`.
-        what: String,
+        what: Cow<'static, str>,
         /// The block; none for stored blocks.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         block: Option<UInt256>,
@@ -200,7 +202,7 @@ pub enum Happening {
         /// The height.
         height: u32,
         /// What kind of guilt.
-        kind: String,
+        kind: Cow<'static, str>,
     },
     /// The node's engine met what should not happen: a transition outside the table, a ledger that
     /// disagrees.
@@ -245,7 +247,7 @@ pub enum Happening {
     /// An oracle found a breach.
     Violated {
         /// Name of the invariant.
-        invariant: String,
+        invariant: Cow<'static, str>,
         /// What was breached.
         what: String,
     },

@@ -1,0 +1,444 @@
+//! Events for the trace, the conditions, the oracles and the report.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use neo_consensus::ValidatorSet;
+use neo_consensus::engine::Notice;
+use neo_consensus::v3::evidence::Evidence;
+use neo_consensus::v3::{Payload, Record};
+use neo_invariants::Oracles;
+use neo_primitives::{Block, UInt256};
+
+use super::World;
+use super::mail::{Content, Parcel};
+use super::queue::Ns;
+use super::verdict::Verdict;
+use super::watch::{Watch, WatchId};
+use crate::plan::Plan;
+use crate::report::{Coverage, Latencies, Report, Stopped};
+use crate::trace::{Fingerprint, Happening, TraceEvent, TraceSink, Vote};
+
+const NS_PER_US: u64 = 1_000;
+/// Heights whose first moments are remembered for latencies.
+const MAX_MOMENTS: usize = 256;
+
+/// What is written down of a run.
+pub(super) struct Book<'a> {
+    pub(super) oracles: Oracles,
+    pub(super) events: u64,
+    sink: &'a mut dyn TraceSink,
+    wants_events: bool,
+    fingerprint: Fingerprint,
+    verdict: Verdict,
+    stop: Option<WatchId>,
+    /// Breaches that the trace has.
+    told: usize,
+    moments: BTreeMap<u32, Moments>,
+    coverage: Coverage,
+    decision: Latencies,
+    witness: Latencies,
+    heights: u32,
+    view_changes: u64,
+    messages: u64,
+    message_bytes: u64,
+    convicted: BTreeSet<u16>,
+}
+
+/// What was first seen of a height.
+#[derive(Default)]
+struct Moments {
+    proposed: Option<Ns>,
+    /// Blocks by the view of their proposal.
+    blocks: Vec<(u32, UInt256)>,
+    view_1: bool,
+    view_2: bool,
+}
+
+impl<'a> Book<'a> {
+    pub(super) fn new(
+        plan: &Plan,
+        watch: &mut Watch,
+        validators: &ValidatorSet,
+        oracles: Oracles,
+        sink: &'a mut dyn TraceSink,
+    ) -> Self {
+        Self {
+            verdict: Verdict::new(plan, watch, validators),
+            stop: plan
+                .stop_when
+                .as_ref()
+                .map(|condition| watch.add(condition, plan, validators)),
+            oracles,
+            events: 0,
+            wants_events: sink.wants_events(),
+            sink,
+            fingerprint: Fingerprint::default(),
+            told: 0,
+            moments: BTreeMap::new(),
+            coverage: Coverage::default(),
+            decision: Latencies::default(),
+            witness: Latencies::default(),
+            heights: 0,
+            view_changes: 0,
+            messages: 0,
+            message_bytes: 0,
+            convicted: BTreeSet::new(),
+        }
+    }
+
+    /// Whether the condition that ends the run holds.
+    pub(super) fn is_over(&self, watch: &Watch) -> bool {
+        self.stop.is_some_and(|stop| watch.holds(stop))
+    }
+
+    fn moments(&mut self, height: u32) -> &mut Moments {
+        if self.moments.len() >= MAX_MOMENTS && !self.moments.contains_key(&height) {
+            self.moments.pop_first();
+        }
+        self.moments.entry(height).or_default()
+    }
+
+    /// A vote log was opened; with the torn bytes of an intact one.
+    pub(super) fn opened_log(&mut self, torn: Option<u64>) {
+        match torn {
+            Some(0) => {}
+            Some(_) => self.coverage.torn_logs += 1,
+            None => self.coverage.lost_vote_logs += 1,
+        }
+    }
+
+    pub(super) fn crashed_before_send(&mut self) {
+        self.coverage.crash_between_durable_and_send += 1;
+    }
+
+    /// A message leaves for one receiver.
+    pub(super) fn sent(&mut self, parcel: &Parcel) {
+        if !parcel.wire.kind.is_consensus() {
+            return;
+        }
+        self.messages += 1;
+        self.message_bytes += parcel.wire.bytes as u64;
+        let Content::Message(message) = &parcel.wire.content else {
+            return;
+        };
+        if let Payload::Proposal(proposal) = &message.payload {
+            let (view, hash) = (message.view.0, proposal.header.hash());
+            let moments = self.moments(message.height.0);
+            if !moments.blocks.contains(&(view, hash)) {
+                let earlier = moments
+                    .blocks
+                    .iter()
+                    .any(|(before, block)| *before < view && *block == hash);
+                moments.blocks.push((view, hash));
+                self.coverage.reproposals += u64::from(earlier);
+            }
+        }
+    }
+
+    pub(super) fn healed(&mut self, now: Ns, up: &BTreeSet<usize>) {
+        self.oracles.healed(Duration::from_nanos(now), up);
+    }
+}
+
+impl World<'_> {
+    /// Something happened.
+    pub(super) fn emit(&mut self, node: Option<usize>, what: Happening) {
+        let event = TraceEvent {
+            at_us: self.now / NS_PER_US,
+            node: node.and_then(|node| u16::try_from(node).ok()),
+            what,
+        };
+        self.book.fingerprint.add(&event);
+        self.watch.look(self.now, Some(&event));
+        self.book.verdict.look(&event);
+        if self.book.wants_events {
+            self.book.sink.event(&event);
+        }
+        let found = self.book.oracles.violations().len();
+        if found > self.book.told {
+            self.tell_violations();
+        }
+    }
+
+    fn tell_violations(&mut self) {
+        let new: Vec<_> = self
+            .book
+            .oracles
+            .violations()
+            .iter()
+            .skip(self.book.told)
+            .map(|violation| {
+                let what = Happening::Violated {
+                    invariant: violation.invariant.name().into(),
+                    what: violation.what.clone(),
+                };
+                (violation.node, what)
+            })
+            .collect();
+        self.book.told += new.len();
+        for (node, what) in new {
+            self.emit(node, what);
+        }
+    }
+
+    pub(super) fn trouble(&mut self, node: usize, height: u32, what: String) {
+        self.emit(Some(node), Happening::Trouble { height, what });
+    }
+
+    fn phase(&mut self, node: usize, height: u32, view: u32, phase: &'static str) {
+        let happening = Happening::Phase {
+            height,
+            view,
+            phase: phase.into(),
+        };
+        self.emit(Some(node), happening);
+    }
+
+    /// Records became durable.
+    pub(super) fn durable(&mut self, node: usize, records: &[Record]) {
+        let votes: Vec<Vote> = records
+            .iter()
+            .filter_map(|record| match record {
+                Record::Own(message) => Some(Vote {
+                    kind: message.kind().into(),
+                    height: message.height.0,
+                    view: message.view.0,
+                }),
+                _ => None,
+            })
+            .collect();
+        let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
+        self.emit(
+            Some(node),
+            Happening::Durable {
+                records: count,
+                votes,
+            },
+        );
+        for record in records {
+            match record {
+                Record::Own(message) => {
+                    let prepares = matches!(
+                        message.payload,
+                        Payload::Proposal(_) | Payload::Prepare { .. }
+                    );
+                    if prepares {
+                        self.phase(node, message.height.0, message.view.0, "Prepare");
+                    }
+                }
+                Record::Prepared {
+                    height,
+                    certificate,
+                } => {
+                    let prepared = Happening::Prepared {
+                        height: height.0,
+                        view: certificate.view.0,
+                        block: certificate.hash,
+                    };
+                    self.emit(Some(node), prepared);
+                    self.phase(node, height.0, certificate.view.0, "PreCommit");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The engine says something noteworthy.
+    pub(super) fn note(&mut self, node: usize, notice: Notice) {
+        let honest = self.nodes[node].honest;
+        let now = self.now;
+        match notice {
+            Notice::Opened { height } => {
+                self.emit(Some(node), Happening::Opened { height: height.0 });
+                self.phase(node, height.0, 0, "PrePrepare");
+            }
+            Notice::Proposed { height, view, hash } => {
+                self.book.moments(height.0).proposed.get_or_insert(now);
+                let proposed = Happening::Proposed {
+                    height: height.0,
+                    view: view.0,
+                    block: hash,
+                };
+                self.emit(Some(node), proposed);
+            }
+            Notice::Decided { height, view, hash } => {
+                self.note_decided(honest, height.0, view.0);
+                let decided = Happening::Decided {
+                    height: height.0,
+                    view: view.0,
+                    block: hash,
+                };
+                self.emit(Some(node), decided);
+                self.phase(node, height.0, view.0, "Commit");
+            }
+            Notice::Witnessed { height, hash } => {
+                let proposed = self.book.moments(height.0).proposed;
+                if let Some(proposed) = proposed.filter(|_| honest) {
+                    self.book
+                        .witness
+                        .add(Duration::from_nanos(now.saturating_sub(proposed)));
+                }
+                let witnessed = Happening::Witnessed {
+                    height: height.0,
+                    block: hash,
+                };
+                self.emit(Some(node), witnessed);
+                self.phase(node, height.0, 0, "BlockPersistence");
+            }
+            // The ledger has said so before.
+            Notice::Stored { height, .. } => self.prune(node, height),
+            Notice::ViewChangeAsked {
+                height,
+                view,
+                reason,
+            } => {
+                let asked = Happening::ViewChangeAsked {
+                    height: height.0,
+                    view: view.0,
+                    reason: reason.into(),
+                };
+                self.emit(Some(node), asked);
+            }
+            Notice::ViewEntered { height, view } => {
+                self.book.view_changes += u64::from(honest);
+                let entered = Happening::ViewEntered {
+                    height: height.0,
+                    view: view.0,
+                };
+                self.emit(Some(node), entered);
+                self.phase(node, height.0, view.0, "PrePrepare");
+            }
+            Notice::BlockRefused {
+                height,
+                hash,
+                problem,
+            } => {
+                let refused = Happening::BlockRefused {
+                    height: height.0,
+                    block: hash,
+                    problem,
+                };
+                self.emit(Some(node), refused);
+            }
+            Notice::TransitionRefused { height, what } => {
+                self.trouble(node, height.0, format!("refused transition: {what}"));
+            }
+            Notice::LedgerDisagrees {
+                height, problem, ..
+            } => self.trouble(node, height.0, format!("the ledger disagrees: {problem}")),
+            Notice::Silent { until } => {
+                let until = until.map(|until| until.0);
+                self.emit(Some(node), Happening::Silent { until });
+            }
+            Notice::Voting { from } => {
+                self.emit(Some(node), Happening::Voting { from: from.0 });
+            }
+        }
+    }
+
+    fn note_decided(&mut self, honest: bool, height: u32, view: u32) {
+        if !honest {
+            return;
+        }
+        let now = self.now;
+        let moments = self.book.moments(height);
+        let first = match view {
+            0 => false,
+            1 => !std::mem::replace(&mut moments.view_1, true),
+            _ => !std::mem::replace(&mut moments.view_2, true),
+        };
+        let proposed = moments.proposed;
+        let coverage = &mut self.book.coverage;
+        if view == 1 {
+            coverage.view_1 += u64::from(first);
+        } else {
+            coverage.view_2 += u64::from(first);
+        }
+        if let Some(proposed) = proposed {
+            self.book
+                .decision
+                .add(Duration::from_nanos(now.saturating_sub(proposed)));
+        }
+    }
+
+    fn prune(&mut self, node: usize, stored: neo_primitives::Height) {
+        if let Some(running) = self.nodes[node].running.as_mut()
+            && let Err(error) = running.log.prune(stored)
+        {
+            self.trouble(node, stored.0, error.to_string());
+        }
+    }
+
+    /// A block became durable at a node.
+    pub(super) fn note_stored(&mut self, node: usize, block: &Block, imported: bool) {
+        let height = block.header.index.0;
+        let one = &mut self.nodes[node];
+        if one.honest {
+            self.book.heights = self.book.heights.max(height);
+            self.book.coverage.recoveries += u64::from(std::mem::take(&mut one.recovering));
+        }
+        let stored = Happening::Stored {
+            height,
+            block: block.header.hash(),
+            imported,
+        };
+        self.emit(Some(node), stored);
+    }
+
+    /// The engine convicts a validator.
+    pub(super) fn convict(&mut self, node: usize, evidence: &Evidence) {
+        let against = u16::from(evidence.culprit().0);
+        if self.nodes[node].honest {
+            self.book.coverage.evidence += 1;
+            self.book.convicted.insert(against);
+        }
+        let happening = Happening::Evidence {
+            against,
+            height: evidence.height.0,
+            kind: evidence.guilt.name().into(),
+        };
+        self.emit(Some(node), happening);
+    }
+
+    /// The report at the end.
+    pub(super) fn report(mut self, seed: u64, stopped: Stopped) -> Report {
+        let ended = Duration::from_nanos(self.now);
+        self.book.oracles.finish(ended);
+        self.tell_violations();
+        let honest: BTreeSet<u16> = (0..self.plan.node_count())
+            .filter(|node| self.nodes[usize::from(*node)].honest)
+            .collect();
+        let book = self.book;
+        let (expected, violations) = book
+            .oracles
+            .violations()
+            .iter()
+            .cloned()
+            .partition(|violation| book.verdict.allows(violation));
+        let unmet = book.verdict.judge(
+            &self.watch,
+            &honest,
+            &book.convicted,
+            book.oracles.violations(),
+        );
+        Report {
+            seed,
+            violations,
+            expected,
+            unmet,
+            heights: book.heights,
+            trace_hash: book.fingerprint.finish(),
+            decision: book.decision,
+            witness: book.witness,
+            view_changes: book.view_changes,
+            messages: book.messages,
+            message_bytes: book.message_bytes,
+            coverage: book.coverage,
+            convicted: book.convicted.into_iter().collect(),
+            ended,
+            stopped,
+            events: book.events,
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Starts, crashes and connections.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use neo_consensus::engine::{Connectivity, Event};
+use neo_consensus::v3::{EngineSettings, Record, Restored, V3Engine, VoteLogState};
+use neo_consensus::vote_log::{Condition, Identity, VoteLog};
+use neo_invariants::Observation;
+use neo_ledger::{ChainReader, EmbeddedLedger, Ledger};
+
+use super::World;
+use super::node::Running;
+use super::queue::{Item, Ns};
+use crate::trace::{CrashCause, Happening};
+
+/// How often a node compares its height with its peers'.
+pub(super) const TICK: Ns = 100_000_000;
+/// How often an attacker may act of its own accord.
+pub(super) const SCHEME: Ns = 25_000_000;
+/// Heartbeats that are missing for this long are a lost connection (protocol section 8).
+const SILENCE: Ns = 1_500_000_000;
+/// A connection is made within this time after it is possible, besides its round trips.
+const RECONNECT: Ns = 20_000_000;
+
+impl World<'_> {
+    fn identity(&self, node: usize) -> Identity {
+        Identity {
+            magic: self.genesis.magic,
+            genesis: self.genesis_hash,
+            validator: self.nodes[node].key.clone(),
+        }
+    }
+
+    /// Starts a node that is down, with what is durable of it.
+    pub(super) fn start(&mut self, node: usize) {
+        if self.nodes[node].running.is_some() {
+            return;
+        }
+        let identity = self.identity(node);
+        let medium = std::mem::take(&mut self.nodes[node].medium);
+        let Ok(mut opened) = VoteLog::open::<Record>(medium, identity) else {
+            // A medium in memory fails only when it holds the log of somebody else.
+            return self.trouble(node, 0, "the vote log does not open".to_owned());
+        };
+        let ledger = EmbeddedLedger::with_signatures(
+            Box::new(self.nodes[node].store.clone()),
+            self.genesis.clone(),
+            Box::new(self.scheme.clone()),
+        );
+        let ledger = match ledger {
+            Ok(ledger) => ledger,
+            Err(error) => {
+                self.nodes[node].medium = opened.log.into_medium();
+                return self.trouble(node, 0, format!("the block store does not open: {error}"));
+            }
+        };
+        let torn = match opened.condition {
+            Condition::Intact { torn } => Some(torn),
+            _ => None,
+        };
+        let mut intact = torn.is_some();
+        self.book.opened_log(torn);
+        if std::mem::take(&mut self.nodes[node].trusted) {
+            let resumed = Record::Resumed {
+                from: ledger.height().next(),
+            };
+            if opened.log.append(std::slice::from_ref(&resumed)).is_ok() {
+                opened.records.push(resumed);
+                intact = true;
+            }
+        }
+        let one = &mut self.nodes[node];
+        one.clock.restart(self.now);
+        let life = one.life;
+        self.book.oracles.observe(
+            Duration::from_nanos(self.now),
+            node,
+            Observation::Started {
+                validator: Some(one.validator),
+                life,
+                log_intact: intact,
+                stored: ledger.height(),
+                records: &opened.records,
+            },
+        );
+        let started = Happening::Started {
+            validator: u16::from(one.validator.0),
+            life,
+            stored: ledger.height().0,
+            records: u32::try_from(opened.records.len()).unwrap_or(u32::MAX),
+            log_intact: intact,
+            torn: torn.unwrap_or(0),
+        };
+        let restored = Restored {
+            stored: ledger.height(),
+            tip: ledger.tip_hash(),
+            records: opened.records,
+            log: if intact {
+                VoteLogState::Intact
+            } else {
+                VoteLogState::Lost
+            },
+        };
+        let settings = EngineSettings::new(
+            Some(one.key.clone()),
+            Ledger::executes_ahead(&ledger),
+            self.timers,
+        );
+        #[cfg(feature = "mutation")]
+        let settings = EngineSettings {
+            mutation: self.options.mutation.filter(|_| one.honest),
+            ..settings
+        };
+        one.running = Some(Running {
+            engine: V3Engine::new(settings, restored),
+            log: opened.log,
+            ledger,
+            timers: BTreeMap::new(),
+            wake_at: None,
+            inside: VecDeque::new(),
+            inbox: VecDeque::new(),
+            working: false,
+            busy_until: self.now,
+            requests: VecDeque::new(),
+            ledger_free_at: self.now,
+            verifying: 0,
+            unsettled: false,
+            asked: BTreeMap::new(),
+            ahead: VecDeque::new(),
+            syncing: false,
+            behind: None,
+            ticks: 0,
+        });
+        one.hears.fill(false);
+        let attacks = one.adversary.is_some();
+        self.emit(Some(node), started);
+        self.queue.push(self.now + TICK, Item::Tick { node, life });
+        if attacks {
+            self.queue
+                .push(self.now + SCHEME, Item::Scheme { node, life });
+        }
+        self.handle(node, Event::Start);
+    }
+
+    /// Stops a node: everything volatile is gone.
+    pub(super) fn crash(&mut self, node: usize, cause: CrashCause) {
+        let one = &mut self.nodes[node];
+        let Some(running) = one.running.take() else {
+            return;
+        };
+        one.medium = running.log.into_medium();
+        one.medium.crash(0);
+        drop(running.ledger);
+        one.store.crash();
+        one.life += 1;
+        one.armed = None;
+        one.recovering = true;
+        self.book
+            .oracles
+            .observe(Duration::from_nanos(self.now), node, Observation::Crashed);
+        self.emit(Some(node), Happening::Crashed { cause });
+        self.connect();
+    }
+
+    /// Stops a node, and the others see at once that it is gone.
+    pub(super) fn crash_seen(&mut self, node: usize) {
+        self.crash(node, CrashCause::Planned);
+        for other in 0..self.nodes.len() {
+            self.perceive(other, node);
+        }
+    }
+
+    fn can_hear(&self, node: usize, peer: usize) -> bool {
+        let (one, other) = (&self.nodes[node], &self.nodes[peer]);
+        one.validator != other.validator
+            && one.running.is_some()
+            && other.running.is_some()
+            && self.links.passes(peer, node)
+    }
+
+    /// Who can hear whom may have changed: nodes notice it after a while.
+    pub(super) fn connect(&mut self) {
+        for node in 0..self.nodes.len() {
+            if self.nodes[node].running.is_none() {
+                continue;
+            }
+            for peer in 0..self.nodes.len() {
+                let can = self.can_hear(node, peer);
+                if can == self.nodes[node].hears[peer] {
+                    continue;
+                }
+                let wait = if can {
+                    RECONNECT + self.links.round_trip(node, peer)
+                } else {
+                    SILENCE
+                };
+                self.queue
+                    .push(self.now + wait, Item::Perceive { node, peer });
+            }
+        }
+    }
+
+    /// A node notices whether it hears another one.
+    pub(super) fn perceive(&mut self, node: usize, peer: usize) {
+        let can = self.can_hear(node, peer);
+        if self.nodes[node].running.is_none() || can == self.nodes[node].hears[peer] {
+            return;
+        }
+        self.nodes[node].hears[peer] = can;
+        let state = if can {
+            let round_trip = Duration::from_nanos(self.links.round_trip(node, peer));
+            Connectivity::Up { round_trip }
+        } else {
+            Connectivity::Down
+        };
+        let happening = Happening::Connection {
+            peer: u16::try_from(peer).unwrap_or(u16::MAX),
+            up: can,
+        };
+        self.emit(Some(node), happening);
+        if !can {
+            self.lost_peer(node, peer);
+        }
+        let peer = self.nodes[peer].key.clone();
+        self.within(node, Event::Connectivity { peer, state }, false);
+    }
+}

@@ -1,0 +1,242 @@
+//! What travels between nodes.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use neo_consensus::engine::Fetch;
+use neo_consensus::v3::wire::{self, Hints};
+use neo_consensus::v3::{Message, Payload};
+use neo_primitives::{Block, BlockBody, Height, Transaction, UInt256};
+
+use crate::plan::Part;
+use crate::trace::{Kind, Transmission};
+
+/// Bytes of a question besides what it lists.
+const QUESTION_BYTES: usize = 64;
+
+/// One message from one node to another.
+#[derive(Clone)]
+pub(super) struct Parcel {
+    pub(super) id: u64,
+    pub(super) from: usize,
+    pub(super) to: usize,
+    /// It repeats an earlier one.
+    pub(super) again: bool,
+    pub(super) wire: Wire,
+}
+
+/// What is the same for all receivers of a message.
+pub(super) type Wire = Rc<Freight>;
+
+/// The content of a message, with what filters and traces look at.
+pub(super) struct Freight {
+    pub(super) kind: Kind,
+    pub(super) height: u32,
+    pub(super) view: u32,
+    pub(super) block: Option<UInt256>,
+    pub(super) bytes: usize,
+    pub(super) content: Content,
+}
+
+/// What is inside.
+pub(super) enum Content {
+    /// A message of consensus, decoded from its bytes.
+    Message(Message),
+    /// Bytes that are none.
+    Garbage,
+    /// A question.
+    Question { number: u64, question: Question },
+    /// The answer to the question with this number.
+    Answer { number: u64, answer: Answer },
+}
+
+/// What a node asks another for.
+#[derive(Clone)]
+pub(super) enum Question {
+    Body(UInt256),
+    Hashes(UInt256),
+    Transactions(UInt256, Vec<u32>),
+    Blocks(Height),
+}
+
+/// What it gets.
+pub(super) enum Answer {
+    Body(Option<Arc<BlockBody>>),
+    Hashes(Option<Vec<UInt256>>),
+    Transactions(Vec<Option<Arc<Transaction>>>),
+    Blocks(Vec<Arc<Block>>),
+}
+
+impl Question {
+    /// What is asked of each peer of a fetch.
+    pub(super) fn of(fetch: &Fetch) -> Self {
+        match fetch {
+            Fetch::Body { hash, .. } => Self::Body(*hash),
+            Fetch::Hashes { hash, .. } => Self::Hashes(*hash),
+            Fetch::Transactions {
+                hash, positions, ..
+            } => Self::Transactions(*hash, positions.clone()),
+            Fetch::Blocks { start, .. } => Self::Blocks(*start),
+        }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Body(_) => "body",
+            Self::Hashes(_) => "hashes",
+            Self::Transactions(..) => "transactions",
+            Self::Blocks(_) => "blocks",
+        }
+    }
+
+    pub(super) fn block(&self) -> Option<UInt256> {
+        match self {
+            Self::Body(hash) | Self::Hashes(hash) | Self::Transactions(hash, _) => Some(*hash),
+            Self::Blocks(_) => None,
+        }
+    }
+}
+
+impl Freight {
+    /// A message of consensus, through its bytes. None when they do not decode to the same message.
+    pub(super) fn message(message: &Message, timestamp_ns: u64) -> Option<Self> {
+        let bytes = wire::encode(message, hints(message, timestamp_ns));
+        let (decoded, _) = wire::decode(&bytes).ok()?;
+        Some(Self::decoded(decoded, bytes.len()))
+    }
+
+    /// Bytes that may be a message.
+    pub(super) fn bytes(bytes: &[u8]) -> Self {
+        match wire::decode(bytes) {
+            Ok((message, _)) => Self::decoded(message, bytes.len()),
+            Err(_) => Self {
+                kind: Kind::Garbage,
+                height: 0,
+                view: 0,
+                block: None,
+                bytes: bytes.len(),
+                content: Content::Garbage,
+            },
+        }
+    }
+
+    fn decoded(message: Message, bytes: usize) -> Self {
+        Self {
+            kind: message.kind().into(),
+            height: message.height.0,
+            view: message.view.0,
+            block: message.block(),
+            bytes,
+            content: Content::Message(message),
+        }
+    }
+
+    pub(super) fn question(number: u64, question: Question) -> Self {
+        let (kind, height) = match &question {
+            Question::Blocks(start) => (Kind::Sync, start.0),
+            _ => (Kind::Fetch, 0),
+        };
+        let listed = match &question {
+            Question::Transactions(_, positions) => positions.len().saturating_mul(4),
+            _ => 0,
+        };
+        Self {
+            kind,
+            height,
+            view: 0,
+            block: question.block(),
+            bytes: QUESTION_BYTES.saturating_add(listed),
+            content: Content::Question { number, question },
+        }
+    }
+
+    pub(super) fn answer(number: u64, answer: Answer) -> Self {
+        let (kind, height, block) = match &answer {
+            Answer::Blocks(blocks) => {
+                let first = blocks.first().map_or(0, |block| block.header.index.0);
+                (Kind::SyncAnswer, first, None)
+            }
+            Answer::Body(body) => {
+                let hash = body.as_ref().map(|body| body.hash());
+                (Kind::FetchAnswer, 0, hash)
+            }
+            _ => (Kind::FetchAnswer, 0, None),
+        };
+        let transactions = |list: &[Arc<Transaction>]| -> usize {
+            list.iter().map(|transaction| transaction.size()).sum()
+        };
+        let length = match &answer {
+            Answer::Blocks(blocks) => blocks
+                .iter()
+                .map(|block| {
+                    let witness = block.witness.invocation.len() + block.witness.verification.len();
+                    120 + witness + transactions(&block.transactions)
+                })
+                .sum(),
+            Answer::Body(body) => body
+                .as_ref()
+                .map_or(0, |body| 112 + transactions(&body.transactions)),
+            Answer::Hashes(hashes) => hashes.as_ref().map_or(0, |hashes| 32 * hashes.len()),
+            Answer::Transactions(found) => found
+                .iter()
+                .flatten()
+                .map(|transaction| transaction.size())
+                .sum(),
+        };
+        Self {
+            kind,
+            height,
+            view: 0,
+            block,
+            bytes: QUESTION_BYTES.saturating_add(length),
+            content: Content::Answer { number, answer },
+        }
+    }
+
+    /// Whether it carries a part.
+    pub(super) fn carries(&self, part: Part) -> bool {
+        let Content::Message(message) = &self.content else {
+            return false;
+        };
+        match (&message.payload, part) {
+            (Payload::Proposal(proposal), Part::ViewChangeCertificate) => {
+                proposal.justification.is_some()
+            }
+            (Payload::Proposal(proposal), Part::Decision) => proposal.parent.is_some(),
+            (Payload::ChangeView(change), Part::PreparedCertificate) => change.prepared.is_some(),
+            (Payload::RecoveryMessage(recovery), Part::ViewChangeCertificate) => {
+                recovery.view_change.is_some()
+            }
+            (Payload::RecoveryMessage(recovery), Part::PreparedCertificate) => {
+                recovery.prepared.is_some()
+            }
+            (Payload::RecoveryMessage(recovery), Part::Decision) => recovery.decision.is_some(),
+            (Payload::RecoveryMessage(recovery), Part::Votes) => !recovery.messages.is_empty(),
+            _ => false,
+        }
+    }
+}
+
+impl Parcel {
+    /// As traces show it.
+    pub(super) fn transmission(&self) -> Transmission {
+        Transmission {
+            id: self.id,
+            from: u16::try_from(self.from).unwrap_or(u16::MAX),
+            to: u16::try_from(self.to).unwrap_or(u16::MAX),
+            kind: self.wire.kind,
+            height: self.wire.height,
+            view: self.wire.view,
+            block: self.wire.block,
+            bytes: u32::try_from(self.wire.bytes).unwrap_or(u32::MAX),
+            again: self.again,
+        }
+    }
+}
+
+fn hints(message: &Message, timestamp_ns: u64) -> Hints {
+    Hints {
+        timestamp_ns,
+        priority: message.kind() as u32,
+    }
+}

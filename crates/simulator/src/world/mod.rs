@@ -1,0 +1,317 @@
+//! The world of a run: nodes, network, time.
+//!
+//! | module     | what it holds                                                               |
+//! |------------|-----------------------------------------------------------------------------|
+//! | `queue`    | what happens next                                                           |
+//! | `setup`    | keys, genesis, signatures                                                   |
+//! | `node`     | one node: what is volatile, what is durable                                 |
+//! | `clock`    | its clocks                                                                  |
+//! | `lives`    | starts, crashes, connections                                                |
+//! | `stepping` | the engine's events and actions, and what they cost                         |
+//! | `sending`  | messages from a node to the network, filters                                |
+//! | `mail`     | what a message is here                                                      |
+//! | `links`    | delays, loss, partitions                                                    |
+//! | `exchange` | bodies and blocks that nodes ask each other for                             |
+//! | `load`     | transactions                                                                |
+//! | `watch`    | conditions of the plan                                                      |
+//! | `faults`   | what the plan breaks and mends                                              |
+//! | `book`     | events for trace, oracles and report                                        |
+//! | `verdict`  | expectations of the plan                                                    |
+
+mod book;
+mod clock;
+mod exchange;
+mod faults;
+mod links;
+mod lives;
+mod load;
+mod mail;
+mod node;
+mod queue;
+mod sending;
+mod setup;
+mod stepping;
+mod verdict;
+mod watch;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use neo_adversary::{Adversary, Attack, Collusion};
+use neo_consensus::ValidatorSet;
+use neo_consensus::v3::timing::TimerSettings;
+use neo_consensus::vote_log::{Identity, MemoryMedium, VoteLog};
+use neo_invariants::ideal::IdealSigner;
+use neo_invariants::{Oracles, Setup};
+use neo_ledger::GenesisConfig;
+use neo_ledger::store::MemoryStore;
+use neo_primitives::{Magic, PublicKey, UInt256, ValidatorIndex};
+
+use crate::Options;
+use crate::plan::Plan;
+use crate::random::{Random, Stream};
+use crate::report::{Report, Stopped};
+use crate::trace::TraceSink;
+
+use book::Book;
+use clock::Clock;
+use faults::Troubles;
+use links::Links;
+use load::Wallet;
+use node::Node;
+use queue::{Item, Ns, Queue};
+use sending::Sieve;
+use setup::IdealScheme;
+use watch::Watch;
+
+const NS_PER_MS: u64 = 1_000_000;
+/// What one engine may hold, besides its share for each validator.
+const FOOTPRINT: usize = 6_000;
+/// Its share for each validator.
+const FOOTPRINT_PER_VALIDATOR: usize = 400;
+
+/// Everything of a run.
+struct World<'a> {
+    plan: &'a Plan,
+    #[cfg(feature = "mutation")]
+    options: Options,
+    now: Ns,
+    queue: Queue,
+    nodes: Vec<Node>,
+    validators: Arc<ValidatorSet>,
+    genesis: GenesisConfig,
+    genesis_hash: UInt256,
+    scheme: IdealScheme,
+    timers: TimerSettings,
+    links: Links,
+    sieve: Sieve,
+    troubles: Troubles,
+    watch: Watch,
+    wallet: Option<Wallet>,
+    /// Number of the last message.
+    messages: u64,
+    /// Number of the last question.
+    questions: u64,
+    /// The plan's healing has come.
+    healed: bool,
+    book: Book<'a>,
+}
+
+/// Runs a valid plan.
+pub(crate) fn run(plan: &Plan, seed: u64, sink: &mut dyn TraceSink, options: Options) -> Report {
+    let mut world = World::new(plan, seed, sink);
+    #[cfg(feature = "mutation")]
+    {
+        world.options = options;
+    }
+    #[cfg(not(feature = "mutation"))]
+    let Options {} = options;
+    let stopped = world.go();
+    world.report(seed, stopped)
+}
+
+impl<'a> World<'a> {
+    fn new(plan: &'a Plan, seed: u64, sink: &'a mut dyn TraceSink) -> Self {
+        let keys = setup::keys(plan.validators);
+        let validators = setup::validators(&keys);
+        let genesis = setup::genesis(plan, &keys);
+        let genesis_hash = genesis.genesis_block().hash();
+        let nodes = Self::nodes(plan, seed, &keys, genesis.magic, genesis_hash);
+        let faulty = nodes.iter().filter(|node| !node.honest);
+        let oracles = Oracles::new(Setup {
+            magic: genesis.magic,
+            validators: Arc::clone(&validators),
+            byzantine: faulty.map(|node| node.validator).collect(),
+            genesis: genesis_hash,
+            heal_bound: plan
+                .heal_at_ms
+                .map(|_| Duration::from_millis(plan.heal_bound_ms)),
+            footprint_limit: FOOTPRINT + FOOTPRINT_PER_VALIDATOR * usize::from(plan.validators),
+        });
+        let mut watch = Watch::new();
+        let troubles = Troubles::new(plan, &mut watch, &validators);
+        let sieve = Sieve::new(plan, &mut watch, &validators);
+        let book = Book::new(plan, &mut watch, &validators, oracles, sink);
+        let links = Links::new(
+            nodes.len(),
+            plan.network.clone(),
+            Random::new(seed, Stream::Network),
+        );
+        let timers = TimerSettings {
+            base_timeout: Duration::from_millis(plan.timers.base_timeout_ms),
+            backoff_multiplier: f64::from(plan.timers.backoff_percent) / 100.0,
+            max_timeout: Duration::from_millis(plan.timers.max_timeout_ms),
+            resend_interval: Duration::from_millis(plan.timers.resend_interval_ms),
+        };
+        let wallet = (plan.load_per_s > 0)
+            .then(|| Wallet::new(&keys, genesis.magic, Random::new(seed, Stream::Load)))
+            .flatten();
+        let scheme = IdealScheme::new(&keys);
+        Self {
+            plan,
+            #[cfg(feature = "mutation")]
+            options: Options::default(),
+            now: 0,
+            queue: Queue::default(),
+            nodes,
+            validators,
+            genesis,
+            genesis_hash,
+            scheme,
+            timers,
+            links,
+            sieve,
+            troubles,
+            watch,
+            wallet,
+            messages: 0,
+            questions: 0,
+            healed: false,
+            book,
+        }
+    }
+
+    /// The nodes of a plan, none of which runs.
+    fn nodes(
+        plan: &Plan,
+        seed: u64,
+        keys: &[PublicKey],
+        magic: Magic,
+        genesis: UInt256,
+    ) -> Vec<Node> {
+        let collusion = Collusion::new();
+        let node = |number: u16| {
+            let index = plan.validator_of(number);
+            let validator = ValidatorIndex(u8::try_from(index).ok()?);
+            let key = keys.get(usize::from(index))?.clone();
+            let attacker = plan.byzantine.iter().find(|one| one.validator == index);
+            let adversary = attacker.map(|attacker| {
+                let seed = Random::numbered(seed, Stream::Adversary, u64::from(number)).bits();
+                let attacks: Vec<Attack> = attacker
+                    .attacks
+                    .iter()
+                    .filter_map(|name| name.parse().ok())
+                    .collect();
+                let adversary = if attacks.is_empty() {
+                    Adversary::random(seed)
+                } else {
+                    Adversary::new(&attacks, seed)
+                };
+                adversary.colluding(collusion.clone())
+            });
+            let identity = Identity {
+                magic,
+                genesis,
+                validator: key.clone(),
+            };
+            let log = VoteLog::initialise(MemoryMedium::default(), identity).ok()?;
+            let quirk = plan.nodes.iter().find(|quirk| quirk.node == number);
+            Some(Node {
+                honest: adversary.is_none() && !plan.twins.contains(&index),
+                adversary,
+                signer: IdealSigner::new(key.clone()),
+                key,
+                validator,
+                random: Random::numbered(seed, Stream::Nodes, u64::from(number)),
+                clock: Clock::new(
+                    0,
+                    quirk.map_or(0, |quirk| quirk.skew_ms),
+                    quirk.map_or(0, |quirk| quirk.drift_ppm),
+                ),
+                slow_percent: quirk.map_or(100, |quirk| quirk.slow_percent),
+                life: 0,
+                running: None,
+                medium: log.into_medium(),
+                copy: None,
+                store: MemoryStore::new(),
+                armed: None,
+                trusted: false,
+                hears: vec![false; usize::from(plan.node_count())],
+                recovering: false,
+            })
+        };
+        (0..plan.node_count()).filter_map(node).collect()
+    }
+
+    /// Runs to the end.
+    fn go(&mut self) -> Stopped {
+        let end = self.plan.duration_ms.saturating_mul(NS_PER_MS);
+        for node in 0..self.nodes.len() {
+            self.start(node);
+        }
+        self.connect();
+        if self.wallet.is_some() {
+            self.queue.push(0, Item::Load);
+        }
+        if let Some(at) = self.plan.heal_at_ms {
+            self.queue.push(at.saturating_mul(NS_PER_MS), Item::Heal);
+        }
+        self.watch.look(0, None);
+        self.follow_conditions();
+        let stopped = loop {
+            if self.book.is_over(&self.watch) {
+                break Stopped::Condition;
+            }
+            let Some((at, item)) = self.queue.pop(end) else {
+                break Stopped::Duration;
+            };
+            self.now = at;
+            self.take(item);
+            self.follow_conditions();
+        };
+        if stopped == Stopped::Duration {
+            self.now = end;
+        }
+        stopped
+    }
+
+    fn take(&mut self, item: Item) {
+        self.book.events += 1;
+        match item {
+            Item::Arrive { life, parcel } => self.arrive(life, parcel),
+            Item::Work { node, life } if self.nodes[node].lives(life) => self.work(node),
+            Item::Ledger { node, life } if self.nodes[node].lives(life) => self.serve_ledger(node),
+            Item::Wake { node, life } if self.nodes[node].lives(life) => self.wake(node),
+            Item::Tick { node, life } if self.nodes[node].lives(life) => self.tick(node),
+            Item::Scheme { node, life } if self.nodes[node].lives(life) => self.scheme(node),
+            Item::Leave {
+                node,
+                life,
+                to,
+                wire,
+            } if self.nodes[node].lives(life) => self.post(node, &to, &wire, false, self.now),
+            Item::Perceive { node, peer } => self.perceive(node, peer),
+            Item::GiveUp { node, life, number } if self.nodes[node].lives(life) => {
+                self.give_up(node, number);
+            }
+            Item::Load => self.load(),
+            Item::Submit { node, transaction } => self.submit(node, *transaction),
+            Item::Check => self.watch.look(self.now, None),
+            Item::Heal => self.mend_everything(),
+            // What belongs to an earlier life is void.
+            _ => {}
+        }
+    }
+
+    /// Applies faults whose conditions have become true, and lets go what filters held.
+    fn follow_conditions(&mut self) {
+        loop {
+            for at in std::mem::take(&mut self.watch.alarms) {
+                self.queue.push(at.max(self.now), Item::Check);
+            }
+            if !std::mem::take(&mut self.watch.changed) {
+                return;
+            }
+            self.strike();
+            self.release();
+        }
+    }
+
+    /// Nodes that run.
+    fn up(&self) -> BTreeSet<usize> {
+        (0..self.nodes.len())
+            .filter(|node| self.nodes[*node].running.is_some())
+            .collect()
+    }
+}

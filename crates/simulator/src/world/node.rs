@@ -1,0 +1,141 @@
+//! One node: what a crash takes and what it leaves.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use neo_adversary::Adversary;
+use neo_consensus::engine::{Engine, Event, LedgerAction, TimerId};
+use neo_consensus::v3::V3Engine;
+use neo_consensus::vote_log::{MemoryMedium, VoteLog};
+use neo_invariants::ideal::IdealSigner;
+use neo_ledger::store::MemoryStore;
+use neo_ledger::{ChainReader, EmbeddedLedger};
+use neo_primitives::{Block, BlockBody, Height, PublicKey, UInt256, ValidatorIndex};
+
+use super::clock::Clock;
+use super::exchange::Asked;
+use super::mail::Parcel;
+use super::queue::Ns;
+use crate::random::Random;
+
+/// One node.
+pub(super) struct Node {
+    pub(super) key: PublicKey,
+    pub(super) validator: ValidatorIndex,
+    pub(super) signer: IdealSigner,
+    /// A Byzantine node has one around its engine.
+    pub(super) adversary: Option<Adversary>,
+    /// Whether the oracles judge it: no attacker and no twin.
+    pub(super) honest: bool,
+    pub(super) random: Random,
+    pub(super) clock: Clock,
+    /// Its work takes this many hundredths of the usual time.
+    pub(super) slow_percent: u32,
+    /// Counts its lives; what belongs to an earlier one is void.
+    pub(super) life: u64,
+    /// What runs; none while the node is down.
+    pub(super) running: Option<Running>,
+    /// The vote log while the node is down.
+    pub(super) medium: MemoryMedium,
+    /// A copy of the vote log that was made once.
+    pub(super) copy: Option<MemoryMedium>,
+    pub(super) store: MemoryStore,
+    /// The next write of the vote log ends in a crash.
+    pub(super) armed: Option<Armed>,
+    /// The operator vouches for the vote log at the next start.
+    pub(super) trusted: bool,
+    /// Which nodes it believes to be connected to.
+    pub(super) hears: Vec<bool>,
+    /// It crashed once and has stored nothing new since.
+    pub(super) recovering: bool,
+}
+
+/// The volatile part of a node.
+pub(super) struct Running {
+    pub(super) engine: V3Engine,
+    pub(super) log: VoteLog<MemoryMedium>,
+    pub(super) ledger: EmbeddedLedger,
+    pub(super) timers: BTreeMap<TimerId, Duration>,
+    /// When the next `Wake` is planned.
+    pub(super) wake_at: Option<Ns>,
+    /// Events from within the node, taken before messages.
+    pub(super) inside: VecDeque<Inside>,
+    /// Messages that wait for the processor.
+    pub(super) inbox: VecDeque<Parcel>,
+    /// Whether a `Work` is planned.
+    pub(super) working: bool,
+    /// The processor is busy until then.
+    pub(super) busy_until: Ns,
+    /// Requests to the ledger, which carries them out one after the other.
+    pub(super) requests: VecDeque<LedgerJob>,
+    pub(super) ledger_free_at: Ns,
+    /// Verifications of delivered messages that are not handled yet.
+    pub(super) verifying: usize,
+    /// Something was delivered since the last moment when all was handled.
+    pub(super) unsettled: bool,
+    /// Questions to other nodes, by their number.
+    pub(super) asked: BTreeMap<u64, Asked>,
+    /// Peers that turned out to be ahead, in order.
+    pub(super) ahead: VecDeque<usize>,
+    /// A synchronisation is under way.
+    pub(super) syncing: bool,
+    /// Stored height at the last comparison with the peers, when one was ahead.
+    pub(super) behind: Option<Height>,
+    pub(super) ticks: u64,
+}
+
+/// What waits inside a node.
+pub(super) enum Inside {
+    /// An event for the engine; whether it is the outcome of a verification.
+    Event {
+        event: Box<Event<V3Engine>>,
+        verification: bool,
+    },
+    /// Some timers are due.
+    Timers,
+}
+
+/// One request to the ledger.
+pub(super) enum LedgerJob {
+    Consensus(LedgerAction),
+    Import {
+        blocks: Vec<Arc<Block>>,
+        from: usize,
+    },
+}
+
+/// How the next write of a vote log ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Armed {
+    /// It is durable, and the node stops before it sends anything.
+    BeforeSend,
+    /// Only a part of it reaches the disk.
+    Torn,
+}
+
+impl Node {
+    /// Whether this life of it runs.
+    pub(super) fn lives(&self, life: u64) -> bool {
+        self.life == life && self.running.is_some()
+    }
+
+    /// Greatest stored height; none while it is down.
+    pub(super) fn stored(&self) -> Option<Height> {
+        self.running.as_ref().map(|running| running.ledger.height())
+    }
+}
+
+impl Running {
+    /// The body of a block, for others that ask: of an open height, or stored.
+    pub(super) fn body(&self, hash: &UInt256) -> Option<Arc<BlockBody>> {
+        if let Some(body) = self.engine.body(hash) {
+            return Some(body);
+        }
+        let block = self.ledger.block_by_hash(hash).ok().flatten()?;
+        Some(Arc::new(BlockBody {
+            header: block.header.clone(),
+            transactions: block.transactions.clone(),
+        }))
+    }
+}

@@ -1,0 +1,284 @@
+//! Messages on their way from a node to the others: filters of the plan, then the network.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::Duration;
+
+use neo_adversary::{Content as Bent, Outgoing};
+use neo_consensus::ValidatorSet;
+use neo_consensus::engine::Recipient;
+use neo_consensus::v3::Message;
+use neo_invariants::Observation;
+
+use super::World;
+use super::links::Travel;
+use super::lives::SCHEME;
+use super::mail::{Content, Freight, Parcel, Wire};
+use super::queue::{Item, Ns};
+use super::watch::{Watch, WatchId, resolve};
+use crate::plan::{Fate, Filter, Plan};
+use crate::trace::{DropReason, Happening};
+
+/// The filters of a plan at work.
+pub(super) struct Sieve(Vec<Mesh>);
+
+struct Mesh {
+    filter: Filter,
+    from: BTreeSet<u16>,
+    to: BTreeSet<u16>,
+    after: Option<WatchId>,
+    until: Option<WatchId>,
+    caught: u32,
+    held: Vec<Parcel>,
+}
+
+impl Sieve {
+    pub(super) fn new(plan: &Plan, watch: &mut Watch, validators: &ValidatorSet) -> Self {
+        let mesh = |filter: &Filter| Mesh {
+            from: resolve(&filter.from, plan, validators),
+            to: resolve(&filter.to, plan, validators),
+            after: filter
+                .after
+                .as_ref()
+                .map(|condition| watch.add(condition, plan, validators)),
+            until: filter
+                .until
+                .as_ref()
+                .map(|condition| watch.add(condition, plan, validators)),
+            caught: 0,
+            held: Vec::new(),
+            filter: filter.clone(),
+        };
+        Self(plan.filters.iter().map(mesh).collect())
+    }
+
+    /// The first filter that takes a message, and what it does with it.
+    fn catch(&mut self, parcel: &Parcel, watch: &Watch) -> Option<(usize, Fate)> {
+        self.0.iter_mut().enumerate().find_map(|(at, mesh)| {
+            let takes = mesh.takes(parcel, watch);
+            if takes {
+                mesh.caught = mesh.caught.saturating_add(1);
+            }
+            takes.then_some((at, mesh.filter.fate))
+        })
+    }
+
+    fn hold(&mut self, at: usize, parcel: Parcel) {
+        if let Some(mesh) = self.0.get_mut(at) {
+            mesh.held.push(parcel);
+        }
+    }
+
+    /// What filters held that are over now.
+    fn release(&mut self, watch: &Watch, all: bool) -> Vec<Parcel> {
+        let over = |mesh: &&mut Mesh| all || mesh.until.is_some_and(|until| watch.holds(until));
+        self.0
+            .iter_mut()
+            .filter(over)
+            .flat_map(|mesh| std::mem::take(&mut mesh.held))
+            .collect()
+    }
+}
+
+impl Mesh {
+    fn takes(&self, parcel: &Parcel, watch: &Watch) -> bool {
+        let filter = &self.filter;
+        let wire = &parcel.wire;
+        let kind = if filter.kinds.is_empty() {
+            wire.kind.is_consensus()
+        } else {
+            filter.kinds.contains(&wire.kind)
+        };
+        let number = |node: usize| u16::try_from(node).unwrap_or(u16::MAX);
+        kind && filter.heights.contains(wire.height)
+            && filter.views.contains(wire.view)
+            && self.from.contains(&number(parcel.from))
+            && self.to.contains(&number(parcel.to))
+            && filter.first.is_none_or(|first| self.caught < first)
+            && (filter.carrying.is_empty()
+                || filter.carrying.iter().any(|part| wire.carries(*part)))
+            && self.after.is_none_or(|after| watch.holds(after))
+            && !self.until.is_some_and(|until| watch.holds(until))
+    }
+}
+
+impl World<'_> {
+    /// A message leaves a node for whom it is meant.
+    pub(super) fn send(&mut self, node: usize, to: &Recipient, message: &Message, again: bool) {
+        self.observe(node, Observation::Sent { to, message, again });
+        let at = self.departure(node);
+        match Freight::message(message, at) {
+            Some(freight) => self.post(node, to, &Rc::new(freight), again, at),
+            None => self.trouble(
+                node,
+                message.height.0,
+                format!("a {:?} does not survive its own bytes", message.kind()),
+            ),
+        }
+    }
+
+    fn departure(&self, node: usize) -> Ns {
+        let running = self.nodes[node].running.as_ref();
+        running.map_or(self.now, |running| running.busy_until.max(self.now))
+    }
+
+    /// What an attacker lets out.
+    pub(super) fn leave(&mut self, node: usize, outgoing: Vec<Outgoing>) {
+        for Outgoing { to, content, delay } in outgoing {
+            let freight = match &content {
+                Bent::Message(message) => {
+                    self.observe(
+                        node,
+                        Observation::Sent {
+                            to: &to,
+                            message,
+                            again: false,
+                        },
+                    );
+                    Freight::message(message, self.now)
+                }
+                Bent::Bytes(bytes) => {
+                    let freight = Freight::bytes(bytes);
+                    if let Content::Message(message) = &freight.content {
+                        self.observe(
+                            node,
+                            Observation::Sent {
+                                to: &to,
+                                message,
+                                again: false,
+                            },
+                        );
+                    }
+                    Some(freight)
+                }
+            };
+            // What has no bytes cannot be sent, not even by an attacker.
+            let Some(freight) = freight else { continue };
+            let wire = Rc::new(freight);
+            let life = self.nodes[node].life;
+            if delay == Duration::ZERO {
+                self.post(node, &to, &wire, false, self.departure(node));
+            } else {
+                let wait = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
+                let at = self.departure(node).saturating_add(wait);
+                let item = Item::Leave {
+                    node,
+                    life,
+                    to,
+                    wire,
+                };
+                self.queue.push(at, item);
+            }
+        }
+    }
+
+    /// An attacker may act of its own accord.
+    pub(super) fn scheme(&mut self, node: usize) {
+        let now = self.moment(node);
+        let sent = self.plot(node, now, |adversary, around| adversary.tick(around));
+        self.leave(node, sent.unwrap_or_default());
+        let life = self.nodes[node].life;
+        self.queue
+            .push(self.now + SCHEME, Item::Scheme { node, life });
+    }
+
+    /// Gives a message to the network, once for each receiver.
+    pub(super) fn post(&mut self, node: usize, to: &Recipient, wire: &Wire, again: bool, at: Ns) {
+        let own = self.nodes[node].validator;
+        for receiver in 0..self.nodes.len() {
+            let other = &self.nodes[receiver];
+            let meant = match to {
+                Recipient::All => other.validator != own,
+                Recipient::One(key) => other.key == *key && other.validator != own,
+            };
+            if meant {
+                self.dispatch(node, receiver, wire, again, at);
+            }
+        }
+    }
+
+    /// Gives one message to the network.
+    pub(super) fn dispatch(&mut self, from: usize, to: usize, wire: &Wire, again: bool, at: Ns) {
+        self.messages += 1;
+        let parcel = Parcel {
+            id: self.messages,
+            from,
+            to,
+            again,
+            wire: Rc::clone(wire),
+        };
+        self.book.sent(&parcel);
+        self.emit(Some(from), Happening::Sent(parcel.transmission()));
+        let caught = if self.healed {
+            None
+        } else {
+            self.sieve.catch(&parcel, &self.watch)
+        };
+        match caught {
+            Some((_, Fate::Drop)) => self.dropped(&parcel, DropReason::Filter),
+            Some((filter, Fate::Hold)) => self.sieve.hold(filter, parcel),
+            Some((_, Fate::Delay { us })) => {
+                self.travel(&parcel, at.saturating_add(us.saturating_mul(1_000)));
+            }
+            Some((_, Fate::Duplicate { copies })) => {
+                for _ in 0..copies {
+                    self.travel(&parcel, at);
+                }
+            }
+            Some((_, Fate::Pass)) | None => self.travel(&parcel, at),
+        }
+    }
+
+    fn travel(&mut self, parcel: &Parcel, at: Ns) {
+        if !self.links.passes(parcel.from, parcel.to) {
+            return self.dropped(parcel, DropReason::Partition);
+        }
+        match self
+            .links
+            .travel(parcel.from, parcel.to, parcel.wire.bytes, at)
+        {
+            Travel::Lost => self.dropped(parcel, DropReason::Loss),
+            Travel::Arrives(first, second) => {
+                let life = self.nodes[parcel.to].life;
+                for arrives in [Some(first), second].into_iter().flatten() {
+                    let parcel = parcel.clone();
+                    self.queue.push(arrives, Item::Arrive { life, parcel });
+                }
+            }
+        }
+    }
+
+    /// A message reaches its receiver.
+    pub(super) fn arrive(&mut self, life: u64, parcel: Parcel) {
+        if !self.links.passes(parcel.from, parcel.to) {
+            return self.dropped(&parcel, DropReason::Partition);
+        }
+        let to = parcel.to;
+        if !self.nodes[to].lives(life) {
+            return self.dropped(&parcel, DropReason::Down);
+        }
+        let reason = matches!(parcel.wire.content, Content::Garbage);
+        if reason {
+            return self.dropped(&parcel, DropReason::Undecodable);
+        }
+        self.emit(Some(to), Happening::Delivered(parcel.transmission()));
+        if let Some(running) = self.nodes[to].running.as_mut() {
+            running.inbox.push_back(parcel);
+        }
+        self.plan_work(to);
+    }
+
+    fn dropped(&mut self, parcel: &Parcel, reason: DropReason) {
+        let message = parcel.transmission();
+        self.emit(Some(parcel.from), Happening::Dropped { message, reason });
+    }
+
+    /// Lets go what filters held that are over, in the order in which it was sent.
+    pub(super) fn release(&mut self) {
+        let mut freed = self.sieve.release(&self.watch, self.healed);
+        freed.sort_by_key(|parcel| parcel.id);
+        for parcel in freed {
+            self.travel(&parcel, self.now);
+        }
+    }
+}

@@ -1,0 +1,440 @@
+//! Which conditions of a plan have become true, and when.
+
+use std::collections::BTreeSet;
+
+use neo_consensus::v3::leader::LeaderOrder;
+use neo_consensus::{ValidatorSet, View};
+use neo_primitives::Height;
+
+use super::queue::Ns;
+use crate::plan::{Condition, Nodes, Plan, Seen, Span};
+use crate::trace::{Happening, Kind, TraceEvent, Transmission};
+
+const NS_PER_MS: u64 = 1_000_000;
+
+/// The nodes that a selection names.
+pub(super) fn resolve(nodes: &Nodes, plan: &Plan, validators: &ValidatorSet) -> BTreeSet<u16> {
+    let leader = |height: u32, view: u32| {
+        let order = LeaderOrder::round_robin(Height(height), validators);
+        u16::from(order.leader(View(view)).0)
+    };
+    let fits = |node: &u16| match nodes {
+        Nodes::All => true,
+        Nodes::Only(only) => only.contains(node),
+        Nodes::Except(except) => !except.contains(node),
+        Nodes::Leader { height, view } => plan.validator_of(*node) == leader(*height, *view),
+        Nodes::NotLeader { height, view } => plan.validator_of(*node) != leader(*height, *view),
+    };
+    (0..plan.node_count()).filter(fits).collect()
+}
+
+/// When something became true: the time, and the number of the event that made it so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Moment {
+    pub(super) at: Ns,
+    pub(super) number: u64,
+}
+
+/// Names a watched condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct WatchId(usize);
+
+/// All watched conditions of a run.
+pub(super) struct Watch {
+    watched: Vec<Watched>,
+    /// Conditions that are not true yet.
+    open: usize,
+    /// Moments at which conditions have to be looked at again.
+    pub(super) alarms: Vec<Ns>,
+    /// Something became true since this was last set to false.
+    pub(super) changed: bool,
+    number: u64,
+}
+
+struct Watched {
+    state: State,
+    since: Option<Moment>,
+}
+
+enum State {
+    At(Ns),
+    Nodes(Matcher, BTreeSet<u16>, u16),
+    Messages(Mail, u32),
+    Evidence(u16),
+    After(Box<Watched>, Ns),
+    All(Vec<Watched>),
+    Any(Vec<Watched>),
+}
+
+/// What counts for each node once.
+struct Matcher {
+    nodes: BTreeSet<u16>,
+    what: What,
+}
+
+enum What {
+    Decided(u32),
+    Witnessed(u32),
+    Stored(u32),
+    Entered(u32, u32),
+    Prepared(u32, u32),
+    Phase(u32, String),
+    Crashed,
+    Restarted,
+    Voting,
+    Fetched,
+}
+
+/// Messages that count one by one.
+struct Mail {
+    delivered: bool,
+    kind: Kind,
+    heights: Span,
+    views: Span,
+    from: BTreeSet<u16>,
+    to: BTreeSet<u16>,
+    count: u32,
+}
+
+impl Watch {
+    pub(super) fn new() -> Self {
+        Self {
+            watched: Vec::new(),
+            open: 0,
+            alarms: Vec::new(),
+            changed: false,
+            number: 0,
+        }
+    }
+
+    /// Watches a condition from now on.
+    pub(super) fn add(
+        &mut self,
+        condition: &Condition,
+        plan: &Plan,
+        validators: &ValidatorSet,
+    ) -> WatchId {
+        let watched = Watched::of(condition, plan, validators);
+        watched.alarms(&mut self.alarms);
+        self.watched.push(watched);
+        self.open += 1;
+        WatchId(self.watched.len() - 1)
+    }
+
+    /// When a condition became true.
+    pub(super) fn since(&self, id: WatchId) -> Option<Moment> {
+        self.watched.get(id.0)?.since
+    }
+
+    pub(super) fn holds(&self, id: WatchId) -> bool {
+        self.since(id).is_some()
+    }
+
+    /// An event happened, or time has passed.
+    pub(super) fn look(&mut self, now: Ns, event: Option<&TraceEvent>) {
+        if self.open == 0 {
+            return;
+        }
+        self.number += 1;
+        let moment = Moment {
+            at: now,
+            number: self.number,
+        };
+        for watched in &mut self.watched {
+            if watched.since.is_none() && watched.look(moment, event, &mut self.alarms) {
+                self.open -= 1;
+                self.changed = true;
+            }
+        }
+    }
+}
+
+impl Watched {
+    fn of(condition: &Condition, plan: &Plan, validators: &ValidatorSet) -> Self {
+        let state = match condition {
+            Condition::At(ms) => State::At(ms.saturating_mul(NS_PER_MS)),
+            Condition::Seen(seen) => State::of(seen, plan, validators),
+            Condition::After { condition, ms } => State::After(
+                Box::new(Self::of(condition, plan, validators)),
+                ms.saturating_mul(NS_PER_MS),
+            ),
+            Condition::All(all) => State::All(Self::each(all, plan, validators)),
+            Condition::Any(any) => State::Any(Self::each(any, plan, validators)),
+        };
+        Self { state, since: None }
+    }
+
+    fn each(conditions: &[Condition], plan: &Plan, validators: &ValidatorSet) -> Vec<Self> {
+        conditions
+            .iter()
+            .map(|condition| Self::of(condition, plan, validators))
+            .collect()
+    }
+
+    fn alarms(&self, alarms: &mut Vec<Ns>) {
+        match &self.state {
+            State::At(at) => alarms.push(*at),
+            State::After(inner, _) => inner.alarms(alarms),
+            State::All(all) | State::Any(all) => all.iter().for_each(|one| one.alarms(alarms)),
+            State::Nodes(..) | State::Messages(..) | State::Evidence(_) => {}
+        }
+    }
+
+    /// Takes an event; true if the condition holds since just now.
+    fn look(&mut self, now: Moment, event: Option<&TraceEvent>, alarms: &mut Vec<Ns>) -> bool {
+        if self.since.is_some() {
+            return false;
+        }
+        let holds = match &mut self.state {
+            State::At(at) => now.at >= *at,
+            State::Nodes(matcher, met, least) => {
+                if let Some(node) = event.and_then(|event| matcher.node(event)) {
+                    met.insert(node);
+                }
+                met.len() >= usize::from(*least)
+            }
+            State::Messages(mail, left) => {
+                if event.is_some_and(|event| mail.counts(event)) {
+                    *left = left.saturating_sub(1);
+                }
+                *left == 0
+            }
+            State::Evidence(wanted) => event.is_some_and(
+                |event| matches!(event.what, Happening::Evidence { against, .. } if against == *wanted),
+            ),
+            State::After(inner, wait) => {
+                if inner.look(now, event, alarms) {
+                    alarms.push(now.at.saturating_add(*wait));
+                }
+                inner
+                    .since
+                    .is_some_and(|since| now.at >= since.at.saturating_add(*wait))
+            }
+            State::All(all) => {
+                for one in all.iter_mut() {
+                    one.look(now, event, alarms);
+                }
+                all.iter().all(|one| one.since.is_some())
+            }
+            State::Any(any) => {
+                for one in any.iter_mut() {
+                    one.look(now, event, alarms);
+                }
+                any.iter().any(|one| one.since.is_some())
+            }
+        };
+        if holds {
+            self.since = Some(now);
+        }
+        holds
+    }
+}
+
+impl State {
+    fn of(seen: &Seen, plan: &Plan, validators: &ValidatorSet) -> Self {
+        let nodes = |nodes: &Nodes, least: u16, what: What| {
+            let matcher = Matcher {
+                nodes: resolve(nodes, plan, validators),
+                what,
+            };
+            Self::Nodes(matcher, BTreeSet::new(), least)
+        };
+        match seen {
+            Seen::Decided {
+                height,
+                nodes: who,
+                least,
+            } => nodes(who, *least, What::Decided(*height)),
+            Seen::Witnessed {
+                height,
+                nodes: who,
+                least,
+            } => nodes(who, *least, What::Witnessed(*height)),
+            Seen::Stored {
+                height,
+                nodes: who,
+                least,
+            } => nodes(who, *least, What::Stored(*height)),
+            Seen::Entered {
+                height,
+                view,
+                nodes: who,
+                least,
+            } => nodes(who, *least, What::Entered(*height, *view)),
+            Seen::Prepared {
+                height,
+                view,
+                nodes: who,
+                least,
+            } => nodes(who, *least, What::Prepared(*height, *view)),
+            Seen::Phase {
+                height,
+                phase,
+                nodes: who,
+                least,
+            } => nodes(who, *least, What::Phase(*height, phase.clone())),
+            Seen::Crashed { nodes: who, least } => nodes(who, *least, What::Crashed),
+            Seen::Restarted { nodes: who, least } => nodes(who, *least, What::Restarted),
+            Seen::Voting { nodes: who, least } => nodes(who, *least, What::Voting),
+            Seen::Fetched { nodes: who, least } => nodes(who, *least, What::Fetched),
+            Seen::Evidence { against } => Self::Evidence(*against),
+            Seen::Sent {
+                kind,
+                heights,
+                views,
+                from,
+                to,
+                count,
+            }
+            | Seen::Delivered {
+                kind,
+                heights,
+                views,
+                from,
+                to,
+                count,
+            } => {
+                let mail = Mail {
+                    delivered: matches!(seen, Seen::Delivered { .. }),
+                    kind: *kind,
+                    heights: *heights,
+                    views: *views,
+                    from: resolve(from, plan, validators),
+                    to: resolve(to, plan, validators),
+                    count: *count,
+                };
+                let count = mail.count;
+                Self::Messages(mail, count)
+            }
+        }
+    }
+}
+
+impl Matcher {
+    /// The node for which an event is what this waits for.
+    fn node(&self, event: &TraceEvent) -> Option<u16> {
+        let node = event.node.filter(|node| self.nodes.contains(node))?;
+        let fits = match (&self.what, &event.what) {
+            (What::Decided(wanted), Happening::Decided { height, .. })
+            | (What::Witnessed(wanted), Happening::Witnessed { height, .. }) => height == wanted,
+            (What::Stored(wanted), Happening::Stored { height, .. }) => height >= wanted,
+            (What::Entered(wanted, least), Happening::ViewEntered { height, view }) => {
+                height == wanted && view >= least
+            }
+            (What::Prepared(wanted, of), Happening::Prepared { height, view, .. }) => {
+                height == wanted && view == of
+            }
+            (What::Phase(wanted, name), Happening::Phase { height, phase, .. }) => {
+                height == wanted && phase == name
+            }
+            (What::Crashed, Happening::Crashed { .. })
+            | (What::Voting, Happening::Voting { .. })
+            | (What::Fetched, Happening::FetchAsked { .. }) => true,
+            (What::Restarted, Happening::Started { life, .. }) => *life > 0,
+            _ => false,
+        };
+        fits.then_some(node)
+    }
+}
+
+impl Mail {
+    fn counts(&self, event: &TraceEvent) -> bool {
+        let message: &Transmission = match (&event.what, self.delivered) {
+            (Happening::Delivered(message), true) | (Happening::Sent(message), false) => message,
+            _ => return false,
+        };
+        message.kind == self.kind
+            && self.heights.contains(message.height)
+            && self.views.contains(message.view)
+            && self.from.contains(&message.from)
+            && self.to.contains(&message.to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::setup;
+    use neo_primitives::UInt256;
+
+    fn decided(node: u16, height: u32) -> TraceEvent {
+        TraceEvent {
+            at_us: 0,
+            node: Some(node),
+            what: Happening::Decided {
+                height,
+                view: 0,
+                block: UInt256::ZERO,
+            },
+        }
+    }
+
+    fn watch(conditions: &[Condition]) -> (Watch, Vec<WatchId>) {
+        let plan = Plan::new(4, 1_000);
+        let validators = setup::validators(&setup::keys(4));
+        let mut watch = Watch::new();
+        let ids = conditions
+            .iter()
+            .map(|condition| watch.add(condition, &plan, &validators))
+            .collect();
+        (watch, ids)
+    }
+
+    fn two_decide(height: u32) -> Condition {
+        Condition::Seen(Seen::Decided {
+            height,
+            nodes: Nodes::Except(vec![0]),
+            least: 2,
+        })
+    }
+
+    #[test]
+    fn a_condition_needs_its_nodes_and_stays_true() {
+        let (mut watch, ids) = watch(&[two_decide(3)]);
+        for (node, height) in [(0, 3), (1, 3), (1, 3), (2, 4)] {
+            watch.look(1, Some(&decided(node, height)));
+            assert!(!watch.holds(ids[0]));
+        }
+        watch.look(7, Some(&decided(2, 3)));
+        assert_eq!(watch.since(ids[0]).map(|moment| moment.at), Some(7));
+        watch.look(8, None);
+        assert_eq!(watch.since(ids[0]).map(|moment| moment.at), Some(7));
+    }
+
+    #[test]
+    fn combinations_and_times() {
+        let late = Condition::After {
+            condition: Box::new(two_decide(1)),
+            ms: 1,
+        };
+        let (mut watch, ids) = watch(&[
+            Condition::Any(vec![Condition::At(9), late.clone()]),
+            Condition::All(vec![Condition::At(9), late]),
+        ]);
+        assert!(watch.alarms.contains(&9_000_000));
+        watch.alarms.clear();
+        watch.look(5, Some(&decided(1, 1)));
+        watch.look(6, Some(&decided(2, 1)));
+        assert_eq!(watch.alarms, [1_000_006, 1_000_006]);
+        watch.look(1_000_005, None);
+        assert!(!watch.holds(ids[0]));
+        watch.look(1_000_006, None);
+        assert!(watch.holds(ids[0]) && !watch.holds(ids[1]));
+        watch.look(9_000_000, None);
+        assert!(watch.holds(ids[1]));
+    }
+
+    #[test]
+    fn leaders_are_found_by_height_and_view() {
+        let mut plan = Plan::new(4, 1_000);
+        plan.twins = vec![2];
+        let validators = setup::validators(&setup::keys(4));
+        let leader = Nodes::Leader { height: 5, view: 1 };
+        assert_eq!(resolve(&leader, &plan, &validators), BTreeSet::from([2, 4]));
+        let others = Nodes::NotLeader { height: 5, view: 1 };
+        assert_eq!(
+            resolve(&others, &plan, &validators),
+            BTreeSet::from([0, 1, 3])
+        );
+    }
+}
