@@ -332,7 +332,7 @@ impl Liar {
     }
 }
 
-fn run(validators: usize, seed: u64) -> (usize, usize) {
+fn run(validators: usize, seed: u64) -> (usize, usize, usize) {
     let mut rng = Rng::new(seed.wrapping_mul(77).wrapping_add(validators as u64));
     let config = Config {
         block_time: ms([0, 30][rng.below(2) as usize]),
@@ -386,6 +386,7 @@ fn run(validators: usize, seed: u64) -> (usize, usize) {
         }
     }
     cluster.until_all_stored(goal, ms(1));
+    let proofs = cluster.assert_only_liars_are_accused();
     let again = cluster
         .sent
         .iter()
@@ -396,18 +397,19 @@ fn run(validators: usize, seed: u64) -> (usize, usize) {
             }
             _ => false,
         });
-    (cluster.view_changes(), again.count())
+    (cluster.view_changes(), again.count(), proofs)
 }
 
 fn lies(validators: usize) {
     let what = format!("{validators} validators");
     let runs = for_each_seed(SEEDS, &what, |seed| run(validators, seed));
-    let view_changes: usize = runs.iter().map(|(changes, _)| changes).sum();
-    let again: usize = runs.iter().map(|(_, again)| again).sum();
-    let meant = runs.len() == 1 || view_changes > 100 && again > 20;
+    let view_changes: usize = runs.iter().map(|(changes, _, _)| changes).sum();
+    let again: usize = runs.iter().map(|(_, again, _)| again).sum();
+    let proofs: usize = runs.iter().map(|(_, _, proofs)| proofs).sum();
+    let meant = runs.len() == 1 || view_changes > 100 && again > 20 && proofs > 100;
     assert!(
         meant,
-        "{view_changes} view changes and {again} repeated proposals prove nothing"
+        "{view_changes} view changes, {again} repeated proposals and {proofs} proofs mean nothing"
     );
 }
 

@@ -10,6 +10,7 @@
 //! | `links`     | latency, loss, duplication, partitions                              |
 //! | `ledger`    | blocks of toy transactions, executed ahead or not                   |
 //! | `oracle`    | agreement, witnesses, what each validator signed                    |
+//! | `accusations` | nobody honest is accused, whatever anybody sent                   |
 //! | `toys`      | signatures, transactions, random numbers                            |
 //! | the others  | scenarios                                                           |
 
@@ -20,10 +21,12 @@ mod lives;
 mod node;
 mod oracle;
 mod run;
-mod toys;
+pub(in crate::v3) mod toys;
 
+mod accusations;
 mod bodies;
 mod byzantine;
+mod fingerprints;
 mod good_case;
 mod hostile;
 mod laggards;

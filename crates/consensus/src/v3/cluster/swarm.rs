@@ -106,6 +106,7 @@ fn run(validators: usize, seed: u64) {
         .max()
         .unwrap_or(0);
     cluster.until_all_stored(highest + 3, RECOVERY);
+    assert_eq!(cluster.assert_only_liars_are_accused(), 0);
 }
 
 #[test]

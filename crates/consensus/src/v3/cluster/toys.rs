@@ -14,14 +14,14 @@ use crate::v3::{SignatureCheck, Signer};
 
 /// SplitMix64.
 #[derive(Clone, Debug)]
-pub(super) struct Rng(u64);
+pub(in crate::v3) struct Rng(u64);
 
 impl Rng {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(in crate::v3) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub(super) fn next(&mut self) -> u64 {
+    pub(in crate::v3) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -29,15 +29,15 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    pub(in crate::v3) fn below(&mut self, bound: u64) -> u64 {
         if bound == 0 { 0 } else { self.next() % bound }
     }
 
-    pub(super) fn between(&mut self, range: (u64, u64)) -> u64 {
+    pub(in crate::v3) fn between(&mut self, range: (u64, u64)) -> u64 {
         range.0 + self.below(range.1.saturating_sub(range.0) + 1)
     }
 
-    pub(super) fn in_a_thousand(&mut self, count: u64) -> bool {
+    pub(in crate::v3) fn in_a_thousand(&mut self, count: u64) -> bool {
         count > 0 && self.below(1000) < count
     }
 }
@@ -57,7 +57,7 @@ pub(super) fn seeds(usual: u64) -> Vec<u64> {
 }
 
 /// Runs a random test for each seed and names the one that fails.
-pub(super) fn for_each_seed<T>(usual: u64, what: &str, run: impl Fn(u64) -> T) -> Vec<T> {
+pub(in crate::v3) fn for_each_seed<T>(usual: u64, what: &str, run: impl Fn(u64) -> T) -> Vec<T> {
     let run = |seed| {
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(seed)));
         result.unwrap_or_else(|panic| {
@@ -69,7 +69,7 @@ pub(super) fn for_each_seed<T>(usual: u64, what: &str, run: impl Fn(u64) -> T) -
 }
 
 /// Keys in Neo's order, so that a node's number is its validator index.
-pub(super) fn keys(count: usize) -> Vec<PublicKey> {
+pub(in crate::v3) fn keys(count: usize) -> Vec<PublicKey> {
     static KEYS: OnceLock<Vec<PublicKey>> = OnceLock::new();
     let keys = KEYS.get_or_init(|| {
         testing::keys(40)
@@ -83,7 +83,7 @@ pub(super) fn keys(count: usize) -> Vec<PublicKey> {
 }
 
 /// A keyed hash; whoever knows the public key can sign, which only the tests of liars do.
-pub(super) struct ToySigner(pub(super) PublicKey);
+pub(in crate::v3) struct ToySigner(pub(in crate::v3) PublicKey);
 
 impl Signer for ToySigner {
     fn sign(&self, preimage: &[u8]) -> Signature {
@@ -97,7 +97,7 @@ impl Signer for ToySigner {
     }
 }
 
-pub(super) struct ToyCheck;
+pub(in crate::v3) struct ToyCheck;
 
 impl SignatureCheck for ToyCheck {
     fn all_valid(&self, context: &HeightContext, obligations: &[Obligation]) -> bool {

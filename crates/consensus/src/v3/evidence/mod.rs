@@ -281,3 +281,6 @@ impl fmt::Display for Evidence {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
