@@ -9,6 +9,8 @@ use neo_primitives::{Height, ValidatorIndex};
 use super::Cluster;
 use super::toys::ToyCheck;
 use crate::v3::evidence::archive::VoteArchive;
+use crate::v3::message::Payload;
+use crate::v3::record::Record;
 
 impl Cluster {
     /// The guilt that lies in the messages and vote logs of the run, by height.
@@ -36,6 +38,36 @@ impl Cluster {
         culprits
             .filter(|(_, culprits)| !culprits.is_empty())
             .collect()
+    }
+
+    /// Fails when a vote log holds a vote of a later view without the certificate that justifies it:
+    /// accountability follows it (protocol section 6).
+    pub(super) fn assert_justifications_are_kept(&self) {
+        for node in &self.nodes {
+            let records = node.records();
+            for record in &records {
+                let Record::Own(message) = record else {
+                    continue;
+                };
+                let Payload::Prepare { justification, .. } = &message.payload else {
+                    continue;
+                };
+                let kept = records.iter().any(|other| match other {
+                    Record::ViewChange {
+                        height,
+                        certificate,
+                    } => *height == message.height && certificate.justification() == *justification,
+                    _ => false,
+                });
+                assert!(
+                    kept || justification.is_zero(),
+                    "SEED={}: a Prepare of view {} at {} without its justification",
+                    self.seed,
+                    message.view,
+                    message.height
+                );
+            }
+        }
     }
 
     /// Fails when an honest validator is accused, by the archive or by an engine, or when an engine's

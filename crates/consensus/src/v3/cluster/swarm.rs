@@ -107,6 +107,7 @@ fn run(validators: usize, seed: u64) {
         .unwrap_or(0);
     cluster.until_all_stored(highest + 3, RECOVERY);
     assert_eq!(cluster.assert_only_liars_are_accused(), 0);
+    cluster.assert_justifications_are_kept();
 }
 
 #[test]

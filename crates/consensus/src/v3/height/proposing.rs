@@ -153,9 +153,23 @@ impl HeightState {
         if mutated!(self, ConsultsOwnLock) && lock.is_some_and(|locked| locked != hash) {
             return;
         }
+        // The view may have been entered by another certificate than the one of the proposal, and that
+        // one is what this vote rests on: forks are traced through it (rule 8, section 6).
+        let unrecorded = proposal
+            .justification
+            .as_ref()
+            .filter(|certificate| self.view_change.as_deref() != Some(certificate))
+            .cloned();
         let Ok(draft) = self.safety.prepare(view, hash, justification) else {
             return;
         };
+        if let Some(certificate) = unrecorded {
+            let height = self.info.height;
+            actions.persist.push(Record::ViewChange {
+                height,
+                certificate,
+            });
+        }
         self.make_durable(&hash, actions);
         actions.send.push((Recipient::All, draft));
         self.change_phase(Trigger::Prepared, now, actions);
