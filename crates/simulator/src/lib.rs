@@ -26,12 +26,12 @@ pub mod scenario;
 pub mod trace;
 pub mod wan;
 
+mod swarm;
 mod world;
-
-use std::time::Duration;
 
 pub use plan::{Plan, PlanError};
 pub use report::{Coverage, Report};
+pub use swarm::swarm;
 pub use trace::{NoTrace, TraceEvent, TraceSink};
 
 /// What a run is told besides its plan.
@@ -62,15 +62,4 @@ pub fn run_with(
 ) -> Result<Report, PlanError> {
     plan.validate()?;
     Ok(world::run(plan, seed, sink, options))
-}
-
-/// A seeded mix of faults, attacks, networks and loads, with at most f faulty validators at a time, that
-/// is healed early enough to demand progress and storage everywhere. The same arguments give the same plan.
-#[must_use]
-pub fn swarm(validators: u16, duration: Duration, seed: u64) -> Plan {
-    let mut random = random::Random::new(seed, random::Stream::Plan);
-    let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(plan::MAX_DURATION_MS);
-    let mut plan = Plan::new(validators, duration_ms.max(1));
-    plan.block_time_ms = random.between(0, 200);
-    plan
 }
