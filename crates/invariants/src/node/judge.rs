@@ -152,6 +152,11 @@ impl Judge<'_> {
     /// Rules 3, 4, 8 and 9 of a backup.
     fn prepare(&mut self, view: View, hash: &UInt256, justification: &UInt256) {
         self.body(MessageKind::Prepare, hash);
+        let justified = view == View::ZERO || self.log.justifications.contains(justification);
+        if !justified && self.log.entered(view) {
+            let what = format!("Prepare of view {view} without its durable justification");
+            self.report(Invariant::Durability, what);
+        }
         let seen = self.known.proposals.iter().find(|seen| {
             seen.by_leader
                 && seen.view == view

@@ -123,6 +123,8 @@ pub(crate) struct HeightLog {
     pub(crate) bodies: Vec<UInt256>,
     pub(crate) prepared: Vec<(View, UInt256)>,
     pub(crate) view_changes: Vec<View>,
+    /// Hashes of those certificates, as Proposal and Prepare sign them.
+    pub(crate) justifications: Vec<UInt256>,
     pub(crate) decisions: Vec<UInt256>,
 }
 
@@ -166,7 +168,11 @@ impl HeightLog {
             Record::Prepared { certificate, .. } => {
                 self.prepared.push((certificate.view, certificate.hash));
             }
-            Record::ViewChange { certificate, .. } => self.view_changes.push(certificate.view),
+            Record::ViewChange { certificate, .. } => {
+                self.view_changes.push(certificate.view);
+                self.justifications
+                    .push(justification_hash(Some(certificate)));
+            }
             Record::Decision { decision, .. } => self.decisions.push(decision.hash()),
             Record::Silenced | Record::Resumed { .. } => {}
         }

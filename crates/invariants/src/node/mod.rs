@@ -281,7 +281,9 @@ impl Node {
             }
             Record::ViewChange { certificate, .. } => {
                 let sound = known.show_view_change(certificate);
-                if self.validator.is_some() {
+                let log = self.log.at(height);
+                let held = log.and_then(|log| log.view_changes.iter().max());
+                if self.validator.is_some() && held < Some(&certificate.view) {
                     self.dues.add(
                         height,
                         Due::Forward {

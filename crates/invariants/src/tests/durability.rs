@@ -66,6 +66,25 @@ fn what_a_vote_says_is_durable_before_it() {
 }
 
 #[test]
+fn the_justification_of_a_prepare_is_durable() {
+    let (entered, used, fresh) = (tc(1, None), tc_of(1..4, 1, None), header(1, 1));
+    for records in [vec![], vec![view_record(used.clone())]] {
+        let mut stage = Stage::open();
+        stage.enters(entered.clone());
+        stage
+            .shown([proposal(1, fresh, Some(used.clone()))])
+            .logs([body(fresh)]);
+        let clean = !records.is_empty();
+        stage.logs(records);
+        stage
+            .votes(prepare(0, 1, fresh.hash(), justification_hash(Some(&used))))
+            .settles();
+        assert_eq!(stage.found().is_empty(), clean);
+        assert!(clean || stage.found() == [Invariant::Durability]);
+    }
+}
+
+#[test]
 fn a_restart_goes_on_from_the_log() {
     let certificate = tc(1, None);
     let log = [view_record(certificate.clone()), Record::Own(asks(0, 2))];
