@@ -582,6 +582,51 @@ mod tests {
         assert!(matches!(opened.condition, Condition::Intact { .. }));
     }
 
+    /// A medium with these frames in its first segment.
+    fn with_frames(bodies: &[&[u8]]) -> MemoryMedium {
+        let mut bytes = Vec::new();
+        for body in bodies {
+            frame(body, &mut bytes).unwrap();
+        }
+        let mut medium = MemoryMedium::default();
+        medium.create(0).unwrap();
+        medium.append(&bytes).unwrap();
+        medium.sync().unwrap();
+        medium
+    }
+
+    #[test]
+    fn a_whole_frame_that_is_no_header_is_damage() {
+        let future = [b"dbft3 votes".as_slice(), &2_u32.to_le_bytes(), &[0; 78]].concat();
+        for head in [b"something else".as_slice(), &[], &future] {
+            let opened = open(with_frames(&[head, &record(1).to_bytes()]));
+            let offset = 0;
+            assert_eq!(opened.condition, Condition::Damaged { segment: 0, offset });
+            assert!(opened.records.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_whole_frame_that_is_no_record_is_damage_at_its_place() {
+        let mut opened = open(with(&[record(1)]));
+        let offset = opened.log.length;
+        let mut bytes = Vec::new();
+        frame(&[99, 1, 2, 3], &mut bytes).unwrap();
+        opened.log.medium.append(&bytes).unwrap();
+        opened.log.medium.sync().unwrap();
+        let again = open(opened.log.into_medium());
+        assert_eq!(again.condition, Condition::Damaged { segment: 0, offset });
+        assert_eq!(again.records, [record(1)]);
+    }
+
+    #[test]
+    fn nothing_to_append_is_no_write() {
+        let mut log = VoteLog::initialise(MemoryMedium::default(), identity()).unwrap();
+        let before = log.medium().length(0);
+        log.append::<Record>(&[]).unwrap();
+        assert_eq!(log.medium().length(0), before);
+    }
+
     #[derive(Default)]
     struct FullDisk(MemoryMedium, bool);
 
