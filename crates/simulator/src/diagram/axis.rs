@@ -3,12 +3,17 @@
 //! Time runs downwards and in proportion, except that a stretch in which nothing new happens is shortened; the
 //! diagram shows the break and its length.
 
+use super::scene::Arrow;
+
 /// Stretches that would take more than this are shortened to it.
 const LONGEST_GAP_PX: f64 = 100.0;
 /// Most that the whole time may take.
 const MOST_PX: f64 = 2_600.0;
 /// Least distance of two tick labels.
 const TICK_PX: f64 = 30.0;
+
+/// Of a flight that is not known, as of a message whose loss was known when it was sent.
+const SHORTEST_FLIGHT_US: u64 = 200;
 
 /// A stretch of time between two neighbouring instants.
 #[derive(Clone, Copy, Debug)]
@@ -167,6 +172,17 @@ impl Axis {
             power *= 10;
         }
     }
+}
+
+/// Median flight of the messages that arrived.
+pub(super) fn usual_flight(arrows: &[Arrow]) -> u64 {
+    let arrived = arrows.iter().filter(|arrow| arrow.arrived && !arrow.again);
+    let mut flights: Vec<u64> = arrived
+        .map(|arrow| arrow.end_us.saturating_sub(arrow.sent_us))
+        .collect();
+    flights.sort_unstable();
+    let median = flights.get(flights.len() / 2).copied().unwrap_or(10_000);
+    median.max(SHORTEST_FLIGHT_US)
 }
 
 /// Milliseconds without needless digits: `12`, `0.5`, `1.25`.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use neo_primitives::UInt256;
 
+use super::axis::usual_flight;
 use super::scene::{Arrow, Ink, Lane, Mark, Note, Scene, Sign, Stage};
 use crate::plan::Plan;
 use crate::trace::{Happening, Kind, TraceEvent, TraceSink, Transmission};
@@ -106,11 +107,17 @@ impl HeightDiagram {
             });
         }
         notes.extend(self.notes.iter().filter(|note| within(note.at_us)).cloned());
+        let flight_us = usual_flight(&self.arrows);
+        let mut arrows = self.arrows.clone();
+        for arrow in arrows.iter_mut().filter(|arrow| !arrow.arrived) {
+            // Where and when it was lost is not seen by anybody: it is drawn on its way.
+            arrow.end_us = arrow.end_us.max(arrow.sent_us + flight_us);
+        }
         Scene {
             title: self.title.clone(),
             subtitle: self.sentence(),
             lanes: self.drawn_lanes(from, until),
-            arrows: self.arrows.clone(),
+            arrows,
             marks,
             notes,
             zero_us: from,
@@ -168,13 +175,19 @@ impl HeightDiagram {
         let honest: Vec<_> = self.decided.iter().collect();
         let times = honest.iter().map(|(_, at, _)| at.saturating_sub(first));
         let told = match (times.clone().min(), times.max()) {
-            (Some(soonest), Some(latest)) => format!(
-                "{} of {} nodes decided, {} to {} ms after the first proposal.",
-                honest.len(),
-                self.lanes.len(),
-                soonest / 1000,
-                latest / 1000
-            ),
+            (Some(soonest), Some(latest)) => {
+                let (soonest, latest) = (soonest / 1000, latest / 1000);
+                let range = if soonest == latest {
+                    soonest.to_string()
+                } else {
+                    format!("{soonest} to {latest}")
+                };
+                format!(
+                    "{} of {} nodes decided, {range} ms after the first proposal.",
+                    honest.len(),
+                    self.lanes.len()
+                )
+            }
             _ => "Nobody decided.".to_owned(),
         };
         if !sentence.is_empty() {
@@ -318,7 +331,7 @@ impl HeightDiagram {
                 self.mark(lane, at, Sign::Certificate, format!("PC({view}, {name})"));
             }
             Happening::ViewChangeAsked { view, reason, .. } => {
-                let words = format!("asks for view {view}: {reason}");
+                let words = format!("asks v{view}: {}", reason.trim_start_matches("the "));
                 self.mark(lane, at, Sign::AsksView, words);
             }
             Happening::ViewEntered { view, .. } => {
@@ -644,7 +657,7 @@ mod tests {
         assert!(
             scene
                 .subtitle
-                .starts_with("It must. 1 of 4 nodes decided, 1040 to 1040 ms"),
+                .starts_with("It must. 1 of 4 nodes decided, 1040 ms"),
             "{}",
             scene.subtitle
         );

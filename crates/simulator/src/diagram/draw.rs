@@ -1,8 +1,8 @@
 //! From a scene to SVG.
 
-use super::axis::{Axis, millis};
+use super::axis::{Axis, millis, usual_flight};
 use super::legend;
-use super::scene::{Arrow, Mark, Scene, Stage};
+use super::scene::{Arrow, Ink, Mark, Scene, Stage};
 use super::style::{self, FAINT, FONT, GRID, PAGE, TEXT};
 use super::svg::{Svg, px};
 
@@ -22,11 +22,13 @@ const LINE_PX: f64 = 13.5;
 const FLIGHT_PX: f64 = 62.0;
 const WIDE_FLIGHT_PX: f64 = 88.0;
 /// Width of a letter of 11 pixels, on the safe side.
-const LETTER_PX: f64 = 6.2;
+const LETTER_PX: f64 = 5.9;
 /// Arrows with a tooltip each; more would make the file too big for a browser.
 const TOOLTIPS: usize = 4_000;
-/// Of a flight that is not known, as of a message whose loss was known when it was sent.
-const SHORTEST_FLIGHT_US: u64 = 200;
+/// The head of an arrow ends so far from the middle of a line.
+const HEAD_PX: f64 = 3.5;
+/// Part of its way that a lost message is drawn.
+const LOST_AT: f64 = 0.55;
 
 /// Draws a scene: one vertical line per validator, time running downwards.
 #[must_use]
@@ -317,21 +319,20 @@ impl<'a> Drawing<'a> {
         for arrow in &self.scene.arrows {
             let (x1, y1) = (self.x(arrow.from), self.axis.y(arrow.sent_us));
             let (mut x2, mut y2) = (self.x(arrow.to), self.axis.y(arrow.end_us));
-            // The head ends at the edge of the line, a lost message before it.
-            let before = if arrow.arrived {
-                3.5
-            } else {
-                (self.spacing * 0.16).min(22.0)
-            };
+            // The head ends at the edge of the line, a lost message half way.
             let length = (x2 - x1).abs().max(1.0);
-            let share = 1.0 - before / length;
+            let share = if arrow.arrived {
+                1.0 - HEAD_PX / length
+            } else {
+                LOST_AT
+            };
             x2 = x1 + (x2 - x1) * share;
             y2 = y1 + (y2 - y1) * share;
             let (class, light, _) = style::ink(arrow.ink);
-            let (width, opacity) = match (arrow.again, self.wordy()) {
+            let (width, opacity) = match (in_background(arrow), self.wordy()) {
                 (false, true) => ("1.5", "0.95"),
                 (false, false) => ("0.8", "0.6"),
-                (true, _) => ("0.8", "0.45"),
+                (true, _) => ("0.8", "0.5"),
             };
             let d = format!("M{} {}L{} {}", px(x1), px(y1), px(x2), px(y2));
             let head = format!("url(#h-{class})");
@@ -396,7 +397,7 @@ impl<'a> Drawing<'a> {
                 style::draw_sign(&mut self.svg, mark.sign, x, y);
                 self.svg.close("g");
                 if self.wordy() {
-                    let letters = ((self.spacing - 16.0) / LETTER_PX) as usize;
+                    let letters = ((self.spacing - 14.0) / LETTER_PX) as usize;
                     let words = shorten(&mark.words, letters.max(6));
                     let place = (y + 4.0).max(words_below + LINE_PX);
                     words_below = place;
@@ -407,9 +408,19 @@ impl<'a> Drawing<'a> {
     }
 }
 
-/// The moments that get room on the page. Repetitions get none of their own, so that waiting stays short.
+/// Whether a message is drawn thin and gets no room of its own, so that waiting stays short: repetitions, questions and
+/// their answers. What they bring about is marked.
+fn in_background(arrow: &Arrow) -> bool {
+    arrow.again
+        || matches!(
+            arrow.ink,
+            Ink::RecoveryRequest | Ink::RecoveryMessage | Ink::Fetch
+        )
+}
+
+/// The moments that get room on the page.
 fn instants(scene: &Scene) -> Vec<u64> {
-    let new = scene.arrows.iter().filter(|arrow| !arrow.again);
+    let new = scene.arrows.iter().filter(|arrow| !in_background(arrow));
     let mut instants: Vec<u64> = new
         .flat_map(|arrow| [arrow.sent_us, arrow.end_us])
         .collect();
@@ -419,17 +430,6 @@ fn instants(scene: &Scene) -> Vec<u64> {
     instants.extend(all.clone().max());
     instants.extend(scene.arrows.iter().map(|arrow| arrow.sent_us).min());
     instants
-}
-
-/// Median flight of the messages that arrived.
-fn usual_flight(arrows: &[Arrow]) -> u64 {
-    let arrived = arrows.iter().filter(|arrow| arrow.arrived && !arrow.again);
-    let mut flights: Vec<u64> = arrived
-        .map(|arrow| arrow.end_us.saturating_sub(arrow.sent_us))
-        .collect();
-    flights.sort_unstable();
-    let median = flights.get(flights.len() / 2).copied().unwrap_or(10_000);
-    median.max(SHORTEST_FLIGHT_US)
 }
 
 /// What the diagram shows, for those who do not see it.
