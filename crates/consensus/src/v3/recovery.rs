@@ -90,8 +90,10 @@ impl HeightState {
         }
         let view = self.view();
         let voters = |kind| self.votes.voters(kind, view);
+        // Whoever holds the certificate takes no more Prepares, and would ask for them for ever.
+        let certified = self.safety.highest().is_some_and(|held| held.view >= view);
         let votes = self.proposal().is_none() && request.has_proposal
-            || !voters(MessageKind::Prepare).contains_all(&request.prepares)
+            || !certified && !voters(MessageKind::Prepare).contains_all(&request.prepares)
             || !voters(MessageKind::PreCommit).contains_all(&request.pre_commits);
         request.decided
             || their_view > view
@@ -121,11 +123,10 @@ impl HeightState {
             } else {
                 (&none, &none)
             };
-            messages.extend(
-                self.votes
-                    .lacking(MessageKind::Prepare, view, prepares)
-                    .cloned(),
-            );
+            if request.prepared < Some(view) {
+                let prepares = self.votes.lacking(MessageKind::Prepare, view, prepares);
+                messages.extend(prepares.cloned());
+            }
             messages.extend(
                 self.votes
                     .lacking(MessageKind::PreCommit, view, pre_commits)
@@ -214,4 +215,122 @@ pub(super) fn stored_answer(
         message.view,
         Payload::RecoveryMessage(Arc::new(answer)),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use neo_primitives::{BlockBody, Datoshi, Header, UInt160, UInt256};
+
+    use super::*;
+    use crate::engine::{Actions, BlockLimits, HeightInfo, Now};
+    use crate::index_set::IndexSet;
+    use crate::v3::certificate::Signatures;
+    use crate::v3::height::Opening;
+    use crate::v3::testing::{context, hash, signature};
+    use crate::v3::timing::TimerSettings;
+
+    const NOW: Now = Now {
+        monotonic: Duration::ZERO,
+        wall_ms: 10,
+        entropy: 0,
+    };
+
+    /// Validator 1 at view 0 of a height.
+    fn height() -> HeightState {
+        let context = context(4);
+        let parent = Header {
+            version: 0,
+            prev_hash: UInt256::ZERO,
+            merkle_root: UInt256::ZERO,
+            timestamp: 1,
+            nonce: 0,
+            index: Height(8),
+            primary_index: ValidatorIndex(0),
+            next_consensus: UInt160::ZERO,
+        };
+        let parent = BlockBody {
+            header: parent,
+            transactions: vec![],
+        };
+        let info = HeightInfo {
+            height: context.height,
+            parent: parent.header,
+            parent_hash: context.prev_hash,
+            magic: context.magic,
+            validators: Arc::clone(&context.validators),
+            next_consensus: UInt160::ZERO,
+            block_time: Duration::from_secs(1),
+            limits: BlockLimits {
+                max_transactions: 1,
+                max_block_size: 1,
+                max_block_system_fee: Datoshi(0),
+            },
+        };
+        let opening = Opening {
+            info,
+            own: Some(ValidatorIndex(1)),
+            silent: false,
+            previous_start: Duration::ZERO,
+            parent_decision: None,
+            timers: TimerSettings::default(),
+            #[cfg(feature = "mutation")]
+            mutation: None,
+        };
+        HeightState::open(NOW, opening, &mut Actions::default())
+    }
+
+    fn set(members: &[u8]) -> IndexSet {
+        members.iter().copied().map(ValidatorIndex).collect()
+    }
+
+    /// What validator 3 asks, who has the Prepares of 0, 2 and 3, and perhaps the certificate.
+    fn request(prepared: Option<View>) -> RecoveryRequest {
+        RecoveryRequest {
+            nonce: 0,
+            prev_hash: hash(0xee),
+            has_proposal: false,
+            prepares: set(&[0, 2, 3]),
+            pre_commits: set(&[]),
+            change_views: set(&[]),
+            commits: set(&[]),
+            prepared,
+            decided: false,
+        }
+    }
+
+    #[test]
+    fn two_holders_of_a_certificate_do_not_ask_each_other_for_its_votes() {
+        let mut state = height();
+        for sender in 0..3 {
+            let vote = Message {
+                height: Height(9),
+                view: View::ZERO,
+                sender: ValidatorIndex(sender),
+                signature: signature(sender),
+                payload: Payload::Prepare {
+                    hash: hash(1),
+                    justification: UInt256::ZERO,
+                },
+            };
+            state.take_vote(vote, &mut Actions::default());
+        }
+        assert!(state.lacks_what_is_held(View::ZERO, &request(None)));
+        let stored = Height(8);
+        let answer = state.recovery_answer(View::ZERO, &request(None), stored);
+        assert_eq!(answer.map(|answer| answer.messages.len()), Some(1));
+
+        let signers = (0..3).map(|i| (ValidatorIndex(i), signature(i))).collect();
+        let certificate = PreparedCertificate {
+            view: View::ZERO,
+            hash: hash(1),
+            justification: UInt256::ZERO,
+            signatures: Signatures::new(signers),
+        };
+        state.take_prepared(NOW, certificate, &mut Actions::default());
+        let holder = request(Some(View::ZERO));
+        assert!(!state.lacks_what_is_held(View::ZERO, &holder));
+        assert_eq!(state.recovery_answer(View::ZERO, &holder, stored), None);
+    }
 }
