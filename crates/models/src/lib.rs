@@ -1,2 +1,3 @@
 //! Models of dBFT.
+pub mod engine;
 pub mod quorum;

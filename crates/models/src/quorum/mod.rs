@@ -1,7 +1,9 @@
 //! The quorum-level model.
 //!
+mod honest;
+pub mod model;
+pub mod play;
 pub mod rules;
 pub mod state;
 pub mod step;
-pub mod honest;
-pub mod model;
+mod story;

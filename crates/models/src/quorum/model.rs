@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
 use super::honest::can_decide;
+use super::play::{Play, named};
 use super::rules::{Reduction, Setting};
 use super::state::QuorumState;
 use super::step::{ViewStep, apply, choices};
@@ -16,9 +17,22 @@ const LIVENESS: &str = "some delivery of honest messages decides";
 
 /// The model of one setting.
 #[derive(Clone, Debug)]
-pub struct QuorumModel {
+struct QuorumModel {
     setting: Setting,
-    stop: Arc<AtomicBool>,
+    /// Nothing is enumerated any more.
+    halted: Arc<AtomicBool>,
+    /// A property failed. The first failure has the fewest views; later ones would replace it.
+    failed: Arc<AtomicBool>,
+}
+
+impl QuorumModel {
+    fn judge(&self, holds: bool) -> bool {
+        let first = !holds && !self.failed.swap(true, Ordering::Relaxed);
+        if first {
+            self.halted.store(true, Ordering::Relaxed);
+        }
+        !first
+    }
 }
 
 impl Model for QuorumModel {
@@ -30,7 +44,7 @@ impl Model for QuorumModel {
     }
 
     fn actions(&self, state: &QuorumState, actions: &mut Vec<ViewStep>) {
-        if !self.stop.load(Ordering::Relaxed) {
+        if !self.halted.load(Ordering::Relaxed) {
             choices(&self.setting, state, actions);
         }
     }
@@ -45,9 +59,11 @@ impl Model for QuorumModel {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always(AGREEMENT, |_, state: &QuorumState| state.decided.len() <= 1),
+            Property::always(AGREEMENT, |model: &Self, state: &QuorumState| {
+                model.judge(state.decided.len() <= 1)
+            }),
             Property::always(LIVENESS, |model: &Self, state: &QuorumState| {
-                can_decide(&model.setting, state)
+                model.judge(can_decide(&model.setting, state))
             }),
         ]
     }
@@ -59,9 +75,9 @@ pub enum Verdict {
     /// Every state was seen, and nothing is wrong with any.
     Clean,
     /// Two blocks are decided.
-    Fork(Vec<(QuorumState, Option<ViewStep>)>),
+    Fork(Play),
     /// Honest validators alone never decide.
-    Lock(Vec<(QuorumState, Option<ViewStep>)>),
+    Lock(Play),
     /// Stopped before the end.
     Interrupted,
 }
@@ -82,7 +98,7 @@ pub struct Outcome {
 }
 
 /// Plays all views of a setting, breadth first, so that a counter-example has the fewest views. `stop` ends
-/// it early; `progress` is told the number of states now and then.
+/// it early; `progress` is told the number of states and views now and then.
 pub fn explore(
     setting: Setting,
     stop: &Arc<AtomicBool>,
@@ -92,7 +108,8 @@ pub fn explore(
     let halted = Arc::new(AtomicBool::new(false));
     let model = QuorumModel {
         setting,
-        stop: Arc::clone(&halted),
+        halted: Arc::clone(&halted),
+        failed: Arc::default(),
     };
     let mut checker = model
         .checker()
@@ -102,7 +119,9 @@ pub fn explore(
     for handle in checker.handles() {
         while !handle.is_finished() {
             std::thread::sleep(Duration::from_millis(5));
-            halted.store(stop.load(Ordering::Relaxed), Ordering::Relaxed);
+            if stop.load(Ordering::Relaxed) {
+                halted.store(true, Ordering::Relaxed);
+            }
             progress(checker.unique_state_count(), checker.max_depth());
         }
         if let Err(panic) = handle.join() {
@@ -110,11 +129,15 @@ pub fn explore(
         }
     }
     let took = began.elapsed();
+    // The path to a discovery is found by enumerating again.
     halted.store(false, Ordering::Relaxed);
-    let path = |name| checker.discovery(name).map(stateright::Path::into_vec);
-    let verdict = match (path(AGREEMENT), path(LIVENESS)) {
-        (Some(path), _) => Verdict::Fork(path),
-        (None, Some(path)) => Verdict::Lock(path),
+    let play = |name| {
+        let path = checker.discovery(name)?;
+        Some(named(&setting, path.into_vec()))
+    };
+    let verdict = match (play(AGREEMENT), play(LIVENESS)) {
+        (Some(play), _) => Verdict::Fork(play),
+        (None, Some(play)) => Verdict::Lock(play),
         (None, None) if stop.load(Ordering::Relaxed) => Verdict::Interrupted,
         (None, None) => Verdict::Clean,
     };

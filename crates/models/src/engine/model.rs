@@ -1,0 +1,303 @@
+//! The real-engine model as stateright takes it.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use neo_primitives::ValidatorIndex;
+use stateright::{Checker, HasDiscoveries, Model, Property};
+
+use super::locals::{EventId, LocalId, Locals};
+use super::safety;
+use super::world::World;
+use super::{Broken, ModelError};
+
+const SAFETY: &str = "safety";
+const LIVENESS: &str = "some schedule of the honest decides";
+
+/// Bounds of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// The Byzantine validator; validator v leads view v.
+    pub byzantine: ValidatorIndex,
+    /// States after which no more are expanded.
+    pub states: usize,
+    /// Events after which a play is not followed further.
+    pub depth: usize,
+    /// Whether validators may ask for a view beyond the last one.
+    pub leave: bool,
+    /// The rule that honest engines break.
+    pub broken: Broken,
+}
+
+/// Three honest nodes, by number.
+pub type State = [LocalId; 3];
+
+/// An event at one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Move {
+    who: u8,
+    event: EventId,
+}
+
+struct EngineModel {
+    locals: Arc<Mutex<Locals>>,
+    start: State,
+    bounds: Bounds,
+    halted: Arc<AtomicBool>,
+    failed: AtomicBool,
+    expanded: AtomicUsize,
+    good: Mutex<HashSet<State>>,
+    fair_runs: Arc<AtomicUsize>,
+    error: Arc<Mutex<Option<ModelError>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A poisoned lock means that this thread already failed.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl EngineModel {
+    /// The first failure counts: later ones would replace it.
+    fn judge(&self, holds: bool) -> bool {
+        let first = !holds && !self.failed.swap(true, Ordering::Relaxed);
+        if first {
+            self.halted.store(true, Ordering::Relaxed);
+        }
+        !first
+    }
+
+    fn fail(&self, error: ModelError) {
+        lock(&self.error).get_or_insert(error);
+        self.halted.store(true, Ordering::Relaxed);
+    }
+
+    fn is_safe(&self, state: &State) -> bool {
+        breach(&lock(&self.locals), state).is_none()
+    }
+
+    fn is_live(&self, state: &State) -> bool {
+        let mut locals = lock(&self.locals);
+        let saturated = match locals.saturate(*state) {
+            Ok(saturated) => saturated,
+            Err(error) => {
+                self.fail(error);
+                return true;
+            }
+        };
+        let mut good = lock(&self.good);
+        if good.contains(&saturated) {
+            return true;
+        }
+        self.fair_runs.fetch_add(1, Ordering::Relaxed);
+        match locals.fair_end(saturated) {
+            Ok(Ok(_)) => good.insert(saturated),
+            Ok(Err(_)) => false,
+            Err(error) => {
+                self.fail(error);
+                true
+            }
+        }
+    }
+}
+
+fn breach(locals: &Locals, state: &State) -> Option<String> {
+    let [first, second, third] = state.map(|id| locals.local(id));
+    safety::together([first?, second?, third?])
+}
+
+impl Model for EngineModel {
+    type State = State;
+    type Action = Move;
+
+    fn init_states(&self) -> Vec<State> {
+        vec![self.start]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Move>) {
+        if self.halted.load(Ordering::Relaxed)
+            || self.expanded.fetch_add(1, Ordering::Relaxed) >= self.bounds.states
+        {
+            return;
+        }
+        let mut locals = lock(&self.locals);
+        for who in 0..3u8 {
+            let mut events = Vec::new();
+            let listed = locals.moves(state, usize::from(who), self.bounds.leave, &mut events);
+            if let Err(error) = listed {
+                return self.fail(error);
+            }
+            actions.extend(events.into_iter().map(|event| Move { who, event }));
+        }
+    }
+
+    fn next_state(&self, state: &State, action: Move) -> Option<State> {
+        let mut next = *state;
+        let slot = next.get_mut(usize::from(action.who))?;
+        let to = lock(&self.locals).step(*slot, action.event);
+        match to {
+            Ok(to) if to != *slot => {
+                *slot = to;
+                Some(next)
+            }
+            Ok(_) => None,
+            Err(error) => {
+                self.fail(error);
+                None
+            }
+        }
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always(SAFETY, |model: &Self, state: &State| {
+                model.judge(model.is_safe(state))
+            }),
+            Property::always(LIVENESS, |model: &Self, state: &State| {
+                model.judge(model.is_live(state))
+            }),
+        ]
+    }
+}
+
+/// What a run found wrong.
+#[derive(Clone, Debug)]
+pub struct Violation {
+    /// Which of the two properties.
+    pub property: &'static str,
+    /// What is wrong.
+    pub what: String,
+    /// The events that lead there.
+    pub events: Vec<String>,
+}
+
+/// A run and its figures.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The first violation.
+    pub violation: Option<Violation>,
+    /// Distinct states, each of them judged.
+    pub states: usize,
+    /// Transitions taken.
+    pub transitions: usize,
+    /// Events in the longest play.
+    pub depth: usize,
+    /// Whether nothing was left to expand.
+    pub complete: bool,
+    /// Whether it was stopped from outside.
+    pub interrupted: bool,
+    /// Distinct states of single nodes.
+    pub node_states: usize,
+    /// Steps that engines took.
+    pub engine_steps: usize,
+    /// Long fair schedules that were run.
+    pub fair_runs: usize,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Explores breadth first within the bounds. `stop` ends it early; `progress` is told the number of states
+/// and the depth now and then.
+///
+/// # Errors
+/// A Byzantine validator beyond the set.
+pub fn explore(
+    bounds: Bounds,
+    stop: &Arc<AtomicBool>,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Outcome, ModelError> {
+    let began = Instant::now();
+    let mut locals = Locals::new(World::new(4, bounds.byzantine)?);
+    let start = locals.begin(bounds.broken)?;
+    let locals = Arc::new(Mutex::new(locals));
+    let halted = Arc::new(AtomicBool::new(false));
+    let fair_runs = Arc::new(AtomicUsize::new(0));
+    let error = Arc::new(Mutex::new(None));
+    let model = EngineModel {
+        locals: Arc::clone(&locals),
+        start,
+        bounds,
+        halted: Arc::clone(&halted),
+        failed: AtomicBool::new(false),
+        expanded: AtomicUsize::new(0),
+        good: Mutex::default(),
+        fair_runs: Arc::clone(&fair_runs),
+        error: Arc::clone(&error),
+    };
+    let mut checker = model
+        .checker()
+        .finish_when(HasDiscoveries::Any)
+        .target_max_depth(bounds.depth.saturating_add(1))
+        .threads(1)
+        .spawn_bfs();
+    for handle in checker.handles() {
+        while !handle.is_finished() {
+            std::thread::sleep(Duration::from_millis(20));
+            if stop.load(Ordering::Relaxed) {
+                halted.store(true, Ordering::Relaxed);
+            }
+            progress(checker.unique_state_count(), checker.max_depth());
+        }
+        if let Err(panic) = handle.join() {
+            std::panic::resume_unwind(panic);
+        }
+    }
+    let took = began.elapsed();
+    if let Some(error) = lock(&error).take() {
+        return Err(error);
+    }
+    let expanded = checker.model().expanded.swap(0, Ordering::Relaxed);
+    // The path to a discovery is found by enumerating again.
+    halted.store(false, Ordering::Relaxed);
+    let mut violation = None;
+    for property in [SAFETY, LIVENESS] {
+        if let (None, Some(path)) = (&violation, checker.discovery(property)) {
+            violation = Some(describe(&lock(&locals), property, path.into_vec())?);
+        }
+    }
+    let (node_states, engine_steps, _, _) = lock(&locals).figures();
+    let depth = checker.max_depth().saturating_sub(1);
+    let interrupted = stop.load(Ordering::Relaxed);
+    Ok(Outcome {
+        complete: violation.is_none()
+            && !interrupted
+            && expanded <= bounds.states
+            && depth < bounds.depth,
+        violation,
+        states: checker.unique_state_count(),
+        transitions: checker.state_count().saturating_sub(1),
+        depth,
+        interrupted,
+        node_states,
+        engine_steps,
+        fair_runs: fair_runs.load(Ordering::Relaxed),
+        took,
+    })
+}
+
+fn describe(
+    locals: &Locals,
+    property: &'static str,
+    path: Vec<(State, Option<Move>)>,
+) -> Result<Violation, ModelError> {
+    let last = path.last().map(|(state, _)| *state);
+    let what = match (property, last) {
+        (SAFETY, Some(state)) => breach(locals, &state).unwrap_or_default(),
+        (_, Some(state)) => locals.fair_end(state)?.err().unwrap_or_default(),
+        (_, None) => String::new(),
+    };
+    let events = path
+        .iter()
+        .filter_map(|(state, action)| {
+            let action = action.as_ref()?;
+            let local = locals.local(*state.get(usize::from(action.who))?)?;
+            Some(locals.tell(local.node.index(), action.event))
+        })
+        .collect();
+    Ok(Violation {
+        property,
+        what,
+        events,
+    })
+}
