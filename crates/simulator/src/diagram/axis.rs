@@ -136,7 +136,11 @@ impl Axis {
     /// Round moments, far enough from each other and from breaks.
     pub(super) fn ticks(&self) -> Vec<Tick> {
         let step = self.step_us();
-        let mut ticks: Vec<Tick> = Vec::new();
+        // The first moment has a label in any case.
+        let mut ticks = vec![Tick {
+            y: self.y(self.zero_us),
+            words: millis(0),
+        }];
         for stretch in &self.stretches {
             if stretch.shortened {
                 continue;

@@ -397,7 +397,9 @@ impl<'a> Drawing<'a> {
                 style::draw_sign(&mut self.svg, mark.sign, x, y);
                 self.svg.close("g");
                 if self.wordy() {
-                    let letters = ((self.spacing - 14.0) / LETTER_PX) as usize;
+                    let last = lane + 1 == self.scene.lanes.len();
+                    let room = if last { RIGHT } else { self.spacing };
+                    let letters = ((room - 14.0) / LETTER_PX) as usize;
                     let words = shorten(&mark.words, letters.max(6));
                     let place = (y + 4.0).max(words_below + LINE_PX);
                     words_below = place;

@@ -226,6 +226,10 @@ impl World<'_> {
                     if prepares {
                         self.phase(node, message.height.0, message.view.0, "Prepare");
                     }
+                    // A certificate of a left view is kept and moves nobody; whose PreCommit it brings about does.
+                    if matches!(message.payload, Payload::PreCommit { .. }) {
+                        self.phase(node, message.height.0, message.view.0, "PreCommit");
+                    }
                 }
                 Record::Prepared {
                     height,
@@ -237,7 +241,6 @@ impl World<'_> {
                         block: certificate.hash,
                     };
                     self.emit(Some(node), prepared);
-                    self.phase(node, height.0, certificate.view.0, "PreCommit");
                 }
                 _ => {}
             }
