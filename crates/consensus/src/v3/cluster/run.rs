@@ -353,11 +353,25 @@ impl Cluster {
         self.notices.push((self.now, node, notice));
     }
 
+    /// What a recovery message says of its sender's store is so, also while the next block is only decided.
+    fn assert_true_to_its_store(&self, from: usize, message: &Message) {
+        if let Payload::RecoveryMessage(recovery) = &message.payload {
+            let stored = self.nodes[from].ledger.height();
+            let says = recovery.stored;
+            assert!(
+                says <= stored,
+                "SEED={}: node {from} has {stored} and says {says}",
+                self.seed
+            );
+        }
+    }
+
     pub(super) fn send(&mut self, from: usize, to: Recipient, message: Message, again: bool) {
         if self.oracle.byzantine.contains(&from) {
             self.oracle.proposed(&message);
         } else {
             self.oracle.sent(from, &message);
+            self.assert_true_to_its_store(from, &message);
         }
         let receivers = match &to {
             Recipient::All => (0..self.nodes.len()).filter(|node| *node != from).collect(),

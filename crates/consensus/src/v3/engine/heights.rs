@@ -100,7 +100,7 @@ impl V3Engine {
         let opening = Opening {
             info,
             own,
-            silent: self.silence.is_some(),
+            silent: self.is_silent_at(info_height),
             previous_start,
             parent_decision,
             timers: self.settings.timers,
@@ -112,6 +112,7 @@ impl V3Engine {
             state.expect_candidate(ahead.candidate);
         }
         state.set_round_trip(self.round_trip());
+        state.set_stored_height(self.stored);
         let restored: Vec<_> = self
             .records
             .iter()
@@ -177,6 +178,9 @@ impl V3Engine {
             state.stored(now, actions);
             self.last_start = Some(state.started.unwrap_or(state.opened_at));
             self.last_decision = state.decision.take().map(|decision| (height, decision));
+        }
+        for state in &mut self.open {
+            state.set_stored_height(height);
         }
         // What was opened on a parent that synchronisation skipped over is void.
         if self

@@ -93,6 +93,8 @@ pub(super) struct HeightState {
     pub(super) last_progress: Duration,
     pub(super) last_request: Option<Duration>,
     round_trip: Duration,
+    /// Greatest height that this node has stored; the one below may only be decided.
+    stored_height: Height,
     #[cfg(feature = "mutation")]
     pub(super) mutation: Option<crate::v3::mutation::Mutation>,
 }
@@ -152,6 +154,7 @@ impl HeightState {
             last_progress: at,
             last_request: None,
             round_trip: Duration::ZERO,
+            stored_height: Height(0),
             timers,
             info,
             #[cfg(feature = "mutation")]
@@ -267,6 +270,10 @@ impl HeightState {
     /// How long without progress before others are asked.
     pub(super) fn stall_after(&self) -> Duration {
         self.resend_after().saturating_mul(2)
+    }
+
+    pub(super) fn set_stored_height(&mut self, stored: Height) {
+        self.stored_height = stored;
     }
 
     pub(super) fn set_round_trip(&mut self, round_trip: Duration) {

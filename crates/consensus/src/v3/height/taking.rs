@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use neo_primitives::{Height, UInt256, ValidatorIndex};
+use neo_primitives::{UInt256, ValidatorIndex};
 
 use super::{HeightState, V3Actions};
 use crate::engine::{Notice, Now, Recipient, TimerKind};
@@ -288,7 +288,7 @@ impl HeightState {
             Recipient::All,
             RecoveryMessage {
                 nonce: 0,
-                stored: self.info.height.previous().unwrap_or(Height(0)),
+                stored: self.stored_height,
                 view_change: Some(certificate.as_ref().clone()),
                 prepared: None,
                 decision: None,
