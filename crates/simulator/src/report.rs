@@ -31,7 +31,7 @@ pub struct Report {
     pub message_bytes: u64,
     /// How often what was to be tried did happen.
     pub coverage: Coverage,
-    /// Validators that honest nodes convicted, ascending.
+    /// Validators that honest nodes convicted, or to whom a fork was traced in the end; ascending.
     pub convicted: Vec<u16>,
     /// Virtual time at the end.
     pub ended: Duration,

@@ -412,7 +412,11 @@ impl World<'_> {
         let honest: BTreeSet<u16> = (0..self.plan.node_count())
             .filter(|node| self.nodes[usize::from(*node)].honest)
             .collect();
-        let book = self.book;
+        let mut book = self.book;
+        // A fork is traced from what all honest nodes hold together, when the run is over.
+        let traced = book.oracles.evidence().iter();
+        let culprits: Vec<u16> = traced.map(|one| u16::from(one.culprit().0)).collect();
+        book.convicted.extend(culprits);
         let (expected, violations) = book
             .oracles
             .violations()
