@@ -280,3 +280,39 @@ fn a_liar_among_the_reports_does_not_silence_for_ever() {
         voting(cluster, 3)
     });
 }
+
+#[test]
+fn heights_opened_in_silence_stay_silent_after_a_restart() {
+    for wipe in [false, true] {
+        let mut cluster = Cluster::start(Config::of(4), 21);
+        cluster.until_all_stored(4, ms(6000));
+        lose_log(&mut cluster, 3, false);
+        cluster.restart(3);
+        cluster.until(ms(20_000), "node 3 votes again", |cluster| {
+            voting(cluster, 3)
+        });
+        let resumed = cluster.nodes[3].records().iter().find_map(|r| match r {
+            Record::Resumed { from } => Some(from.0),
+            _ => None,
+        });
+        let from = resumed.expect("the mark of the end of the silence");
+        cluster.crash(3);
+        if wipe {
+            cluster.nodes[3].ledger.wipe();
+        }
+        // What it signed before its log was lost is lost here, too: only the heights tell.
+        let sent = cluster.sent.len();
+        cluster.restart(3);
+        cluster.until_all_stored(from + 4, ms(20_000));
+        let votes: Vec<_> = cluster.sent[sent..]
+            .iter()
+            .filter(|sent| sent.from == 3 && super::run::binds(&sent.message))
+            .map(|sent| sent.message.height.0)
+            .collect();
+        assert!(!votes.is_empty());
+        assert!(
+            votes.iter().all(|height| *height >= from),
+            "{votes:?} {from}"
+        );
+    }
+}

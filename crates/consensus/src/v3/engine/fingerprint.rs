@@ -31,13 +31,14 @@ impl V3Engine {
             fresh_start,
             records,
             silence,
+            votes_from,
             buffered,
             peers: _,
             last_start,
             last_decision,
         } = self;
         (stored, tip, open, opening, ahead).hash(hasher);
-        (fresh_start, records, silence, buffered).hash(hasher);
+        (fresh_start, records, silence, votes_from, buffered).hash(hasher);
         (last_start, last_decision).hash(hasher);
     }
 }

@@ -100,7 +100,7 @@ impl V3Engine {
         let opening = Opening {
             info,
             own,
-            silent: self.is_silent_at(info_height),
+            silent: self.is_silent_at(height),
             previous_start,
             parent_decision,
             timers: self.settings.timers,

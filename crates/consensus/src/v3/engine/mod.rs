@@ -135,6 +135,8 @@ pub struct V3Engine {
     fresh_start: bool,
     records: Vec<Record>,
     silence: Option<Silence>,
+    /// First height voted on since the last silence: those below were opened in it (rule 8).
+    votes_from: Height,
     buffered: BTreeMap<(Height, PublicKey, MessageKind), Message>,
     peers: BTreeMap<PublicKey, Peer>,
     /// When the last retired height saw its first valid proposal.
@@ -157,10 +159,14 @@ impl V3Engine {
     #[must_use]
     pub fn new(settings: EngineSettings, restored: Restored) -> Self {
         let mut silent = false;
+        let mut votes_from = Height(0);
         for record in &restored.records {
             match record {
                 Record::Silenced => silent = true,
-                Record::Resumed { .. } => silent = false,
+                Record::Resumed { from } => {
+                    silent = false;
+                    votes_from = *from;
+                }
                 _ => {}
             }
         }
@@ -183,6 +189,7 @@ impl V3Engine {
             fresh_start: true,
             records,
             silence: silent.then(Silence::default),
+            votes_from,
             buffered: BTreeMap::new(),
             peers: BTreeMap::new(),
             last_start: None,

@@ -8,6 +8,13 @@ use crate::v3::height::HeightState;
 use crate::v3::record::Record;
 
 impl V3Engine {
+    /// Whether nothing may be voted at a height. What a silence was about is not over before the first
+    /// height behind it, also when the node starts again below that.
+    pub(super) fn is_silent_at(&self, height: Height) -> bool {
+        let below = height < self.votes_from && !mutated!(self.settings, NeverSilent);
+        self.silence.is_some() || below
+    }
+
     pub(super) fn lose_voice(&mut self, now: Now, actions: &mut V3Actions) {
         if self.silence.is_some() || mutated!(self.settings, NeverSilent) {
             return;
@@ -62,6 +69,7 @@ impl V3Engine {
             self.silence = None;
             // Heights that were opened in silence stay silent.
             let from = self.top().next();
+            self.votes_from = from;
             actions.persist.push(Record::Resumed { from });
             actions.notices.push(Notice::Voting { from });
         }
