@@ -5,11 +5,12 @@
 use neo_consensus::View;
 use neo_consensus::engine::HeightInfo;
 use neo_consensus::v3::certificate::{Claim, Decision, PreparedCertificate, ViewChangeCertificate};
+use neo_consensus::v3::context::MessageKind;
 use neo_consensus::v3::message::{Proposal, RecoveryMessage};
 use neo_consensus::v3::{Message, Payload};
 use neo_primitives::{Header, Height, UInt256, ValidatorIndex};
 
-use super::log::HeightLog;
+use super::log::{Content, HeightLog, Vote};
 use super::tally::Tallies;
 use crate::bits::Bits;
 use crate::certificates::{Checker, greatest_claim};
@@ -230,6 +231,28 @@ impl Knowledge {
             if vote.height == self.height() {
                 self.take_vote(vote, heeded);
             }
+        }
+    }
+
+    /// An own vote that the log brings back: it counts as one that arrived.
+    pub(crate) fn recall(&mut self, vote: &Vote, own: ValidatorIndex) {
+        let said = |hash, justification| (vote.view, hash, justification);
+        match (vote.kind, vote.content) {
+            (MessageKind::ChangeView, _) => self.ask(vote.view, own),
+            (
+                MessageKind::Proposal | MessageKind::Prepare,
+                Content::Block {
+                    hash,
+                    justification,
+                },
+            ) => self.prepares.add(said(hash, justification), own, false),
+            (MessageKind::PreCommit, Content::Block { hash, .. }) => {
+                self.pre_commits.add(said(hash, NOTHING), own, false);
+            }
+            (MessageKind::Commit, Content::Block { hash, .. }) => {
+                self.commits.add((View::ZERO, hash, NOTHING), own, false);
+            }
+            _ => {}
         }
     }
 

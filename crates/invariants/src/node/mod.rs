@@ -16,7 +16,6 @@ use std::time::Duration;
 use neo_consensus::View;
 use neo_consensus::engine::{Fetch, HeightInfo, Notice};
 use neo_consensus::v3::certificate::Decision;
-use neo_consensus::v3::context::MessageKind;
 use neo_consensus::v3::{Message, Record};
 use neo_primitives::{Height, PublicKey, UInt256, ValidatorIndex};
 
@@ -198,8 +197,8 @@ impl Node {
             }
             known.decided = log.decisions.first().copied();
             for vote in log.votes() {
-                if let (MessageKind::ChangeView, Some(own)) = (vote.kind, self.validator) {
-                    known.ask(vote.view, own);
+                if let Some(own) = self.validator {
+                    known.recall(vote, own);
                 }
             }
         }
@@ -339,7 +338,8 @@ impl Node {
             .collect();
         let first = from.iter().take(others.len());
         if from.is_empty() || !first.into_iter().all(|key| others.contains(&key)) {
-            let what = format!("asks others than the signers of its certificate for {hash} first");
+            let asked: Vec<_> = from.iter().map(|key| validators.index_of(key)).collect();
+            let what = format!("asks {asked:?} for {hash}, whose certificate {signers:?} signed");
             findings.report(Invariant::Bodies, Some(height), what);
         }
     }
