@@ -479,13 +479,16 @@ impl World<'_> {
                     LedgerRequest::Store { block } => vec![Arc::clone(block)],
                     _ => Vec::new(),
                 };
+                let before = running.ledger.height();
                 let Some(answer) = ask(running, request) else {
                     return;
                 };
+                let new = running.ledger.height() > before;
                 let magic = running.ledger.magic();
                 match question.answered(answer, magic) {
                     Answered::Event(event) => {
-                        if matches!(event, LedgerEvent::Stored { .. }) {
+                        // A block that synchronisation brought before is not stored again.
+                        if new {
                             self.stored(node, &stored, false);
                         }
                         self.within(node, Event::Ledger(event), false);
