@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use neo_consensus::engine::LedgerEvent;
 use neo_consensus::v3::Message;
+use neo_consensus::v3::timing::TimerSettings;
 use neo_primitives::{BlockBody, PublicKey, UInt256};
 
 use crate::attack::Attack;
@@ -25,6 +26,7 @@ pub struct Adversary {
     knowledge: Knowledge,
     collusion: Collusion,
     random: Random,
+    timers: TimerSettings,
 }
 
 impl fmt::Debug for Adversary {
@@ -51,6 +53,7 @@ impl Adversary {
             knowledge: Knowledge::default(),
             collusion: Collusion::new(),
             random: Random::new(seed),
+            timers: TimerSettings::default(),
         }
     }
 
@@ -69,6 +72,14 @@ impl Adversary {
     #[must_use]
     pub fn colluding(mut self, with: Collusion) -> Self {
         self.collusion = with;
+        self
+    }
+
+    /// The timers of the others, which delays are measured by; without this those of
+    /// [`TimerSettings::default`].
+    #[must_use]
+    pub fn aiming_at(mut self, timers: TimerSettings) -> Self {
+        self.timers = timers;
         self
     }
 
@@ -175,6 +186,7 @@ impl Adversary {
             knowledge: &self.knowledge,
             collusion: &self.collusion,
             random: &mut self.random,
+            timers: self.timers,
         };
         self.strategies.iter_mut().fold(first, |value, strategy| {
             pass(strategy.as_mut(), &mut scene, value)

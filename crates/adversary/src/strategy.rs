@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use neo_consensus::engine::{Now, Recipient};
+use neo_consensus::v3::timing::TimerSettings;
 use neo_consensus::v3::{Message, Signer};
 use neo_primitives::{BlockBody, PublicKey, UInt256};
 
@@ -101,6 +102,8 @@ pub struct Scene<'a> {
     /// What accomplices agree on; everybody has an agreement, if only with itself.
     pub collusion: &'a Collusion,
     pub(crate) random: &'a mut Random,
+    /// The timers that the others are thought to have.
+    pub timers: TimerSettings,
 }
 
 impl Debug for Surroundings<'_> {

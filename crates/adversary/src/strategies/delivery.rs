@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use neo_consensus::engine::Recipient;
 use neo_consensus::v3::context::MessageKind;
-use neo_consensus::v3::timing::TimerSettings;
 use neo_consensus::v3::{Message, Payload};
 
 use crate::attack::Attack;
@@ -46,8 +45,8 @@ impl Strategy for SelectiveDelivery {
     }
 }
 
-/// Proposals and votes leave so late that the receivers have nearly given the view up: the view timer of
-/// `TimerSettings::default()`, doubled with each view, is what is aimed at.
+/// Proposals and votes leave so late that the receivers have nearly given the view up. What is aimed at is
+/// the base timeout that [`crate::Adversary::aiming_at`] names, doubled with each view.
 #[derive(Debug, Default)]
 pub(crate) struct DelayToTimeout;
 
@@ -57,7 +56,7 @@ impl DelayToTimeout {
         match message.kind() {
             MessageKind::Proposal => Some(850),
             MessageKind::Prepare | MessageKind::PreCommit => Some(450),
-            MessageKind::Commit | MessageKind::ChangeView => Some(900),
+            MessageKind::Commit | MessageKind::ChangeView => Some(850),
             _ => None,
         }
     }
@@ -66,7 +65,7 @@ impl DelayToTimeout {
         let Some(share) = Self::share(message) else {
             return Duration::ZERO;
         };
-        let timers = TimerSettings::default();
+        let timers = scene.timers;
         let doubled = timers
             .base_timeout
             .saturating_mul(1 << message.view.0.min(5));

@@ -45,3 +45,28 @@ fn random_mixtures_stop_nobody() {
         goes_on(4, &[(liar, adversary.attacks())], seed, 5);
     }
 }
+
+#[test]
+fn random_mixtures_and_a_lossy_network_stop_nobody() {
+    for seed in 0..seeds(40) {
+        let (one, other) = (Adversary::random(seed), Adversary::random(seed ^ 0xffff));
+        println!("{seed}: {:?} {:?}", one.attacks(), other.attacks());
+        let at = seed as usize % 7;
+        let liars = [(at, one.attacks()), ((at + 3) % 7, other.attacks())];
+        let mut network = Network::new(7, &liars, seed);
+        // One message in eight is lost, and for a while three validators hear nothing from the rest.
+        let mut drawn = seed;
+        network.filter = Box::new(move |from, to, message| {
+            drawn = drawn
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            let cut = message.height.0 == 3 && message.view.0 == 0 && from < 4 && to >= 4;
+            (drawn >> 40) % 8 != 0 && !cut
+        });
+        network.until_stored(4, ms(60_000));
+        network.filter = Box::new(|_, _, _| true);
+        network.until_stored(6, ms(60_000));
+        network.assert_agreement();
+        network.assert_only_liars_are_accused();
+    }
+}

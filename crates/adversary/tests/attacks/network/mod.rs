@@ -63,6 +63,9 @@ pub(crate) struct Sent {
     pub(crate) outgoing: Outgoing,
 }
 
+/// Whether a message on its way from one node to another arrives.
+type Filter = Box<dyn FnMut(usize, usize, &Message) -> bool>;
+
 pub(crate) struct Network {
     pub(crate) now: Duration,
     pub(crate) set: Arc<ValidatorSet>,
@@ -84,7 +87,7 @@ pub(crate) struct Network {
     pub(crate) refused: usize,
     pub(crate) undecodable: usize,
     /// Which messages arrive.
-    pub(crate) filter: Box<dyn FnMut(usize, usize, &Message) -> bool>,
+    pub(crate) filter: Filter,
 }
 
 pub(crate) fn keys(count: usize) -> Vec<PublicKey> {
@@ -124,7 +127,9 @@ impl Network {
         let node = |(index, key): (usize, &PublicKey)| {
             let liar = liars.iter().find(|(liar, _)| *liar == index);
             let adversary = liar.map(|(_, attacks)| {
-                Adversary::new(attacks, seed ^ index as u64).colluding(collusion.clone())
+                Adversary::new(attacks, seed ^ index as u64)
+                    .colluding(collusion.clone())
+                    .aiming_at(timers)
             });
             let restored = Restored {
                 stored: Height(0),
