@@ -1,5 +1,6 @@
 //! One honest node under observation.
 
+mod bodies;
 mod dues;
 mod judge;
 mod knowledge;
@@ -14,8 +15,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use neo_consensus::View;
-use neo_consensus::engine::{Fetch, HeightInfo, Notice};
-use neo_consensus::v3::certificate::Decision;
+use neo_consensus::engine::{HeightInfo, Notice};
 use neo_consensus::v3::{Message, Record};
 use neo_primitives::{Height, PublicKey, UInt256, ValidatorIndex};
 
@@ -26,8 +26,6 @@ use knowledge::Knowledge;
 use log::{History, Log, Signed, Vote};
 use silence::Silence;
 
-/// Blocks of a height whose bodies are kept (protocol section 5, fetching).
-const KEPT_BODIES: usize = 64;
 /// Fetches and headers that are remembered of one life.
 const REMEMBERED: usize = 512;
 
@@ -56,6 +54,8 @@ pub(crate) struct Node {
     log: Log,
     history: History,
     silence: Silence,
+    /// M of the height opened last.
+    quorum: usize,
     /// Its log lost something and it was not told: up to this height it cannot know what it promised.
     flawed: Option<Height>,
     dues: Dues,
@@ -184,6 +184,7 @@ impl Node {
         let Some(info) = self.offered.take().filter(|info| info.height == height) else {
             return;
         };
+        self.quorum = info.validators.quorum();
         let mut known = Knowledge::new(&info);
         if let Some(log) = self.log.at(height) {
             for (view, hash) in &log.prepared {
@@ -231,13 +232,10 @@ impl Node {
     }
 
     fn voting(&mut self, from: Height, findings: &mut Findings) {
-        let open = self.open.last_key_value();
-        let Some((highest, quorum)) =
-            open.map(|(height, open)| (*height, open.known.info.validators.quorum()))
-        else {
-            return;
-        };
-        let opened = Some(highest).filter(|highest| *highest > self.engine_stored);
+        // Synchronisation may have stored all that was open.
+        let highest = self.open.keys().next_back().copied();
+        let opened = highest.filter(|highest| *highest > self.engine_stored);
+        let quorum = self.quorum;
         if let Err(what) = self.silence.end(from, quorum, self.stored, opened) {
             findings.report(
                 Invariant::Silence,
@@ -258,6 +256,7 @@ impl Node {
             }
             self.log.add(record);
         }
+        self.certified(records, findings);
     }
 
     /// A certificate that this node counts: it holds, and obliges.
@@ -269,14 +268,11 @@ impl Node {
             return;
         };
         let known = &mut open.known;
-        let (sound, named) = match record {
+        let sound = match record {
             Record::Prepared { certificate, .. } => {
                 let sound = known.checker().prepared(certificate);
                 known.hold_prepared(certificate.view, certificate.hash);
-                (
-                    sound,
-                    Some((certificate.hash, certificate.signatures.signers().collect())),
-                )
+                sound
             }
             Record::ViewChange { certificate, .. } => {
                 let sound = known.show_view_change(certificate);
@@ -290,80 +286,12 @@ impl Node {
                         },
                     );
                 }
-                (sound, None)
+                sound
             }
-            Record::Decision { decision, .. } => {
-                let sound = known.show_decision(decision);
-                (sound, Some((decision.hash(), signers(decision))))
-            }
+            Record::Decision { decision, .. } => known.show_decision(decision),
             Record::Body(_) | Record::Own(_) | Record::Silenced | Record::Resumed { .. } => return,
         };
         findings.require(Invariant::CertificateInvalid, height, sound);
-        if let Some((hash, signers)) = named {
-            self.certified(height, hash, &signers, findings);
-        }
-    }
-
-    /// Rule 9: the body of a certified block is here, or asked for at once, of the signers first.
-    fn certified(
-        &mut self,
-        height: Height,
-        hash: UInt256,
-        signers: &[ValidatorIndex],
-        findings: &mut Findings,
-    ) {
-        let here = self
-            .log
-            .at(height)
-            .is_some_and(|log| log.bodies.contains(&hash));
-        // With the header at hand, the own pool is asked first, which nobody sees from outside.
-        if here || self.headers.contains(&hash) || self.certified.contains(&hash) {
-            return;
-        }
-        remember(&mut self.certified, hash);
-        let Some(open) = self.open.get(&height) else {
-            return;
-        };
-        let validators = &open.known.info.validators;
-        if validators.len() == 1 || height <= self.stored {
-            return;
-        }
-        self.dues.add(height, Due::Fetch { hash });
-        let asked = self.asking.iter().find(|(of, _)| *of == hash);
-        let Some((_, from)) = asked else { return };
-        let others: Vec<_> = signers
-            .iter()
-            .filter(|signer| Some(**signer) != self.validator)
-            .filter_map(|signer| validators.key(*signer))
-            .collect();
-        let first = from.iter().take(others.len());
-        if from.is_empty() || !first.into_iter().all(|key| others.contains(&key)) {
-            let asked: Vec<_> = from.iter().map(|key| validators.index_of(key)).collect();
-            let what = format!("asks {asked:?} for {hash}, whose certificate {signers:?} signed");
-            findings.report(Invariant::Bodies, Some(height), what);
-        }
-    }
-
-    pub(crate) fn fetch_asked(&mut self, fetch: &Fetch, findings: &mut Findings) {
-        let (hash, from) = match fetch {
-            Fetch::Transactions { hash, from, .. }
-            | Fetch::Hashes { hash, from }
-            | Fetch::Body { hash, from } => (*hash, from),
-            Fetch::Blocks { .. } => return,
-        };
-        let kept = self
-            .open
-            .keys()
-            .filter_map(|height| Some((*height, self.log.at(*height)?)));
-        for (height, log) in kept {
-            if log.bodies.contains(&hash) && log.bodies.len() <= KEPT_BODIES {
-                let what = format!("asks for the body of {hash}, which it had");
-                findings.report(Invariant::Bodies, Some(height), what);
-            }
-        }
-        remember(&mut self.fetched, hash);
-        self.asking.push((hash, from.clone()));
-        self.dues.pay(|_, due| *due == Due::Fetch { hash });
     }
 
     fn view(&self, height: Height) -> View {
@@ -376,13 +304,6 @@ impl Node {
 
     fn signed(&mut self, height: Height) -> &mut Signed {
         self.history.at(height)
-    }
-}
-
-fn signers(decision: &Decision) -> Vec<ValidatorIndex> {
-    match decision {
-        Decision::Certificate(certificate) => certificate.signatures.signers().collect(),
-        Decision::HeaderSignatures { signatures, .. } => signatures.signers().collect(),
     }
 }
 

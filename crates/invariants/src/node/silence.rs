@@ -10,7 +10,7 @@ const BLOCKS: u32 = 3;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Silence {
     silent: bool,
-    /// First height to vote on after a silence that ended in this life.
+    /// First height to vote on after the last silence that ended.
     from: Option<Height>,
     nonces: Vec<u64>,
     /// The lowest height that each other validator reported to one of the nonces.
@@ -21,15 +21,20 @@ impl Silence {
     /// How a life begins.
     pub(crate) fn at_start(log_intact: bool, records: &[Record]) -> Self {
         let mut silent = false;
+        let mut from = None;
         for record in records {
             match record {
                 Record::Silenced => silent = true,
-                Record::Resumed { .. } => silent = false,
+                Record::Resumed { from: first } => {
+                    silent = false;
+                    from = Some(*first);
+                }
                 _ => {}
             }
         }
         Self {
             silent: silent || !log_intact,
+            from,
             ..Self::default()
         }
     }
@@ -159,7 +164,9 @@ mod tests {
     #[test]
     fn the_marks_survive_a_restart_and_a_new_loss_silences_again() {
         let resumed = [Record::Silenced, Record::Resumed { from: Height(9) }];
-        assert!(!Silence::at_start(true, &resumed).is_silent());
+        let voting = Silence::at_start(true, &resumed);
+        assert!(!voting.is_silent());
+        assert!(voting.forbids(Height(8)).is_some() && voting.forbids(Height(9)).is_none());
         assert!(Silence::at_start(false, &resumed).is_silent());
         assert!(Silence::at_start(true, &resumed[..1]).is_silent());
         assert!(!Silence::at_start(true, &[]).is_silent());

@@ -239,6 +239,37 @@ fn the_body_of_a_certified_block_is_fetched_from_its_signers() {
 }
 
 #[test]
+fn of_two_certificates_the_signers_of_either_are_asked() {
+    let decision = {
+        let signed = place().pre_commit(neo_consensus::View(0), &block());
+        let Decision::Certificate(mut certificate) = cc(0, block()) else {
+            panic!()
+        };
+        certificate.signatures = signatures(1..4, &signed);
+        Decision::Certificate(certificate)
+    };
+    let judged = |asked: &[u8]| {
+        let mut stage = Stage::open();
+        let shown = RecoveryMessage {
+            decision: Some(decision.clone()),
+            ..recovery()
+        };
+        stage
+            .shown([forwarded(1, shown)])
+            .fetches(block(), asked)
+            .decides(block());
+        let prepared = prepared_record(pc(0, block(), UInt256::ZERO));
+        stage
+            .logs([prepared, decision_record(decision.clone())])
+            .settles();
+        stage.found()
+    };
+    assert_eq!(judged(&[1, 2, 3]), []);
+    assert_eq!(judged(&[3, 2, 1]), []);
+    assert_eq!(judged(&[]), [Invariant::Bodies]);
+}
+
+#[test]
 fn a_body_that_was_had_is_not_asked_for() {
     let mut stage = Stage::open();
     stage.fetches(block(), &[1]).logs([body(header(0, 1))]);
