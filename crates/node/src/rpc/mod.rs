@@ -6,6 +6,7 @@
 //! `admission` hands transactions to the memory pool, all that wait at one moment together.
 
 mod admission;
+mod desk;
 mod dispatch;
 mod error;
 mod json;
@@ -23,6 +24,8 @@ use std::sync::Arc;
 
 use neo_ledger::EmbeddedLedger;
 
+#[doc(hidden)]
+pub use self::desk::Desk;
 pub use self::{
     error::RpcError,
     server::serve,

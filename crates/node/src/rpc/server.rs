@@ -104,7 +104,7 @@ async fn call(
 }
 
 /// The answer to a request; `None` when it has only notifications.
-async fn answer(server: &Arc<Server>, body: Bytes, max_batch: usize) -> Option<Vec<u8>> {
+pub(super) async fn answer(server: &Arc<Server>, body: Bytes, max_batch: usize) -> Option<Vec<u8>> {
     let begun = match begin(server, &body, max_batch, false) {
         Ok(Begun::Started(started)) => Ok(started),
         Ok(Begun::TooHeavy) => {
