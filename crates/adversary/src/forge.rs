@@ -2,20 +2,33 @@
 //! with messages alike.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use neo_consensus::View;
 use neo_consensus::engine::Recipient;
-use neo_consensus::v3::certificate::{hash_and_justification, justification_hash};
+use neo_consensus::v3::certificate::{
+    Decision, PreparedCertificate, ViewChangeCertificate, hash_and_justification,
+    justification_hash,
+};
 use neo_consensus::v3::context::{HeightContext, MessageKind};
 use neo_consensus::v3::message::{Proposal, RecoveryMessage, short_id};
 use neo_consensus::v3::{Message, Payload};
-use neo_primitives::{BlockBody, PublicKey, Signature, ValidatorIndex};
+use neo_primitives::{BlockBody, Height, PublicKey, Signature, ValidatorIndex};
 
 use crate::knowledge::Seen;
 use crate::strategy::{Content, Outgoing, Scene};
 
 /// Placeholder for a signature that is still to be made.
 const UNSIGNED: Signature = Signature([0; 64]);
+
+/// What a recovery message carries.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    pub(crate) view_change: Option<ViewChangeCertificate>,
+    pub(crate) prepared: Option<PreparedCertificate>,
+    pub(crate) decision: Option<Decision>,
+    pub(crate) messages: Vec<Message>,
+}
 
 impl Scene<'_> {
     /// A message with a valid signature of the own key; `None` when that is no validator of the height.
@@ -42,6 +55,51 @@ impl Scene<'_> {
         }
         message.signature = self.around.signer.sign(&message.preimage(context));
         message
+    }
+
+    /// A recovery message that nobody asked for, in the view that the others are in. What it says about
+    /// stored heights is true.
+    pub(crate) fn forward(&self, seen: &Seen, parts: Parts) -> Option<Message> {
+        let recovery = RecoveryMessage {
+            nonce: 0,
+            stored: seen.info.height.previous().unwrap_or(Height(0)),
+            view_change: parts.view_change,
+            prepared: parts.prepared,
+            decision: parts.decision,
+            messages: parts.messages,
+        };
+        let payload = Payload::RecoveryMessage(Arc::new(recovery));
+        self.say(seen, seen.view(), payload)
+    }
+
+    /// What somebody knows of a height, a random one of each kind of certificate.
+    pub(crate) fn some_certificates(&mut self, of: &Seen) -> Parts {
+        let view_changes: Vec<_> = of.view_changes(of.view()).cloned().collect();
+        Parts {
+            view_change: self.random.pick(&view_changes).cloned(),
+            prepared: self.random.pick(&of.prepared()).cloned(),
+            decision: self.random.pick(&of.decisions()).cloned(),
+            messages: Vec::new(),
+        }
+    }
+
+    /// A message for one other validator at random.
+    pub(crate) fn for_anybody(&mut self, seen: &Seen, message: Option<Message>) -> Vec<Outgoing> {
+        let to = self.anybody(seen);
+        let both = to.zip(message);
+        both.map(|(to, message)| Outgoing::message(to, message))
+            .into_iter()
+            .collect()
+    }
+
+    /// Whether `interval` has passed since the last time that this was so.
+    pub(crate) fn is_due(&self, last: &mut Option<Duration>, interval: Duration) -> bool {
+        let now = self.around.now.monotonic;
+        let due = last.is_none_or(|last| now >= last.saturating_add(interval));
+        if due {
+            *last = Some(now);
+        }
+        due
     }
 
     /// The keys of all other validators of a height.

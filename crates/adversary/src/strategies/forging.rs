@@ -1,22 +1,21 @@
-//! Certificates that are none, and answers that are lies.
+//! Certificates that are none.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use neo_consensus::View;
-use neo_consensus::index_set::IndexSet;
 use neo_consensus::v3::certificate::{
     CommitCertificate, Decision, PreparedCertificate, Signatures, ViewChangeCertificate,
     ViewChangeEntry,
 };
-use neo_consensus::v3::message::{Proposal, RecoveryMessage, RecoveryRequest};
+use neo_consensus::v3::message::Proposal;
 use neo_consensus::v3::{Message, Payload};
-use neo_primitives::{Height, PublicKey, Signature, UInt256, ValidatorIndex};
+use neo_primitives::{Signature, UInt256, ValidatorIndex};
 
 use crate::attack::Attack;
-use crate::forge::{Fate, bend};
+use crate::forge::{Fate, Parts, bend};
 use crate::knowledge::Seen;
-use crate::strategy::{Outgoing, Reaction, Scene, Strategy};
+use crate::strategy::{Outgoing, Scene, Strategy};
 
 /// Time between two of them.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -91,7 +90,7 @@ fn some_view(scene: &mut Scene<'_>, seen: &Seen) -> View {
     View(seen.view().0.saturating_add(step))
 }
 
-pub(crate) fn prepared(scene: &mut Scene<'_>, seen: &Seen) -> PreparedCertificate {
+fn prepared(scene: &mut Scene<'_>, seen: &Seen) -> PreparedCertificate {
     let real = seen.prepared().pop();
     let genuine = real.as_ref().map(|held| &held.signatures);
     let forged = signatures(scene, seen, genuine);
@@ -112,7 +111,7 @@ pub(crate) fn prepared(scene: &mut Scene<'_>, seen: &Seen) -> PreparedCertificat
     }
 }
 
-pub(crate) fn decision(scene: &mut Scene<'_>, seen: &Seen) -> Decision {
+fn decision(scene: &mut Scene<'_>, seen: &Seen) -> Decision {
     let real = seen.prepared().pop().map(|held| held.signatures);
     let forged = signatures(scene, seen, real.as_ref());
     let hash = block(scene, seen);
@@ -134,7 +133,7 @@ pub(crate) fn decision(scene: &mut Scene<'_>, seen: &Seen) -> Decision {
     })
 }
 
-pub(crate) fn view_change(scene: &mut Scene<'_>, seen: &Seen) -> ViewChangeCertificate {
+fn view_change(scene: &mut Scene<'_>, seen: &Seen) -> ViewChangeCertificate {
     let view = some_view(scene, seen).next();
     let held = scene.random.once_in(2).then(|| prepared(scene, seen));
     let signed = signatures(scene, seen, None);
@@ -189,111 +188,18 @@ impl Strategy for ForgeCertificates {
     }
 
     fn tick(&mut self, scene: &mut Scene<'_>) -> Vec<Outgoing> {
-        let now = scene.around.now.monotonic;
-        let due = self
-            .last
-            .is_none_or(|last| now >= last.saturating_add(INTERVAL));
+        let due = scene.is_due(&mut self.last, INTERVAL);
         let knowledge = scene.knowledge;
         let Some(seen) = knowledge.latest().filter(|_| due) else {
             return Vec::new();
         };
-        self.last = Some(now);
-        let recovery = RecoveryMessage {
-            nonce: 0,
-            stored: seen.info.height.previous().unwrap_or(Height(0)),
+        let parts = Parts {
             view_change: Some(view_change(scene, seen)),
             prepared: Some(prepared(scene, seen)),
             decision: Some(decision(scene, seen)),
             messages: Vec::new(),
         };
-        let payload = Payload::RecoveryMessage(Arc::new(recovery));
-        let (to, message) = (scene.anybody(seen), scene.say(seen, seen.view(), payload));
-        to.zip(message)
-            .map(|(to, message)| Outgoing::message(to, message))
-            .into_iter()
-            .collect()
-    }
-}
-
-/// Asks without end and with false bitmaps, and answers with stored heights that it does not have.
-#[derive(Debug, Default)]
-pub(crate) struct FalseRecovery {
-    last: Option<Duration>,
-}
-
-impl Strategy for FalseRecovery {
-    fn name(&self) -> &'static str {
-        Attack::FalseRecovery.name()
-    }
-
-    fn incoming(&mut self, scene: &mut Scene<'_>, from: &PublicKey, message: &Message) -> Reaction {
-        let Payload::RecoveryRequest(request) = &message.payload else {
-            return Reaction::keep();
-        };
-        let Some(seen) = scene.knowledge.at(message.height) else {
-            return Reaction::keep();
-        };
-        let stored = match scene.random.below(4) {
-            0 => Height(0),
-            1 => Height(u32::MAX),
-            2 => Height(message.height.0.saturating_add(50)),
-            _ => message.height,
-        };
-        let answer = RecoveryMessage {
-            nonce: request.nonce,
-            stored,
-            view_change: None,
-            prepared: None,
-            decision: None,
-            messages: Vec::new(),
-        };
-        let payload = Payload::RecoveryMessage(Arc::new(answer));
-        let answer = scene.say(seen, message.view, payload);
-        let to = neo_consensus::engine::Recipient::One(from.clone());
-        Reaction {
-            keep: true,
-            send: answer
-                .map(|answer| Outgoing::message(to, answer))
-                .into_iter()
-                .collect(),
-        }
-    }
-
-    fn tick(&mut self, scene: &mut Scene<'_>) -> Vec<Outgoing> {
-        let now = scene.around.now.monotonic;
-        let due = self
-            .last
-            .is_none_or(|last| now >= last.saturating_add(INTERVAL));
-        let knowledge = scene.knowledge;
-        let Some(seen) = knowledge.latest().filter(|_| due) else {
-            return Vec::new();
-        };
-        self.last = Some(now);
-        let everybody: IndexSet = seen.info.validators.indexes().collect();
-        let mut set = || {
-            if scene.random.once_in(2) {
-                everybody
-            } else {
-                IndexSet::default()
-            }
-        };
-        let (prepares, pre_commits, change_views, commits) = (set(), set(), set(), set());
-        let request = RecoveryRequest {
-            nonce: scene.random.next(),
-            prev_hash: seen.info.parent_hash,
-            has_proposal: scene.random.once_in(2),
-            prepares,
-            pre_commits,
-            change_views,
-            commits,
-            prepared: scene.random.once_in(2).then(|| seen.view()),
-            decided: scene.random.once_in(4),
-        };
-        let view = some_view(scene, seen);
-        let message = scene.say(seen, view, Payload::RecoveryRequest(request));
-        message
-            .map(|message| Outgoing::message(neo_consensus::engine::Recipient::All, message))
-            .into_iter()
-            .collect()
+        let message = scene.forward(seen, parts);
+        scene.for_anybody(seen, message)
     }
 }

@@ -7,6 +7,7 @@ mod equivocation;
 mod flooding;
 mod forging;
 mod invalid_blocks;
+mod recovering;
 mod replaying;
 mod voting;
 mod withholding;
@@ -35,7 +36,7 @@ pub(crate) fn of(attack: Attack) -> Box<dyn Strategy> {
         Attack::Garbage => Box::<flooding::Garbage>::default(),
         Attack::HideGreatestClaim => Box::<choosing::HideGreatestClaim>::default(),
         Attack::ForceViewChanges => Box::<voting::ForceViewChanges>::default(),
-        Attack::FalseRecovery => Box::<forging::FalseRecovery>::default(),
+        Attack::FalseRecovery => Box::<recovering::FalseRecovery>::default(),
         Attack::PrivateCertificates => Box::<voting::PrivateCertificates>::default(),
     }
 }

@@ -1,13 +1,10 @@
 //! Genuine signatures where they do not belong.
 
-use std::sync::Arc;
-
 use neo_consensus::View;
-use neo_consensus::v3::message::RecoveryMessage;
 use neo_consensus::v3::{Message, Payload};
-use neo_primitives::Height;
 
 use crate::attack::Attack;
+use crate::forge::Parts;
 use crate::knowledge::Seen;
 use crate::strategy::{Outgoing, Scene, Strategy};
 
@@ -34,7 +31,10 @@ impl Replay {
                 ..moved
             }),
             3 => Self::nested(scene, seen, vec![moved]),
-            _ => Self::certificates(scene, seen, old),
+            _ => {
+                let parts = scene.some_certificates(old);
+                scene.forward(seen, parts)
+            }
         }
     }
 
@@ -46,31 +46,11 @@ impl Replay {
             )
         };
         messages.retain(plain);
-        let recovery = RecoveryMessage {
-            nonce: 0,
-            stored: seen.info.height.previous().unwrap_or(Height(0)),
-            view_change: None,
-            prepared: None,
-            decision: None,
+        let parts = Parts {
             messages,
+            ..Parts::default()
         };
-        let payload = Payload::RecoveryMessage(Arc::new(recovery));
-        scene.say(seen, seen.view(), payload)
-    }
-
-    fn certificates(scene: &mut Scene<'_>, seen: &Seen, old: &Seen) -> Option<Message> {
-        let (prepared, decisions) = (old.prepared(), old.decisions());
-        let view_changes: Vec<_> = old.view_changes(old.view()).cloned().collect();
-        let recovery = RecoveryMessage {
-            nonce: 0,
-            stored: seen.info.height.previous().unwrap_or(Height(0)),
-            view_change: scene.random.pick(&view_changes).cloned(),
-            prepared: scene.random.pick(&prepared).cloned(),
-            decision: scene.random.pick(&decisions).cloned(),
-            messages: Vec::new(),
-        };
-        let payload = Payload::RecoveryMessage(Arc::new(recovery));
-        scene.say(seen, seen.view(), payload)
+        scene.forward(seen, parts)
     }
 }
 
@@ -91,11 +71,7 @@ impl Strategy for Replay {
                 continue;
             };
             let message = Self::one(scene, seen, old);
-            let to = scene.anybody(seen);
-            sent.extend(
-                to.zip(message)
-                    .map(|(to, message)| Outgoing::message(to, message)),
-            );
+            sent.extend(scene.for_anybody(seen, message));
         }
         sent
     }

@@ -8,7 +8,7 @@ use neo_consensus::View;
 use neo_consensus::engine::Recipient;
 use neo_consensus::v3::certificate::PreparedCertificate;
 use neo_consensus::v3::context::MessageKind;
-use neo_consensus::v3::message::{ChangeView, ChangeViewReason, RecoveryMessage};
+use neo_consensus::v3::message::{ChangeView, ChangeViewReason};
 use neo_consensus::v3::{Message, Payload};
 use neo_primitives::{Height, PublicKey};
 
@@ -157,23 +157,9 @@ impl Strategy for PrivateCertificates {
         let Some(seen) = knowledge.latest().filter(|_| scene.random.once_in(4)) else {
             return Vec::new();
         };
-        let decisions = seen.decisions();
-        let prepared = seen.prepared();
-        let view_changes: Vec<_> = seen.view_changes(seen.view()).cloned().collect();
-        let recovery = RecoveryMessage {
-            nonce: 0,
-            stored: seen.info.height.previous().unwrap_or(Height(0)),
-            view_change: scene.random.pick(&view_changes).cloned(),
-            prepared: scene.random.pick(&prepared).cloned(),
-            decision: scene.random.pick(&decisions).cloned(),
-            messages: Vec::new(),
-        };
-        let payload = Payload::RecoveryMessage(Arc::new(recovery));
-        let (to, message) = (scene.anybody(seen), scene.say(seen, seen.view(), payload));
-        to.zip(message)
-            .map(|(to, message)| Outgoing::message(to, message))
-            .into_iter()
-            .collect()
+        let parts = scene.some_certificates(seen);
+        let message = scene.forward(seen, parts);
+        scene.for_anybody(seen, message)
     }
 }
 
@@ -189,15 +175,11 @@ impl Strategy for ForceViewChanges {
     }
 
     fn tick(&mut self, scene: &mut Scene<'_>) -> Vec<Outgoing> {
-        let now = scene.around.now.monotonic;
-        let due = self
-            .last
-            .is_none_or(|last| now >= last.saturating_add(PRESSURE));
+        let due = scene.is_due(&mut self.last, PRESSURE);
         let knowledge = scene.knowledge;
         let Some(seen) = knowledge.latest().filter(|_| due) else {
             return Vec::new();
         };
-        self.last = Some(now);
         let view = seen.view();
         let step = u32::try_from(1 + scene.random.below(3)).unwrap_or(1);
         let target = View(view.0.saturating_add(step));

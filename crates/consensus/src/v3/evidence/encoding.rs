@@ -10,34 +10,16 @@ use neo_primitives::{
 };
 
 use super::{Evidence, Guilt, Says, Statement};
-use crate::v3::certificate::{Claim, PreparedClaim, ViewChangeCertificate, claim_bytes};
+use crate::v3::certificate::{Claim, PreparedClaim, ViewChangeCertificate};
 use crate::v3::context::MessageKind;
 use crate::validators::View;
 
 fn encode_says(statement: &Statement, out: &mut Vec<u8>) {
     out.push(statement.kind() as u8);
-    match &statement.says {
-        Says::Commit { header } => header.encode(out),
-        says => {
-            statement.view.encode(out);
-            match says {
-                Says::Proposal {
-                    hash,
-                    justification,
-                }
-                | Says::Prepare {
-                    hash,
-                    justification,
-                } => {
-                    out.extend_from_slice(hash.as_wire());
-                    out.extend_from_slice(justification.as_wire());
-                }
-                Says::PreCommit { hash } => out.extend_from_slice(hash.as_wire()),
-                Says::ChangeView { claim } => out.extend_from_slice(&claim_bytes(claim)),
-                Says::Commit { .. } => {}
-            }
-        }
+    if statement.kind() != MessageKind::Commit {
+        statement.view.encode(out);
     }
+    out.extend_from_slice(&statement.says.body());
     out.extend_from_slice(&statement.signature.0);
 }
 

@@ -60,6 +60,40 @@ pub enum Says {
     },
 }
 
+impl Says {
+    /// What is signed besides network, height and view: section 3 for votes, the header itself for a
+    /// header signature.
+    pub(super) fn body(&self) -> Vec<u8> {
+        match self {
+            Self::Proposal {
+                hash,
+                justification,
+            }
+            | Self::Prepare {
+                hash,
+                justification,
+            } => hash_and_justification(hash, justification).to_vec(),
+            Self::PreCommit { hash } => hash.as_wire().to_vec(),
+            Self::ChangeView { claim } => claim_bytes(claim),
+            Self::Commit { header } => header.to_bytes(),
+        }
+    }
+
+    fn ballot(&self) -> Option<(UInt256, UInt256)> {
+        match self {
+            Self::Proposal {
+                hash,
+                justification,
+            }
+            | Self::Prepare {
+                hash,
+                justification,
+            } => Some((*hash, *justification)),
+            _ => None,
+        }
+    }
+}
+
 impl Statement {
     /// What a message says and signs; `None` for messages that bind nobody, and for a header signature
     /// whose header `header` does not find.
@@ -116,36 +150,16 @@ impl Statement {
     /// The bytes its signature covers (protocol section 2).
     #[must_use]
     pub fn preimage(&self, context: &HeightContext) -> Vec<u8> {
-        let body = match &self.says {
-            Says::Proposal {
-                hash,
-                justification,
-            }
-            | Says::Prepare {
-                hash,
-                justification,
-            } => hash_and_justification(hash, justification).to_vec(),
-            Says::PreCommit { hash } => hash.as_wire().to_vec(),
-            Says::ChangeView { claim } => claim_bytes(claim),
-            Says::Commit { header } => return sign_data(context.magic, &header.hash()).to_vec(),
-        };
-        context.preimage(self.kind(), self.view, &body)
+        match &self.says {
+            Says::Commit { header } => sign_data(context.magic, &header.hash()).to_vec(),
+            says => context.preimage(self.kind(), self.view, &says.body()),
+        }
     }
 
     /// Block and justification of a Proposal or Prepare.
     #[must_use]
     pub fn ballot(&self) -> Option<(UInt256, UInt256)> {
-        match self.says {
-            Says::Proposal {
-                hash,
-                justification,
-            }
-            | Says::Prepare {
-                hash,
-                justification,
-            } => Some((hash, justification)),
-            _ => None,
-        }
+        self.says.ballot()
     }
 
     /// Whether the two take one place and say different things (rule 1; for headers rule 6).

@@ -149,27 +149,29 @@ fn a_fork_that_grows_over_several_views_is_followed_down() {
     }
 }
 
+/// CC(0,A), all of `claiming` claim `claimed` of view 0 in TC(1), and the upper side decides B in view 1.
+fn decided_after(sides: &Sides, claiming: &[u8], claimed: u64) -> Vec<Evidence> {
+    let court = &sides.court;
+    let mut archive = archive(court);
+    let lower = court.committed(&sides.lower, 0, A);
+    let prepared = court.prepared(claiming, 0, claimed, UInt256::ZERO);
+    let claims: Vec<_> = claiming
+        .iter()
+        .map(|sender| (*sender, claim(court, 0, claimed)))
+        .collect();
+    let justification = court.view_change(1, &claims, Some(prepared));
+    let hash = justification.justification();
+    archive.add_view_change(&justification, &ToyCheck);
+    archive.add_prepared(&court.prepared(&sides.upper, 1, B, hash), &ToyCheck);
+    let higher = court.committed(&sides.upper, 1, B);
+    trace(&lower, &higher, &archive, &ToyCheck).unwrap()
+}
+
 #[test]
 fn a_claim_of_another_block_of_the_same_view_is_amnesia() {
     for (validators, byzantine) in [(4, 2), (7, 3), (7, 4)] {
         let sides = sides(validators, byzantine);
-        let court = &sides.court;
-        let mut archive = archive(court);
-        let lower = court.committed(&sides.lower, 0, A);
-        let other = court.prepared(&sides.upper, 0, B, UInt256::ZERO);
-        let claims: Vec<_> = sides
-            .upper
-            .iter()
-            .map(|sender| (*sender, claim(court, 0, B)))
-            .collect();
-        let one = court.view_change(1, &claims, Some(other));
-        archive.add_view_change(&one, &ToyCheck);
-        archive.add_prepared(
-            &court.prepared(&sides.upper, 1, B, one.justification()),
-            &ToyCheck,
-        );
-        let higher = court.committed(&sides.upper, 1, B);
-        let proofs = trace(&lower, &higher, &archive, &ToyCheck).unwrap();
+        let proofs = decided_after(&sides, &sides.upper, B);
         assert_named(&sides, &proofs);
     }
 }
@@ -178,29 +180,10 @@ fn a_claim_of_another_block_of_the_same_view_is_amnesia() {
 fn votes_against_their_own_justification_convict_all_who_gave_them() {
     // Nobody hid anything: TC(1) admits A only, and M validators prepared B all the same.
     let sides = sides(4, 2);
-    let court = &sides.court;
-    let mut archive = archive(court);
-    let lower = court.committed(&sides.lower, 0, A);
-    let first = court.prepared(&sides.lower, 0, A, UInt256::ZERO);
-    let claims: Vec<_> = sides
-        .lower
-        .iter()
-        .map(|sender| (*sender, claim(court, 0, A)))
-        .collect();
-    let one = court.view_change(1, &claims, Some(first));
-    archive.add_view_change(&one, &ToyCheck);
-    archive.add_prepared(
-        &court.prepared(&sides.upper, 1, B, one.justification()),
-        &ToyCheck,
-    );
-    let higher = court.committed(&sides.upper, 1, B);
-    let proofs = trace(&lower, &higher, &archive, &ToyCheck).unwrap();
+    let proofs = decided_after(&sides, &sides.lower, A);
     assert_eq!(proofs.len(), 3, "all that signed the certificate of view 1");
-    assert!(
-        proofs
-            .iter()
-            .all(|proof| proof.guilt.name() == "unjustified")
-    );
+    let mut forms = proofs.iter().map(|proof| proof.guilt.name());
+    assert!(forms.all(|form| form == "unjustified"));
 }
 
 #[test]
