@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use neo_consensus::View;
 use neo_consensus::engine::{HeightInfo, Notice};
-use neo_consensus::v3::{Message, Record};
+use neo_consensus::v3::{Message, Payload, Record};
 use neo_primitives::{Height, PublicKey, UInt256, ValidatorIndex};
 
 use crate::findings::Findings;
@@ -206,6 +206,13 @@ impl Node {
         for (_, message) in &self.waiting {
             if message.height == height {
                 known.take(message, None);
+            }
+            // A proposal for the next height brings what decided this one.
+            if let Payload::Proposal(proposal) = &message.payload
+                && message.height == height.next()
+                && let Some(parent) = &proposal.parent
+            {
+                let _ = known.show_decision(parent);
             }
         }
         self.waiting.retain(|(_, message)| message.height > height);

@@ -16,6 +16,8 @@ use crate::wan;
 const MAX_DELAY_US: u64 = 60_000_000;
 /// One million, the whole in `ppm`.
 const MILLION: u32 = 1_000_000;
+/// Most messages lost in a million: with more nothing at all gets through.
+const MAX_LOSS_PPM: u32 = 950_000;
 /// Greatest clock drift, in millionths: a tenth.
 const MAX_DRIFT_PPM: i64 = 100_000;
 /// Greatest skew of a wall clock, in milliseconds: one day.
@@ -61,7 +63,7 @@ impl Plan {
         check_latency("network.latency", &network.latency)?;
         range("network.jitter_us", network.jitter_us, 0, MAX_DELAY_US)?;
         range("network.reorder_us", network.reorder_us, 0, MAX_DELAY_US)?;
-        range("network.loss_ppm", network.loss_ppm, 0, MILLION)?;
+        range("network.loss_ppm", network.loss_ppm, 0, MAX_LOSS_PPM)?;
         range("network.duplicate_ppm", network.duplicate_ppm, 0, MILLION)?;
         range("network.reorder_ppm", network.reorder_ppm, 0, MILLION)?;
         range(
@@ -229,7 +231,7 @@ impl Plan {
                 reorder_ppm,
                 latency,
             } => {
-                range(&format!("{field}.loss_ppm"), *loss_ppm, 0, MILLION)?;
+                range(&format!("{field}.loss_ppm"), *loss_ppm, 0, MAX_LOSS_PPM)?;
                 range(
                     &format!("{field}.duplicate_ppm"),
                     *duplicate_ppm,

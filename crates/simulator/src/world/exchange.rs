@@ -58,10 +58,10 @@ impl World<'_> {
         }
     }
 
-    /// A node with this key that `node` hears.
+    /// A node with this key, when both hear each other.
     fn connected(&self, node: usize, key: &PublicKey) -> Option<usize> {
-        (0..self.nodes.len())
-            .find(|peer| self.nodes[*peer].key == *key && self.nodes[node].hears[*peer])
+        let both = |peer: usize| self.nodes[node].hears[peer] && self.nodes[peer].hears[node];
+        (0..self.nodes.len()).find(|peer| self.nodes[*peer].key == *key && both(*peer))
     }
 
     /// Asks the last of `rest` who is connected; tells the engine when there is nobody.
@@ -301,7 +301,8 @@ impl World<'_> {
         let Some(own) = self.nodes[node].stored() else {
             return;
         };
-        let heard = |peer: &usize| self.nodes[node].hears[*peer];
+        let both = |peer: usize| self.nodes[node].hears[peer] && self.nodes[peer].hears[node];
+        let heard = |peer: &usize| both(*peer);
         let ahead = (0..self.nodes.len())
             .filter(heard)
             .filter_map(|peer| Some((peer, self.nodes[peer].stored()?)))

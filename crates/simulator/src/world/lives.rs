@@ -220,7 +220,9 @@ impl World<'_> {
         };
         self.emit(Some(node), happening);
         if !can {
+            // Questions and answers need both directions.
             self.lost_peer(node, peer);
+            self.lost_peer(peer, node);
         }
         let peer = self.nodes[peer].key.clone();
         self.within(node, Event::Connectivity { peer, state }, false);

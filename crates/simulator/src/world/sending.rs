@@ -19,6 +19,9 @@ use super::watch::{Watch, WatchId, resolve};
 use crate::plan::{Fate, Filter, Plan};
 use crate::trace::{DropReason, Happening};
 
+/// A stream sends again what was not acknowledged within this time.
+const RETRANSMISSION: Ns = 200_000_000;
+
 /// The filters of a plan at work.
 pub(super) struct Sieve(Vec<Mesh>);
 
@@ -237,6 +240,10 @@ impl World<'_> {
             .links
             .travel(parcel.from, parcel.to, parcel.wire.bytes, at)
         {
+            // A stream repeats what was lost: a question or an answer is only late.
+            Travel::Lost if !parcel.wire.kind.is_consensus() => {
+                self.travel(parcel, at.saturating_add(RETRANSMISSION));
+            }
             Travel::Lost => self.dropped(parcel, DropReason::Loss),
             Travel::Arrives(first, second) => {
                 let life = self.nodes[parcel.to].life;
