@@ -1,6 +1,6 @@
 //! From the events of a run to the scene of one height.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use neo_primitives::UInt256;
 
@@ -22,6 +22,8 @@ pub struct HeightDiagram {
     validators: usize,
     /// Messages on their way, by number and receiver: when each was sent.
     travelling: BTreeMap<(u64, u16), u64>,
+    /// Who asked whom for a block of the height; an answer does not name its block.
+    asked: BTreeSet<(u16, u16)>,
     arrows: Vec<Arrow>,
     left_out: usize,
     /// What concerns the height.
@@ -70,6 +72,7 @@ impl HeightDiagram {
             lanes,
             validators: usize::from(plan.validators),
             travelling: BTreeMap::new(),
+            asked: BTreeSet::new(),
             arrows: Vec::new(),
             left_out: 0,
             marks: Vec::new(),
@@ -249,12 +252,10 @@ impl HeightDiagram {
     /// Whether a message is about this height: by its height, or by a block of it that is fetched.
     fn concerns(&self, message: &Transmission) -> bool {
         match message.kind {
-            Kind::Fetch | Kind::FetchAnswer => {
-                message.height == self.height
-                    || message
-                        .block
-                        .is_some_and(|block| self.blocks.contains(&block))
-            }
+            Kind::Fetch => message
+                .block
+                .is_some_and(|block| self.blocks.contains(&block)),
+            Kind::FetchAnswer => self.asked.contains(&(message.to, message.from)),
             _ => message.height == self.height,
         }
     }
@@ -274,6 +275,9 @@ impl HeightDiagram {
                 self.mark(lane, at_us, Sign::Proposes, words);
             }
             self.first_proposal_us.get_or_insert(at_us);
+        }
+        if message.kind == Kind::Fetch {
+            self.asked.insert((message.from, message.to));
         }
         self.travelling.insert((message.id, message.to), at_us);
     }

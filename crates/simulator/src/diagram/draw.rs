@@ -505,30 +505,23 @@ fn centred(
     );
 }
 
-/// Text that stays legible over lines.
+/// Text that stays legible over lines: they are faded behind it.
 fn halo_text(svg: &mut Svg, x: f64, y: f64, words: &str, weight: &str) {
-    for halo in [true, false] {
-        let place = [px(x), px(y)];
-        let mut attributes = vec![
-            ("x", place[0].as_str()),
-            ("y", place[1].as_str()),
-            ("font-size", "11"),
-            ("font-weight", weight),
-        ];
-        if halo {
-            attributes.extend([
-                ("class", "page halo"),
-                ("fill", PAGE),
-                ("stroke", PAGE),
-                ("stroke-width", "4"),
-                ("stroke-linejoin", "round"),
-                ("aria-hidden", "true"),
-            ]);
-        } else {
-            attributes.extend([("class", "text"), ("fill", TEXT)]);
-        }
-        svg.with_text("text", &attributes, words);
-    }
+    let width = words.chars().count() as f64 * LETTER_PX;
+    svg.empty(
+        "rect",
+        &[
+            ("class", "page"),
+            ("x", &px(x - 1.5)),
+            ("y", &px(y - 9.5)),
+            ("width", &px(width + 1.5)),
+            ("height", "12"),
+            ("rx", "2"),
+            ("fill", PAGE),
+            ("opacity", "0.82"),
+        ],
+    );
+    text(svg, x, y, "text", TEXT, 11.0, weight, words);
 }
 
 /// Breaks a sentence into lines of so many letters.

@@ -64,7 +64,7 @@ pub(super) const fn sign(sign: Sign) -> (&'static str, &'static str, &'static st
 /// The classes for a dark page, and the arrow heads.
 pub(super) fn definitions(svg: &mut Svg) {
     let mut rules = String::from(
-        "<style>@media (prefers-color-scheme: dark){.page{fill:#0d1117}.halo{stroke:#0d1117}.hollow{fill:#0d1117}\
+        "<style>@media (prefers-color-scheme: dark){.page{fill:#0d1117}.hollow{fill:#0d1117}\
          .text{fill:#f0f6fc}.faint{fill:#9198a1}.grid{stroke:#3d444d}",
     );
     for (class, _, dark) in Ink::ALL.map(ink) {
