@@ -9,66 +9,49 @@ use neo_consensus::v3::Message;
 use neo_primitives::{UInt256, ValidatorIndex};
 
 use super::ModelError;
-use super::locals::{LocalEvent, LocalId, Locals, MessageId};
+use super::locals::{LocalId, Locals};
 use super::node::{Node, Sent};
 use super::world::{STILL, World};
 
 /// Rounds of timers within which a decision is due: in each the queue is emptied, then timers fire.
 const ROUNDS: u32 = 40;
-/// Messages of one round; more is a storm.
+/// Messages of one round; more is a storm that never rests.
 const STORM: usize = 20_000;
 
 impl Locals {
-    /// Delivers every honest vote to every honest validator while time stands still, until nothing changes.
-    /// Many states lead to one such state, so that the long schedule runs for few.
-    pub(super) fn saturate(&mut self, state: [LocalId; 3]) -> Result<[LocalId; 3], ModelError> {
-        let mut state = state;
-        loop {
-            let before = state;
-            for who in 0..state.len() {
-                let own = state.get(who).copied().unwrap_or(LocalId(0));
-                let mut all: Vec<MessageId> = Vec::new();
-                for other in state.iter().filter(|other| **other != own) {
-                    all.extend(self.local(*other).map(|local| &local.sent).into_iter().flatten());
-                }
-                all.sort_unstable();
-                let event = self.event_id(LocalEvent::Deliver(all));
-                let next = self.step(own, event)?;
-                if let Some(slot) = state.get_mut(who) {
-                    *slot = next;
-                }
-            }
-            if state == before {
-                return Ok(state);
-            }
-        }
-    }
-
-    /// The long schedule: all that honest validators sent arrives everywhere; whenever nothing is on its way,
-    /// resend timers fire twice, then view timers. `Err` says what became of it instead of a decision.
+    /// The schedule from a state. `Err` says what became of it instead of a decision.
     pub(super) fn fair_end(
         &self,
         state: [LocalId; 3],
     ) -> Result<Result<UInt256, String>, ModelError> {
-        let mut run = Run {
-            world: &self.world,
-            nodes: Vec::new(),
-            queue: VecDeque::new(),
-            now: STILL,
-        };
-        for id in state {
-            let Some(local) = self.local(id) else { continue };
-            run.nodes.push(local.node.clone());
-        }
-        for id in state {
-            let Some(local) = self.local(id) else { continue };
-            let index = local.node.index();
+        let locals = || state.iter().filter_map(|id| self.local(*id));
+        let nodes = locals().map(|local| local.node.clone()).collect();
+        let votes = locals().flat_map(|local| {
             let votes = local.sent.iter().filter_map(|id| self.message(*id));
-            let sent = votes.map(|vote| (Recipient::All, vote.clone())).collect();
-            run.send(index, sent);
-        }
-        run.to_the_end()
+            votes.map(|vote| (local.node.index(), vote.clone()))
+        });
+        fair_end(&self.world, nodes, votes)
     }
+}
+
+/// All that honest validators sent arrives everywhere; whenever nothing is on its way, resend timers fire
+/// twice, then view timers. Ends when all have put together the witness of one block. `Err` says what became
+/// of it instead.
+pub(super) fn fair_end(
+    world: &World,
+    nodes: Vec<Node>,
+    votes: impl Iterator<Item = (ValidatorIndex, Message)>,
+) -> Result<Result<UInt256, String>, ModelError> {
+    let mut run = Run {
+        world,
+        nodes,
+        queue: VecDeque::new(),
+        now: STILL,
+    };
+    for (from, vote) in votes {
+        run.send(from, vec![(Recipient::All, vote)]);
+    }
+    run.to_the_end()
 }
 
 struct Run<'a> {
@@ -110,8 +93,6 @@ impl Run<'_> {
             let sent = node.receive(self.world, self.now, &message)?;
             self.send(to, sent);
         }
-        for (to, m) in self.queue.iter().take(12) { eprintln!("{to} <- {m:?}"); }
-        for n in &self.nodes { eprintln!("{}", n.describe()); }
         Ok(false)
     }
 
@@ -133,7 +114,10 @@ impl Run<'_> {
             if !self.drain()? {
                 return Ok(Err(format!("more than {STORM} messages without a rest")));
             }
-            let witnessed = self.nodes.iter().map(|node| node.witnessed.as_ref().map(|(hash, _)| *hash));
+            let witnessed = self
+                .nodes
+                .iter()
+                .map(|node| node.witnessed.as_ref().map(|(hash, _)| *hash));
             let ends: BTreeSet<Option<UInt256>> = witnessed.collect();
             if let (1, Some(Some(hash))) = (ends.len(), ends.first()) {
                 return Ok(Ok(*hash));

@@ -4,6 +4,8 @@ mod locals;
 pub mod model;
 mod moves;
 pub mod node;
+pub mod plays;
+pub mod replay;
 mod safety;
 pub mod telling;
 pub mod world;

@@ -1,6 +1,5 @@
 //! The real-engine model as stateright takes it.
 
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,12 +8,13 @@ use neo_primitives::ValidatorIndex;
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
 use super::locals::{EventId, LocalId, Locals};
+use super::plays::{self, Plays};
 use super::safety;
 use super::world::World;
 use super::{Broken, ModelError};
 
-const SAFETY: &str = "safety";
-const LIVENESS: &str = "some schedule of the honest decides";
+pub(super) const SAFETY: &str = "safety";
+pub(super) const LIVENESS: &str = "some schedule of the honest decides";
 
 /// Bounds of a run.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +27,10 @@ pub struct Bounds {
     pub depth: usize,
     /// Whether validators may ask for a view beyond the last one.
     pub leave: bool,
+    /// Random plays after the breadth-first part, and their seed.
+    pub plays: usize,
+    /// Seed of the random plays.
+    pub seed: u64,
     /// The rule that honest engines break.
     pub broken: Broken,
 }
@@ -36,7 +40,7 @@ pub type State = [LocalId; 3];
 
 /// An event at one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Move {
+struct Move {
     who: u8,
     event: EventId,
 }
@@ -48,8 +52,6 @@ struct EngineModel {
     halted: Arc<AtomicBool>,
     failed: AtomicBool,
     expanded: AtomicUsize,
-    good: Mutex<HashSet<State>>,
-    fair_runs: Arc<AtomicUsize>,
     error: Arc<Mutex<Option<ModelError>>>,
 }
 
@@ -74,25 +76,13 @@ impl EngineModel {
     }
 
     fn is_safe(&self, state: &State) -> bool {
-        breach(&lock(&self.locals), state).is_none()
+        safety::breach(&lock(&self.locals), state).is_none()
     }
 
     fn is_live(&self, state: &State) -> bool {
-        let mut locals = lock(&self.locals);
-        let saturated = match locals.saturate(*state) {
-            Ok(saturated) => saturated,
-            Err(error) => {
-                self.fail(error);
-                return true;
-            }
-        };
-        let mut good = lock(&self.good);
-        if good.contains(&saturated) {
-            return true;
-        }
-        self.fair_runs.fetch_add(1, Ordering::Relaxed);
-        match locals.fair_end(saturated) {
-            Ok(Ok(_)) => good.insert(saturated),
+        let end = lock(&self.locals).fair_end(*state);
+        match end {
+            Ok(Ok(_)) => true,
             Ok(Err(_)) => false,
             Err(error) => {
                 self.fail(error);
@@ -100,11 +90,6 @@ impl EngineModel {
             }
         }
     }
-}
-
-fn breach(locals: &Locals, state: &State) -> Option<String> {
-    let [first, second, third] = state.map(|id| locals.local(id));
-    safety::together([first?, second?, third?])
 }
 
 impl Model for EngineModel {
@@ -191,8 +176,8 @@ pub struct Outcome {
     pub node_states: usize,
     /// Steps that engines took.
     pub engine_steps: usize,
-    /// Long fair schedules that were run.
-    pub fair_runs: usize,
+    /// What the random plays came across.
+    pub plays: Plays,
     /// How long it took.
     pub took: Duration,
 }
@@ -212,7 +197,6 @@ pub fn explore(
     let start = locals.begin(bounds.broken)?;
     let locals = Arc::new(Mutex::new(locals));
     let halted = Arc::new(AtomicBool::new(false));
-    let fair_runs = Arc::new(AtomicUsize::new(0));
     let error = Arc::new(Mutex::new(None));
     let model = EngineModel {
         locals: Arc::clone(&locals),
@@ -221,8 +205,6 @@ pub fn explore(
         halted: Arc::clone(&halted),
         failed: AtomicBool::new(false),
         expanded: AtomicUsize::new(0),
-        good: Mutex::default(),
-        fair_runs: Arc::clone(&fair_runs),
         error: Arc::clone(&error),
     };
     let mut checker = model
@@ -243,7 +225,6 @@ pub fn explore(
             std::panic::resume_unwind(panic);
         }
     }
-    let took = began.elapsed();
     if let Some(error) = lock(&error).take() {
         return Err(error);
     }
@@ -256,7 +237,13 @@ pub fn explore(
             violation = Some(describe(&lock(&locals), property, path.into_vec())?);
         }
     }
-    let (node_states, engine_steps, _, _) = lock(&locals).figures();
+    let mut plays = Plays::default();
+    if violation.is_none() && bounds.plays > 0 {
+        let mut locals = lock(&locals);
+        (plays, violation) = plays::play(&mut locals, start, &bounds, stop, progress)?;
+    }
+    let took = began.elapsed();
+    let (node_states, engine_steps) = lock(&locals).figures();
     let depth = checker.max_depth().saturating_sub(1);
     let interrupted = stop.load(Ordering::Relaxed);
     Ok(Outcome {
@@ -271,7 +258,7 @@ pub fn explore(
         interrupted,
         node_states,
         engine_steps,
-        fair_runs: fair_runs.load(Ordering::Relaxed),
+        plays,
         took,
     })
 }
@@ -283,7 +270,7 @@ fn describe(
 ) -> Result<Violation, ModelError> {
     let last = path.last().map(|(state, _)| *state);
     let what = match (property, last) {
-        (SAFETY, Some(state)) => breach(locals, &state).unwrap_or_default(),
+        (SAFETY, Some(state)) => safety::breach(locals, &state).unwrap_or_default(),
         (_, Some(state)) => locals.fair_end(state)?.err().unwrap_or_default(),
         (_, None) => String::new(),
     };

@@ -58,7 +58,9 @@ impl Locals {
                     *slot = Some(vote.message);
                 }
             }
-            scene.change_views.extend(facts.change_view.map(|id| (index, id)));
+            scene
+                .change_views
+                .extend(facts.change_view.map(|id| (index, id)));
             scene.commits.extend(facts.commit.map(|vote| (index, vote)));
         }
         Some(scene)
@@ -148,7 +150,9 @@ impl Locals {
             let view = View(view);
             for (hash, justification) in distinct(votes) {
                 let fits = |vote: &Vote| vote.hash == hash && vote.justification == justification;
-                let own = votes.iter().any(|(who, vote)| *who == scene.own && fits(vote));
+                let own = votes
+                    .iter()
+                    .any(|(who, vote)| *who == scene.own && fits(vote));
                 let others: Vec<_> = votes
                     .iter()
                     .filter(|(who, vote)| *who != scene.own && fits(vote))
@@ -198,7 +202,9 @@ impl Locals {
     ) -> Result<(), ModelError> {
         for (view, votes) in (0..).zip(&scene.pre_commits) {
             for (hash, _) in distinct(votes) {
-                let own = votes.iter().any(|(who, vote)| *who == scene.own && vote.hash == hash);
+                let own = votes
+                    .iter()
+                    .any(|(who, vote)| *who == scene.own && vote.hash == hash);
                 let others: Vec<MessageId> = votes
                     .iter()
                     .filter(|(who, vote)| *who != scene.own && vote.hash == hash)
@@ -223,7 +229,9 @@ impl Locals {
         events: &mut Vec<Vec<MessageId>>,
     ) -> Result<(), ModelError> {
         if let Some((_, vote)) = scene.commits.iter().find(|(who, _)| *who != scene.own) {
-            let lie = self.world.say(View::ZERO, Payload::Commit { hash: vote.hash })?;
+            let lie = self
+                .world
+                .say(View::ZERO, Payload::Commit { hash: vote.hash })?;
             events.push(vec![self.intern(lie), vote.message]);
         }
         Ok(())
@@ -270,11 +278,14 @@ impl Locals {
         };
         let unbacked = self.world.change_view(View(1), Some(&unfounded), false)?;
         lies.push(self.intern(unbacked));
-        if let [first, second] = others.as_slice() {
-            events.push(vec![*first, *second]);
-        }
-        for other in &others {
-            events.extend(lies.iter().map(|lie| vec![*other, *lie]));
+        // The leader of view 1 gets its certificate whole: each set of members would be another proposal.
+        if scene.own != self.world.leader(View(1)) {
+            if let [first, second] = others.as_slice() {
+                events.push(vec![*first, *second]);
+            }
+            for other in &others {
+                events.extend(lies.iter().map(|lie| vec![*other, *lie]));
+            }
         }
         for certificate in self.view_change_certificates(scene)? {
             let message = self.world.forward(View(1), Some(certificate), None)?;

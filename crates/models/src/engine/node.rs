@@ -98,7 +98,10 @@ impl Node {
         let status = self.engine.status();
         let open = status.heights.first();
         open.map_or_else(String::new, |open| {
-            format!("view {} phase {}", open.view, open.phase)
+            format!(
+                "view {} phase {} voting {}",
+                open.view, open.phase, status.voting
+            )
         })
     }
 

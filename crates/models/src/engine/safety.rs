@@ -8,7 +8,8 @@ use neo_consensus::v3::context::MessageKind;
 use neo_consensus::v3::{Message, Payload};
 use neo_primitives::UInt256;
 
-use super::locals::{Facts, Local, VIEWS};
+use super::locals::{Facts, Local, Locals, VIEWS};
+use super::model::State;
 use super::node::Node;
 
 /// Honest members without which no quorum of four exists, `M − f`.
@@ -66,15 +67,46 @@ fn kinds(message: &Message) -> Vec<MessageKind> {
     }
 }
 
+/// What is wrong with a state.
+pub(super) fn breach(locals: &Locals, state: &State) -> Option<String> {
+    let [first, second, third] = state.map(|id| locals.local(id));
+    together([first?, second?, third?])
+}
+
+/// In which views honest PreCommits can make a commit certificate.
+pub(super) fn committed_views(locals: &Locals, state: &State) -> [bool; VIEWS] {
+    let mut views = [false; VIEWS];
+    for (view, slot) in views.iter_mut().enumerate() {
+        let votes = state.iter().filter_map(|id| {
+            let vote = locals
+                .local(*id)?
+                .facts
+                .pre_commits
+                .get(view)
+                .copied()
+                .flatten()?;
+            Some(vote.hash)
+        });
+        let mut hashes: Vec<UInt256> = votes.collect();
+        hashes.sort_unstable();
+        *slot = hashes
+            .windows(HONEST_PART)
+            .any(|pair| pair.first() == pair.last());
+    }
+    views
+}
+
 /// What the honest validators of a state did together.
-pub(super) fn together(locals: [&Local; 3]) -> Option<String> {
+fn together(locals: [&Local; 3]) -> Option<String> {
     for local in locals {
         if let Some(breach) = &local.breach {
             return Some(format!("validator {}: {breach}", local.node.index()));
         }
     }
     let facts = locals.map(|local| &local.facts);
-    disagreement(locals).or_else(|| unfounded(facts)).or_else(|| displaced(facts))
+    disagreement(locals)
+        .or_else(|| unfounded(facts))
+        .or_else(|| displaced(facts))
 }
 
 /// Agreement: one block is decided, and one header signed, whoever and wherever.
@@ -105,14 +137,18 @@ fn unfounded(facts: [&Facts; 3]) -> Option<String> {
             let Some(vote) = own.pre_commits.get(view).copied().flatten() else {
                 continue;
             };
-            let prepared = |facts: &Facts| on(facts.prepares.get(view).copied().flatten(), vote.hash);
+            let prepared =
+                |facts: &Facts| on(facts.prepares.get(view).copied().flatten(), vote.hash);
             if supporters(facts, prepared) < HONEST_PART {
-                return Some(format!("PreCommit of view {view} without a prepared certificate"));
+                return Some(format!(
+                    "PreCommit of view {view} without a prepared certificate"
+                ));
             }
         }
         let Some(commit) = own.commit else { continue };
         let decided = (0..VIEWS).any(|view| {
-            let fits = |facts: &Facts| on(facts.pre_commits.get(view).copied().flatten(), commit.hash);
+            let fits =
+                |facts: &Facts| on(facts.pre_commits.get(view).copied().flatten(), commit.hash);
             supporters(facts, fits) >= HONEST_PART
         });
         if !decided {
@@ -130,9 +166,8 @@ fn displaced(facts: [&Facts; 3]) -> Option<String> {
             continue;
         };
         let of = |vote: Option<super::locals::Vote>| vote.map(|vote| vote.hash);
-        let committed = |facts: &Facts| {
-            of(facts.pre_commits.first().copied().flatten()) == Some(first.hash)
-        };
+        let committed =
+            |facts: &Facts| of(facts.pre_commits.first().copied().flatten()) == Some(first.hash);
         if supporters(facts, committed) < HONEST_PART {
             continue;
         }

@@ -15,7 +15,7 @@ use neo_consensus::v3::{Message, Payload, Signer};
 use neo_consensus::{ValidatorSet, View};
 use neo_invariants::ideal::IdealSigner;
 use neo_primitives::{
-    BlockBody, Datoshi, Header, Height, Magic, PrivateKey, PublicKey, Signature, UInt160, UInt256,
+    BlockBody, Datoshi, Header, Height, Magic, PrivateKey, PublicKey, Signature, UInt256,
     ValidatorIndex, consensus_address,
 };
 
@@ -107,6 +107,15 @@ impl World {
             }
         }
         Ok(world)
+    }
+
+    /// The same height, with another validator for the adversary to speak for.
+    ///
+    /// # Errors
+    /// An index beyond the set.
+    pub fn speaking_for(&self, byzantine: ValidatorIndex) -> Result<Self, ModelError> {
+        let count = u8::try_from(self.keys.len()).unwrap_or(u8::MAX);
+        Self::new(count, byzantine)
     }
 
     /// What the ledger says when the height opens.
@@ -227,7 +236,8 @@ impl World {
         body: &BlockBody,
         justification: Option<ViewChangeCertificate>,
     ) -> Result<Message, ModelError> {
-        let signed = hash_and_justification(&body.hash(), &justification_hash(justification.as_ref()));
+        let signed =
+            hash_and_justification(&body.hash(), &justification_hash(justification.as_ref()));
         let prepare = self.signature(self.byzantine, MessageKind::Prepare, view, &signed)?;
         let proposal = Proposal {
             header: body.header,
@@ -300,11 +310,5 @@ impl World {
             justification,
             signatures: Signatures::new(signed.collect::<Result<_, ModelError>>()?),
         })
-    }
-
-    /// The address that the next header names; for tests of what is malformed.
-    #[must_use]
-    pub fn next_consensus(&self) -> UInt160 {
-        self.info.next_consensus
     }
 }

@@ -8,7 +8,7 @@ use super::step::{ViewStep, apply, proposals};
 /// more. To be called stuck a state must be stuck against every doubt: header signatures that Byzantine
 /// validators may have given count as given.
 #[must_use]
-pub fn can_decide(setting: &Setting, state: &QuorumState) -> bool {
+pub(super) fn can_decide(setting: &Setting, state: &QuorumState) -> bool {
     !state.decided.is_empty() || by_what_is_there(setting, state) || in_a_new_view(setting, state)
 }
 

@@ -109,7 +109,9 @@ impl Play {
     /// Each view in plain words.
     #[must_use]
     pub fn story(&self) -> Vec<ViewStory> {
-        (0..self.views.len()).filter_map(|at| self.tell(at)).collect()
+        (0..self.views.len())
+            .filter_map(|at| self.tell(at))
+            .collect()
     }
 
     fn tell(&self, at: usize) -> Option<ViewStory> {
@@ -144,7 +146,10 @@ impl Play {
             } else {
                 after.signers(setting.honest(), block)
             };
-            (letter(block), signers.iter().chain(self.byzantine()).collect())
+            (
+                letter(block),
+                signers.iter().chain(self.byzantine()).collect(),
+            )
         };
         let left = after.of(setting.honest()).iter().zip(0..);
         let left = left.filter(|(honest, _)| before.view > 0 && honest.asked == before.view);

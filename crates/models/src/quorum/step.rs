@@ -136,7 +136,14 @@ fn play(setting: &Setting, state: &QuorumState, base: ViewStep, out: &mut Vec<Vi
     let able = state.unlocked(setting.honest());
     if able.len() >= setting.honest_part() {
         for block in proposals(setting, state, &base) {
-            for holders in able.subsets() {
+            // Few holders first: a counter-example is easier to read.
+            let mut all: Vec<Mask> = able.subsets().collect();
+            all.sort_by_key(|holders| match holders.len() {
+                size if size == setting.faulty() => 0,
+                size if size == setting.honest_part() => 1,
+                size => size.saturating_add(2),
+            });
+            for holders in all {
                 let step = ViewStep {
                     block: Some(block),
                     holders,
@@ -187,7 +194,9 @@ pub(super) fn proposals(setting: &Setting, state: &QuorumState, step: &ViewStep)
                     let origin = state.origin.get(usize::from(*block));
                     origin.is_some_and(|origin| origin % n == state.view % n)
                 };
-                std::iter::once(fresh).chain((0..fresh).filter(own)).collect()
+                std::iter::once(fresh)
+                    .chain((0..fresh).filter(own))
+                    .collect()
             }
         },
     }

@@ -64,7 +64,10 @@ impl Play {
             line("TC", format!("TC({view}): {}", claims.join("; ")));
         }
         if !story.left.is_empty() {
-            line("left", format!("{} asked for view {view}", list(&story.left)));
+            line(
+                "left",
+                format!("{} asked for view {view}", list(&story.left)),
+            );
         }
         let Some(block) = story.proposal else {
             line("proposal", "none that is prepared".to_owned());
