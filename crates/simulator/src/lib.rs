@@ -12,6 +12,7 @@
 //! | [`report`]   | what came of it                                                |
 //! | [`diagram`]  | what happened at a height, as a picture                        |
 //! | [`scenario`] | plans from JSON, with errors that say where something is wrong |
+//! | [`twins`]    | two engines with one key, and all ways to divide the network   |
 //! | [`random`]   | the generator that all choices come from                       |
 //! | [`wan`]      | round-trip times between cloud regions                         |
 //!
@@ -24,6 +25,7 @@ pub mod random;
 pub mod report;
 pub mod scenario;
 pub mod trace;
+pub mod twins;
 pub mod wan;
 
 mod swarm;

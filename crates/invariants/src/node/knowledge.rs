@@ -38,6 +38,8 @@ pub(crate) struct Seen {
 pub(crate) struct Heed<'a> {
     /// The receiver's view.
     pub(crate) view: View,
+    /// Its validator: own votes that others bring back only say that its log lost them.
+    pub(crate) own: Option<ValidatorIndex>,
     /// Its log of the height: header signatures count only for headers of this height that it knows.
     pub(crate) log: &'a HeightLog,
 }
@@ -128,7 +130,7 @@ impl Knowledge {
         let checker = self.checker();
         let valid = |signed| checker.signature(sender, &signed, &message.signature);
         // Votes of views above the next one are not kept; those of older views are.
-        let sure = heeded.is_some_and(|heed| view <= heed.view);
+        let sure = heeded.is_some_and(|heed| view <= heed.view && heed.own != Some(sender));
         match &message.payload {
             Payload::Prepare {
                 hash,

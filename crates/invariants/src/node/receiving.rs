@@ -36,6 +36,7 @@ impl Node {
             let own = Some(message.sender) == self.validator;
             let heed = Heed {
                 view: log.view(),
+                own: self.validator,
                 log,
             };
             let shown = open.known.take(message, Some(heed).filter(|_| !own));

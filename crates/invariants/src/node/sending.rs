@@ -142,6 +142,7 @@ impl Node {
                 message,
                 Some(Heed {
                     view: log.view(),
+                    own: None,
                     log,
                 }),
             );

@@ -310,10 +310,21 @@ impl World<'_> {
         let one = &self.nodes[node];
         let ballot = Ballot::sign(actions.persist, actions.send, &one.signer);
         self.spend(node, drafts.saturating_mul(self.plan.compute.sign_ns));
-        if !self.record(node, &ballot) {
-            return;
+        let resend = actions.resend;
+        if self.sends_first(node) {
+            self.send_all(node, now, &ballot, resend);
+            if !ballot.records().is_empty() && self.nodes[node].armed.is_some() {
+                return self.crash(node, CrashCause::BeforeSend);
+            }
+            if !self.record(node, &ballot) {
+                return;
+            }
+        } else {
+            if !self.record(node, &ballot) {
+                return;
+            }
+            self.send_all(node, now, &ballot, resend);
         }
-        self.send_all(node, now, &ballot, actions.resend);
         for job in actions.verify {
             let check = Counting {
                 checked: Cell::new(0),
@@ -330,6 +341,19 @@ impl World<'_> {
             self.within(node, Event::Verified(outcome), true);
         }
         events.extend(ballot.into_own().map(Event::Own));
+    }
+
+    /// Whether the driver of an honest node breaks rule 8, because the run is told so.
+    #[cfg(feature = "mutation")]
+    fn sends_first(&self, node: usize) -> bool {
+        use neo_consensus::v3::mutation::Mutation;
+        self.options.mutation == Some(Mutation::SendsBeforeDurable) && self.nodes[node].honest
+    }
+
+    #[cfg(not(feature = "mutation"))]
+    #[expect(clippy::unused_self, reason = "with the feature it depends on the run")]
+    fn sends_first(&self, _node: usize) -> bool {
+        false
     }
 
     fn change_timers(&mut self, node: usize, changes: &[TimerChange]) {
