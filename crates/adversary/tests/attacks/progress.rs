@@ -63,9 +63,10 @@ fn random_mixtures_and_a_lossy_network_stop_nobody() {
             let cut = message.height.0 == 3 && message.view.0 == 0 && from < 4 && to >= 4;
             (drawn >> 40) % 8 != 0 && !cut
         });
-        network.until_stored(4, ms(60_000));
+        network.run(ms(4_000));
         network.filter = Box::new(|_, _, _| true);
-        network.until_stored(6, ms(60_000));
+        let goal = network.lowest() + 4;
+        network.until_stored(goal, ms(60_000));
         network.assert_agreement();
         network.assert_only_liars_are_accused();
     }
