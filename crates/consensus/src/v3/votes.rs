@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use neo_primitives::{UInt256, ValidatorIndex};
 
 use super::certificate::{
-    CommitCertificate, PreparedCertificate, Signatures, ViewChangeCertificate, ViewChangeEntry,
+    Claim, CommitCertificate, PreparedCertificate, Signatures, ViewChangeCertificate,
+    ViewChangeEntry,
 };
 use super::context::MessageKind;
 use super::evidence::conflict;
@@ -286,67 +287,57 @@ impl Votes {
         if asking.len() < quorum {
             return None;
         }
-        // The certificates at hand, and among the entries those that none of a higher claim lacks.
-        let backing: Vec<&PreparedCertificate> = asking
+        // Its greatest claim is one whose certificate is at hand, or none.
+        let backing: BTreeMap<Claim, &PreparedCertificate> = asking
             .iter()
             .filter_map(|message| certificate_of(message))
             .chain(held)
+            .map(|certificate| (Some(certificate.claim()), certificate))
             .collect();
-        let backed = |message: &&&Message| match claim_of(message) {
-            None => true,
-            Some(claim) => backing
-                .iter()
-                .any(|certificate| certificate.claim() == claim),
-        };
-        let mut chosen: Vec<&Message> = asking.iter().filter(backed).copied().collect();
-        // Entries below the greatest claim need no certificate: fill up with unbacked lower ones.
-        let greatest = chosen
-            .iter()
-            .filter_map(|message| claim_of(message))
-            .max_by_key(|c| c.view);
-        for message in &asking {
-            let lower = claim_of(message).map(|claim| claim.view) < greatest.map(|g| g.view);
-            if lower && !chosen.iter().any(|other| other.sender == message.sender) {
-                chosen.push(message);
+        let mut tops: Vec<Claim> = asking.iter().map(|message| claim_of(message)).collect();
+        tops.push(None);
+        tops.sort_unstable();
+        tops.dedup();
+        tops.retain(|top| top.is_none() || backing.contains_key(top));
+        let view_of = |claim: Claim| claim.map(|claim| claim.view);
+        tops.into_iter().rev().find_map(|top| {
+            // Claims below it need no certificate. Of its own view no other block may be claimed: more
+            // than f Byzantine validators can make two certificates of one view.
+            let fits = |message: &&&Message| {
+                let claim = claim_of(message);
+                claim == top || view_of(claim) < view_of(top)
+            };
+            let mut chosen: Vec<&Message> = asking.iter().filter(fits).copied().collect();
+            if chosen.len() < quorum {
+                return None;
             }
-        }
-        if chosen.len() < quorum {
-            return None;
-        }
-        chosen.sort_by_key(|message| (std::cmp::Reverse(claim_of(message)), message.sender));
-        chosen.truncate(quorum);
-        let greatest = chosen
-            .iter()
-            .filter_map(|message| claim_of(message))
-            .max_by_key(|c| c.view);
-        let prepared = match greatest {
-            None => None,
-            Some(claim) => Some(
-                (*backing
-                    .iter()
-                    .find(|certificate| certificate.claim() == claim)?)
-                .clone(),
-            ),
-        };
-        let entries = chosen
-            .into_iter()
-            .map(|message| {
-                let entry = ViewChangeEntry {
-                    claim: claim_of(message),
-                    signature: message.signature,
-                };
-                (message.sender, entry)
-            })
-            .collect();
-        Some(ViewChangeCertificate {
-            view,
-            entries,
-            prepared,
+            chosen.sort_by_key(|message| (std::cmp::Reverse(claim_of(message)), message.sender));
+            chosen.truncate(quorum);
+            Some(certificate_over(view, &chosen, backing.get(&top).copied()))
         })
     }
 }
 
-fn claim_of(message: &Message) -> super::certificate::Claim {
+fn certificate_over(
+    view: View,
+    chosen: &[&Message],
+    prepared: Option<&PreparedCertificate>,
+) -> ViewChangeCertificate {
+    let entry = |message: &&Message| {
+        let entry = ViewChangeEntry {
+            claim: claim_of(message),
+            signature: message.signature,
+        };
+        (message.sender, entry)
+    };
+    ViewChangeCertificate {
+        view,
+        entries: chosen.iter().map(entry).collect(),
+        prepared: prepared.cloned(),
+    }
+}
+
+fn claim_of(message: &Message) -> Claim {
     match &message.payload {
         Payload::ChangeView(change) => change.claim,
         _ => None,
@@ -522,6 +513,35 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn two_prepared_certificates_of_one_view_make_no_malformed_certificate() {
+        let all = |d| {
+            votes([
+                change_view(0, 2, Some((1, 1)), true),
+                change_view(1, 2, Some((1, 2)), true),
+                change_view(2, 2, Some((0, 1)), true),
+                change_view(3, 2, d, true),
+            ])
+        };
+        for d in [None, Some((1, 1)), Some((1, 2)), Some((0, 1))] {
+            let certificate = all(d).view_change_above(View(0), 3, None).unwrap();
+            let mut out = Vec::new();
+            context(4)
+                .view_change_obligations(&certificate, &mut out)
+                .unwrap();
+            assert_eq!(
+                certificate.greatest_claim().map(|top| top.view),
+                Some(View(1))
+            );
+        }
+        // Three blocks of one view: no three entries fit together.
+        assert!(
+            all(Some((1, 3)))
+                .view_change_above(View(0), 3, None)
+                .is_none()
+        );
     }
 
     #[test]
