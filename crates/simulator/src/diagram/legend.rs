@@ -1,8 +1,9 @@
 //! What colours and shapes mean. Only what the scene contains is explained.
 
 use super::scene::{Ink, Scene, Sign, Stage};
-use super::style::{self, FAINT, TEXT};
+use super::style;
 use super::svg::{Svg, px};
+use super::words::{Letters, write};
 
 /// Least width of a page for the legend to be in good shape.
 pub(super) const LEAST_WIDTH: f64 = 720.0;
@@ -106,11 +107,11 @@ pub(super) fn draw(svg: &mut Svg, scene: &Scene, top: f64, width: f64) {
         if entries.is_empty() {
             continue;
         }
-        words(svg, HEADING, y, "faint", FAINT, heading);
+        write(svg, HEADING, y, Letters::LEGEND_HEADING, heading);
         for (entry, (row, x)) in entries.iter().zip(places(&entries, width)) {
             let y = y + row as f64 * ROW;
             sample(svg, *entry, x, y - 4.0);
-            words(svg, x + 30.0, y, "text", TEXT, &entry.words());
+            write(svg, x + 30.0, y, Letters::LEGEND, &entry.words());
         }
         y += rows(&entries, width) as f64 * ROW;
     }
@@ -164,19 +165,4 @@ fn sample(svg: &mut Svg, entry: Entry, x: f64, y: f64) {
         }
         Entry::Mark(sign) => style::draw_sign(svg, sign, x + 14.0, y),
     }
-}
-
-fn words(svg: &mut Svg, x: f64, y: f64, class: &str, fill: &str, words: &str) {
-    let place = [px(x), px(y)];
-    svg.with_text(
-        "text",
-        &[
-            ("class", class),
-            ("x", &place[0]),
-            ("y", &place[1]),
-            ("fill", fill),
-            ("font-size", "12"),
-        ],
-        words,
-    );
 }
