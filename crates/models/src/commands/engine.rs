@@ -47,6 +47,7 @@ struct Report<'a> {
     depth: usize,
     node_states: usize,
     engine_steps: usize,
+    fair_schedules: usize,
     plays: usize,
     play_states: usize,
     longest_play: usize,
@@ -101,6 +102,7 @@ impl Options {
                 depth: outcome.depth,
                 node_states: outcome.node_states,
                 engine_steps: outcome.engine_steps,
+                fair_schedules: outcome.fair_runs,
                 plays: outcome.plays.plays,
                 play_states: outcome.plays.states,
                 longest_play: outcome.plays.longest,
@@ -148,8 +150,8 @@ fn tell(outcome: &Outcome, bytes_per_state: Option<u64>) {
         millis(outcome.took)
     );
     println!(
-        "{} states of single nodes by {} engine steps",
-        outcome.node_states, outcome.engine_steps
+        "{} states of single nodes by {} engine steps; {} fair schedules followed to the end",
+        outcome.node_states, outcome.engine_steps, outcome.fair_runs
     );
     let plays = outcome.plays;
     let [first, second, both] = plays.committed;

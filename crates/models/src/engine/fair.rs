@@ -15,22 +15,41 @@ use super::world::{STILL, World};
 
 /// Rounds of timers within which a decision is due: in each the queue is emptied, then timers fire.
 const ROUNDS: u32 = 40;
+/// How long a message is on its way: longer than the pause between two answers to one peer.
+const HOP: Duration = Duration::from_millis(60);
 /// Messages of one round; more is a storm that never rests.
 const STORM: usize = 20_000;
 
 impl Locals {
-    /// The schedule from a state. `Err` says what became of it instead of a decision.
+    /// The schedule from a state. `Err` says what became of it instead of a decision. States that become
+    /// one when all votes have arrived, with time standing still, are followed further once.
     pub(super) fn fair_end(
-        &self,
+        &mut self,
         state: [LocalId; 3],
-    ) -> Result<Result<UInt256, String>, ModelError> {
+    ) -> Result<Result<(), String>, ModelError> {
+        let (nodes, votes) = self.honest_part(state);
+        let mut run = Run::begin(&self.world, nodes, votes.into_iter());
+        if !run.drain(Duration::ZERO)? {
+            return Ok(Err(storm()));
+        }
+        let met: Vec<u128> = run.nodes.iter().map(Node::fingerprint).collect();
+        if self.good.contains(&met) {
+            return Ok(Ok(()));
+        }
+        let end = run.to_the_end()?;
+        Ok(end.map(|_| {
+            self.good.insert(met);
+        }))
+    }
+
+    fn honest_part(&self, state: [LocalId; 3]) -> (Vec<Node>, Vec<(ValidatorIndex, Message)>) {
         let locals = || state.iter().filter_map(|id| self.local(*id));
         let nodes = locals().map(|local| local.node.clone()).collect();
         let votes = locals().flat_map(|local| {
             let votes = local.sent.iter().filter_map(|id| self.message(*id));
             votes.map(|vote| (local.node.index(), vote.clone()))
         });
-        fair_end(&self.world, nodes, votes)
+        (nodes, votes.collect())
     }
 }
 
@@ -42,16 +61,11 @@ pub(super) fn fair_end(
     nodes: Vec<Node>,
     votes: impl Iterator<Item = (ValidatorIndex, Message)>,
 ) -> Result<Result<UInt256, String>, ModelError> {
-    let mut run = Run {
-        world,
-        nodes,
-        queue: VecDeque::new(),
-        now: STILL,
-    };
-    for (from, vote) in votes {
-        run.send(from, vec![(Recipient::All, vote)]);
-    }
-    run.to_the_end()
+    Run::begin(world, nodes, votes).to_the_end()
+}
+
+fn storm() -> String {
+    format!("more than {STORM} messages without a rest")
 }
 
 struct Run<'a> {
@@ -61,7 +75,24 @@ struct Run<'a> {
     now: Now,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    fn begin(
+        world: &'a World,
+        nodes: Vec<Node>,
+        votes: impl Iterator<Item = (ValidatorIndex, Message)>,
+    ) -> Self {
+        let mut run = Self {
+            world,
+            nodes,
+            queue: VecDeque::new(),
+            now: STILL,
+        };
+        for (from, vote) in votes {
+            run.send(from, vec![(Recipient::All, vote)]);
+        }
+        run
+    }
+
     fn send(&mut self, from: ValidatorIndex, sent: Sent) {
         for (to, message) in sent {
             let to = match to {
@@ -81,12 +112,13 @@ impl Run<'_> {
         }
     }
 
-    fn drain(&mut self) -> Result<bool, ModelError> {
+    /// Delivers what is on its way, and what follows from it; each message takes this long.
+    fn drain(&mut self, hop: Duration) -> Result<bool, ModelError> {
         for _ in 0..STORM {
             let Some((to, message)) = self.queue.pop_front() else {
                 return Ok(true);
             };
-            self.now.monotonic = self.now.monotonic.saturating_add(Duration::from_millis(60));
+            self.now.monotonic = self.now.monotonic.saturating_add(hop);
             let Some(node) = self.nodes.iter_mut().find(|node| node.index() == to) else {
                 continue;
             };
@@ -111,8 +143,8 @@ impl Run<'_> {
 
     fn to_the_end(&mut self) -> Result<Result<UInt256, String>, ModelError> {
         for round in 0..ROUNDS {
-            if !self.drain()? {
-                return Ok(Err(format!("more than {STORM} messages without a rest")));
+            if !self.drain(HOP)? {
+                return Ok(Err(storm()));
             }
             let witnessed = self
                 .nodes

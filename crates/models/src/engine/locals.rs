@@ -3,7 +3,7 @@
 //! A state of the whole system is then three numbers, and the real engine runs only when a node meets an
 //! event that it has not met in this state before.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use neo_consensus::engine::TimerKind;
 use neo_consensus::v3::certificate::PreparedCertificate;
@@ -84,6 +84,8 @@ pub(super) struct Locals {
     pub(super) states: Vec<Local>,
     state_ids: HashMap<(u128, Vec<MessageId>), LocalId>,
     steps: HashMap<(LocalId, EventId), LocalId>,
+    /// Fingerprints of the three nodes, all votes delivered, from which the honest are known to decide.
+    pub(super) good: HashSet<Vec<u128>>,
 }
 
 impl Locals {
@@ -97,6 +99,7 @@ impl Locals {
             states: Vec::new(),
             state_ids: HashMap::new(),
             steps: HashMap::new(),
+            good: HashSet::new(),
         }
     }
 
@@ -211,9 +214,9 @@ impl Locals {
         }
     }
 
-    /// Distinct states of nodes, and steps that engines took.
-    pub(super) fn figures(&self) -> (usize, usize) {
-        (self.states.len(), self.steps.len())
+    /// Distinct states of nodes, steps that engines took, and fair schedules that were followed to the end.
+    pub(super) fn figures(&self) -> (usize, usize, usize) {
+        (self.states.len(), self.steps.len(), self.good.len())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The real-engine model as stateright takes it.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -50,8 +51,11 @@ struct EngineModel {
     start: State,
     bounds: Bounds,
     halted: Arc<AtomicBool>,
+    /// The path to a discovery is being looked for: bounds no longer count.
+    replaying: AtomicBool,
     failed: AtomicBool,
-    expanded: AtomicUsize,
+    /// Distinct states that were reached.
+    known: Mutex<HashSet<State>>,
     error: Arc<Mutex<Option<ModelError>>>,
 }
 
@@ -101,8 +105,8 @@ impl Model for EngineModel {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Move>) {
-        if self.halted.load(Ordering::Relaxed)
-            || self.expanded.fetch_add(1, Ordering::Relaxed) >= self.bounds.states
+        let full = lock(&self.known).len() >= self.bounds.states;
+        if self.halted.load(Ordering::Relaxed) || (full && !self.replaying.load(Ordering::Relaxed))
         {
             return;
         }
@@ -124,6 +128,7 @@ impl Model for EngineModel {
         match to {
             Ok(to) if to != *slot => {
                 *slot = to;
+                lock(&self.known).insert(next);
                 Some(next)
             }
             Ok(_) => None,
@@ -176,6 +181,8 @@ pub struct Outcome {
     pub node_states: usize,
     /// Steps that engines took.
     pub engine_steps: usize,
+    /// Fair schedules that were followed to the end.
+    pub fair_runs: usize,
     /// What the random plays came across.
     pub plays: Plays,
     /// How long it took.
@@ -203,8 +210,9 @@ pub fn explore(
         start,
         bounds,
         halted: Arc::clone(&halted),
+        replaying: AtomicBool::new(false),
         failed: AtomicBool::new(false),
-        expanded: AtomicUsize::new(0),
+        known: Mutex::new(HashSet::from([start])),
         error: Arc::clone(&error),
     };
     let mut checker = model
@@ -228,13 +236,14 @@ pub fn explore(
     if let Some(error) = lock(&error).take() {
         return Err(error);
     }
-    let expanded = checker.model().expanded.swap(0, Ordering::Relaxed);
+    let known = lock(&checker.model().known).len();
+    checker.model().replaying.store(true, Ordering::Relaxed);
     // The path to a discovery is found by enumerating again.
     halted.store(false, Ordering::Relaxed);
     let mut violation = None;
     for property in [SAFETY, LIVENESS] {
         if let (None, Some(path)) = (&violation, checker.discovery(property)) {
-            violation = Some(describe(&lock(&locals), property, path.into_vec())?);
+            violation = Some(describe(&mut lock(&locals), property, path.into_vec())?);
         }
     }
     let mut plays = Plays::default();
@@ -243,13 +252,13 @@ pub fn explore(
         (plays, violation) = plays::play(&mut locals, start, &bounds, stop, progress)?;
     }
     let took = began.elapsed();
-    let (node_states, engine_steps) = lock(&locals).figures();
+    let (node_states, engine_steps, fair_runs) = lock(&locals).figures();
     let depth = checker.max_depth().saturating_sub(1);
     let interrupted = stop.load(Ordering::Relaxed);
     Ok(Outcome {
         complete: violation.is_none()
             && !interrupted
-            && expanded <= bounds.states
+            && known < bounds.states
             && depth < bounds.depth,
         violation,
         states: checker.unique_state_count(),
@@ -258,13 +267,14 @@ pub fn explore(
         interrupted,
         node_states,
         engine_steps,
+        fair_runs,
         plays,
         took,
     })
 }
 
 fn describe(
-    locals: &Locals,
+    locals: &mut Locals,
     property: &'static str,
     path: Vec<(State, Option<Move>)>,
 ) -> Result<Violation, ModelError> {

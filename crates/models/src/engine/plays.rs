@@ -102,7 +102,7 @@ fn choose(
     Ok(open.get(random.below(open.len())).copied())
 }
 
-fn judge(locals: &Locals, state: &State) -> Result<Option<(&'static str, String)>, ModelError> {
+fn judge(locals: &mut Locals, state: &State) -> Result<Option<(&'static str, String)>, ModelError> {
     if let Some(what) = safety::breach(locals, state) {
         return Ok(Some((SAFETY, what)));
     }
