@@ -1,7 +1,8 @@
 //! `neo-cli simulate`: what it prints and writes, and what it refuses.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -387,6 +388,80 @@ fn a_scenario_with_an_unknown_key_is_refused_by_name_and_place() {
         simulate(&["--scenario", &file, "--trace", &place.text("t")]).refused(words);
     }
     assert_eq!(place.names(), ["odd.json"]);
+}
+
+/// Waits for what a running command does.
+fn wait_until(mut child: Child, done: impl Fn(&Child) -> bool) -> Child {
+    while !done(&child) {
+        let ended = child.try_wait().expect("a state");
+        assert!(ended.is_none(), "it ended before: {ended:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child
+}
+
+fn interrupted(child: Child) -> Ended {
+    let sent = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(sent.expect("kill runs").success());
+    Ended(child.wait_with_output().expect("it ends"))
+}
+
+fn start(arguments: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_neo-cli"))
+        .arg("simulate")
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts")
+}
+
+#[test]
+fn ctrl_c_ends_a_campaign_with_what_is_complete() {
+    let child = start(&[
+        "--seeds",
+        "0..10000000",
+        "--threads",
+        "1",
+        "--duration",
+        "1s",
+        "--block-time",
+        "500ms",
+        "--json",
+    ]);
+    // The main thread, the one that takes signals, and the one that runs seeds.
+    let threads = |child: &Child| {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", child.id()));
+        tasks.map_or(0, |tasks| tasks.count())
+    };
+    let ended = interrupted(wait_until(child, |child| threads(child) >= 3));
+    assert_eq!(ended.code(), 130, "{}", ended.err());
+    let told: Value = serde_json::from_str(&ended.out()).expect("JSON");
+    assert_eq!(told["interrupted"], true);
+    assert!(told["seeds"].as_u64() < Some(10_000_000));
+}
+
+#[test]
+fn ctrl_c_leaves_no_half_written_file() {
+    let place = Place::new();
+    let trace = place.text("run.jsonl");
+    let child = start(&["--duration", "20h", "--trace", &trace]);
+    let written = |_: &Child| {
+        let files = std::fs::read_dir(place.0.path()).expect("a folder");
+        files
+            .filter_map(|file| file.ok()?.metadata().ok())
+            .any(|about| about.len() > 0)
+    };
+    let ended = interrupted(wait_until(child, written));
+    assert_eq!(ended.code(), 130, "{}", ended.err());
+    assert!(
+        ended.err().contains("no file was written"),
+        "{}",
+        ended.err()
+    );
+    assert!(place.names().is_empty(), "{:?}", place.names());
 }
 
 #[test]

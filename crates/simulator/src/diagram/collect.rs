@@ -150,7 +150,8 @@ impl HeightDiagram {
             let lane = usize::from(message.from);
             let words = format!("proposes {name}{}", if fresh { "" } else { " again" });
             let told = self.marks.iter().any(|mark| {
-                mark.lane == lane && mark.at_us == at_us && mark.sign == Sign::Proposes
+                (mark.lane, mark.at_us, mark.sign) == (lane, at_us, Sign::Proposes)
+                    && mark.words.split(' ').nth(1) == Some(name.as_str())
             });
             if !message.again && !told {
                 self.mark(lane, at_us, Sign::Proposes, words);
