@@ -10,7 +10,6 @@ fn run(byzantine: u8, states: usize, plays: usize, broken: Broken) -> Outcome {
     let bounds = Bounds {
         byzantine: ValidatorIndex(byzantine),
         states,
-        depth: 60,
         leave: false,
         plays,
         seed: 1,
@@ -41,7 +40,6 @@ fn a_byzantine_validator_beyond_the_set_is_refused() {
     let bounds = Bounds {
         byzantine: ValidatorIndex(4),
         states: 1,
-        depth: 1,
         leave: false,
         plays: 0,
         seed: 0,

@@ -18,9 +18,6 @@ pub(crate) struct Options {
     /// Distinct states after which no more are expanded.
     #[arg(long, default_value_t = 1_000_000)]
     states: usize,
-    /// Events after which a play is not followed further.
-    #[arg(long, default_value_t = 60)]
-    depth: usize,
     /// Random plays to the end, after the breadth-first part.
     #[arg(long, default_value_t = 5_000)]
     plays: usize,
@@ -77,7 +74,6 @@ impl Options {
         let bounds = Bounds {
             byzantine: ValidatorIndex(self.byzantine),
             states: self.states,
-            depth: self.depth,
             leave: self.leave,
             plays: self.plays,
             seed: self.seed,

@@ -36,7 +36,7 @@ impl Locals {
         if self.good.contains(&met) {
             return Ok(Ok(()));
         }
-        let end = run.to_the_end()?;
+        let end = run.finish()?;
         Ok(end.map(|_| {
             self.good.insert(met);
         }))
@@ -61,7 +61,7 @@ pub(super) fn fair_end(
     nodes: Vec<Node>,
     votes: impl Iterator<Item = (ValidatorIndex, Message)>,
 ) -> Result<Result<UInt256, String>, ModelError> {
-    Run::begin(world, nodes, votes).to_the_end()
+    Run::begin(world, nodes, votes).finish()
 }
 
 fn storm() -> String {
@@ -141,7 +141,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn to_the_end(&mut self) -> Result<Result<UInt256, String>, ModelError> {
+    fn finish(&mut self) -> Result<Result<UInt256, String>, ModelError> {
         for round in 0..ROUNDS {
             if !self.drain(HOP)? {
                 return Ok(Err(storm()));

@@ -24,8 +24,6 @@ pub struct Bounds {
     pub byzantine: ValidatorIndex,
     /// States after which no more are expanded.
     pub states: usize,
-    /// Events after which a play is not followed further.
-    pub depth: usize,
     /// Whether validators may ask for a view beyond the last one.
     pub leave: bool,
     /// Random plays after the breadth-first part, and their seed.
@@ -218,7 +216,6 @@ pub fn explore(
     let mut checker = model
         .checker()
         .finish_when(HasDiscoveries::Any)
-        .target_max_depth(bounds.depth.saturating_add(1))
         .threads(1)
         .spawn_bfs();
     for handle in checker.handles() {
@@ -256,10 +253,7 @@ pub fn explore(
     let depth = checker.max_depth().saturating_sub(1);
     let interrupted = stop.load(Ordering::Relaxed);
     Ok(Outcome {
-        complete: violation.is_none()
-            && !interrupted
-            && known < bounds.states
-            && depth < bounds.depth,
+        complete: violation.is_none() && !interrupted && known < bounds.states,
         violation,
         states: checker.unique_state_count(),
         transitions: checker.state_count().saturating_sub(1),

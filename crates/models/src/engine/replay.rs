@@ -129,7 +129,7 @@ impl Stage {
         Ok(())
     }
 
-    fn to_all(&mut self, message: &Message) -> Result<(), ReplayError> {
+    fn broadcast(&mut self, message: &Message) -> Result<(), ReplayError> {
         for to in 0..u8::try_from(self.nodes.len()).unwrap_or(u8::MAX) {
             if ValidatorIndex(to) != message.sender {
                 self.deliver(to, message)?;
@@ -151,7 +151,7 @@ impl Stage {
             let formed = self.view_change(before, step)?;
             let liar = self.liars.first().unwrap_or(&self.world);
             let forwarded = liar.forward(View(view.into()), Some(formed.clone()), None)?;
-            self.to_all(&forwarded)?;
+            self.broadcast(&forwarded)?;
             certificate = Some(formed);
         }
         let Some(block) = step.block else {
@@ -188,7 +188,7 @@ impl Stage {
             return Err(departed(format!("the proposal is not of block {name}")));
         }
         self.proposed.insert(view, (hash, justification));
-        self.to_all(&proposal)?;
+        self.broadcast(&proposal)?;
         self.certify(view, hash, justification, step.holders)
     }
 

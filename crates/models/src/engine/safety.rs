@@ -183,3 +183,74 @@ fn displaced(facts: [&Facts; 3]) -> Option<String> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use neo_primitives::ValidatorIndex;
+
+    use super::*;
+    use crate::engine::Broken;
+    use crate::engine::world::{STILL, World};
+
+    /// What `alone` says of a validator that has sent these, in the view given.
+    fn judge(said: impl Fn(&World) -> Vec<(u32, Payload)>) -> Option<String> {
+        let world = World::new(4, ValidatorIndex(1)).expect("a set of four");
+        let (node, _) = Node::start(&world, ValidatorIndex(2), STILL, Broken::default())
+            .expect("a validator of the set");
+        let votes = said(&world).into_iter().map(|(view, payload)| {
+            world
+                .say(View(view), payload)
+                .expect("a validator of the set")
+        });
+        let votes: Vec<Message> = votes.collect();
+        alone(&node, &votes.iter().collect::<Vec<_>>())
+    }
+
+    fn prepare(world: &World, variant: u8) -> Payload {
+        Payload::Prepare {
+            hash: world.block(ValidatorIndex(0), variant).hash(),
+            justification: UInt256::ZERO,
+        }
+    }
+
+    fn change_view(world: &World, to: u32) -> (u32, Payload) {
+        let message = world.change_view(View(to), None, false);
+        (to, message.expect("a validator of the set").payload)
+    }
+
+    #[test]
+    fn an_orderly_height_is_no_breach() {
+        let orderly = judge(|world| {
+            let later = (1, prepare(world, 1));
+            vec![
+                (0, prepare(world, 0)),
+                change_view(world, 1),
+                later,
+                change_view(world, 2),
+            ]
+        });
+        assert_eq!(orderly, None);
+    }
+
+    #[test]
+    fn each_rule_has_its_breach() {
+        let hash = |world: &World| world.block(ValidatorIndex(0), 0).hash();
+        let second = judge(|world| vec![(0, prepare(world, 0)), (0, prepare(world, 1))]);
+        let left = judge(|world| vec![change_view(world, 1), (0, prepare(world, 0))]);
+        let hidden = judge(|world| {
+            let vote = Payload::PreCommit { hash: hash(world) };
+            vec![(0, vote), change_view(world, 1)]
+        });
+        let early = judge(|world| vec![(0, Payload::Commit { hash: hash(world) })]);
+        let breaches = [
+            (second, "rule 1"),
+            (left, "rule 2"),
+            (hidden, "rule 7"),
+            (early, "rule 6"),
+        ];
+        for (breach, rule) in breaches {
+            let breach = breach.unwrap_or_default();
+            assert!(breach.contains(rule), "{rule}: {breach}");
+        }
+    }
+}

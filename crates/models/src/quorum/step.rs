@@ -224,10 +224,9 @@ pub(super) fn apply(setting: &Setting, state: &QuorumState, step: &ViewStep) -> 
         }
     }
     // Without claims nobody asks for the certificate of an earlier view.
-    if setting.carry == Carry::Highest || setting.release == Release::PreparedLocked {
-        if let Some(prepared) = next.prepared.get_mut(usize::from(state.view)) {
-            *prepared = Some(block);
-        }
+    let asked_for = setting.carry == Carry::Highest || setting.release == Release::PreparedLocked;
+    if asked_for && let Some(prepared) = next.prepared.get_mut(usize::from(state.view)) {
+        *prepared = Some(block);
     }
     for (number, honest) in (0..).zip(&mut next.honest) {
         if setting.carry == Carry::Highest && step.holders.has(number) {
