@@ -1,10 +1,12 @@
 //! The command line without a running node: networks, wallets, configuration, errors and their exit codes.
 
+mod ended;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
-use serde_json::Value;
+use ended::Ended;
 
 /// Runs the binary with these arguments and this standard input.
 fn neo_cli(arguments: &[&str], input: &str) -> Ended {
@@ -21,39 +23,6 @@ fn neo_cli(arguments: &[&str], input: &str) -> Ended {
     let _ = stdin.write_all(input.as_bytes());
     drop(stdin);
     Ended(child.wait_with_output().expect("the binary ends"))
-}
-
-/// A command that ended.
-struct Ended(Output);
-
-impl Ended {
-    fn code(&self) -> i32 {
-        self.0.status.code().expect("an exit code")
-    }
-
-    fn out(&self) -> String {
-        String::from_utf8_lossy(&self.0.stdout).into_owned()
-    }
-
-    fn err(&self) -> String {
-        String::from_utf8_lossy(&self.0.stderr).into_owned()
-    }
-
-    /// Standard output as JSON, of a command that succeeded.
-    fn json(&self) -> Value {
-        assert_eq!(self.code(), 0, "{}", self.err());
-        serde_json::from_str(&self.out()).expect("JSON")
-    }
-
-    /// Expects this exit code and these words on standard error.
-    fn fails(&self, code: i32, words: &[&str]) {
-        let err = self.err();
-        assert_eq!(self.code(), code, "{err}");
-        for word in words {
-            assert!(err.contains(word), "`{word}` is not in: {err}");
-        }
-        assert!(!err.contains("panicked"), "{err}");
-    }
 }
 
 /// A folder with a password file.

@@ -1,9 +1,12 @@
 //! `neo-cli simulate`: what it prints and writes, and what it refuses.
 
+mod ended;
+
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use ended::Ended;
 use serde_json::Value;
 
 fn scenario(name: &str) -> String {
@@ -25,37 +28,10 @@ fn simulate(arguments: &[&str]) -> Ended {
     Ended(output)
 }
 
-/// A command that ended.
-struct Ended(Output);
-
-impl Ended {
-    fn code(&self) -> i32 {
-        self.0.status.code().expect("an exit code")
-    }
-
-    fn out(&self) -> String {
-        String::from_utf8_lossy(&self.0.stdout).into_owned()
-    }
-
-    fn err(&self) -> String {
-        String::from_utf8_lossy(&self.0.stderr).into_owned()
-    }
-
-    fn json(&self) -> Value {
-        assert_eq!(self.code(), 0, "{}{}", self.out(), self.err());
-        serde_json::from_str(&self.out()).expect("JSON")
-    }
-
-    /// Expects bad usage and these words on standard error, and nothing on standard output.
-    fn refused(&self, words: &[&str]) {
-        let err = self.err();
-        assert_eq!(self.code(), 2, "{err}");
-        for word in words {
-            assert!(err.contains(word), "`{word}` is not in: {err}");
-        }
-        assert!(!err.contains("panicked"), "{err}");
-        assert_eq!(self.out(), "");
-    }
+/// Expects bad usage and these words on standard error, and nothing on standard output.
+fn refused(ended: &Ended, words: &[&str]) {
+    ended.fails(2, words);
+    assert_eq!(ended.out(), "");
 }
 
 struct Place(tempfile::TempDir);
@@ -347,7 +323,7 @@ fn bad_input_is_refused_by_field_and_limit() {
         (&["--allow-everything"], &["--allow-everything"]),
     ];
     for (arguments, words) in cases {
-        simulate(arguments).refused(words);
+        refused(&simulate(arguments), words);
     }
     assert!(
         place.names().is_empty(),
@@ -385,7 +361,10 @@ fn a_scenario_with_an_unknown_key_is_refused_by_name_and_place() {
         ("[]", &["invalid"]),
     ] {
         std::fs::write(&file, text).expect("written");
-        simulate(&["--scenario", &file, "--trace", &place.text("t")]).refused(words);
+        refused(
+            &simulate(&["--scenario", &file, "--trace", &place.text("t")]),
+            words,
+        );
     }
     assert_eq!(place.names(), ["odd.json"]);
 }
@@ -592,6 +571,6 @@ fn a_diagram_of_a_height_that_was_not_reached_is_refused() {
         "--height",
         "5000",
     ]);
-    ended.refused(&["--height 5000", "last stored height"]);
+    refused(&ended, &["--height 5000", "last stored height"]);
     assert!(place.names().is_empty());
 }
