@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use neo_consensus::ValidatorSet;
-use neo_consensus::engine::Notice;
 use neo_consensus::v3::evidence::Evidence;
-use neo_consensus::v3::{Payload, Record};
+use neo_consensus::v3::Payload;
 use neo_invariants::Oracles;
 use neo_primitives::{Block, UInt256};
 
@@ -17,7 +16,7 @@ use super::verdict::Verdict;
 use super::watch::{Watch, WatchId};
 use crate::plan::Plan;
 use crate::report::{Coverage, Latencies, Report, Stopped};
-use crate::trace::{Fingerprint, Happening, TraceEvent, TraceSink, Vote};
+use crate::trace::{Fingerprint, Happening, TraceEvent, TraceSink};
 
 const NS_PER_US: u64 = 1_000;
 /// Heights whose first moments are remembered for latencies.
@@ -35,11 +34,11 @@ pub(super) struct Book<'a> {
     /// Breaches that the trace has.
     told: usize,
     moments: BTreeMap<u32, Moments>,
-    coverage: Coverage,
-    decision: Latencies,
-    witness: Latencies,
+    pub(super) coverage: Coverage,
+    pub(super) decision: Latencies,
+    pub(super) witness: Latencies,
     heights: u32,
-    view_changes: u64,
+    pub(super) view_changes: u64,
     messages: u64,
     message_bytes: u64,
     convicted: BTreeSet<u16>,
@@ -47,12 +46,12 @@ pub(super) struct Book<'a> {
 
 /// What was first seen of a height.
 #[derive(Default)]
-struct Moments {
-    proposed: Option<Ns>,
+pub(super) struct Moments {
+    pub(super) proposed: Option<Ns>,
     /// Blocks by the view of their proposal.
     blocks: Vec<(u32, UInt256)>,
-    view_1: bool,
-    view_2: bool,
+    pub(super) view_1: bool,
+    pub(super) view_2: bool,
 }
 
 impl<'a> Book<'a> {
@@ -92,7 +91,7 @@ impl<'a> Book<'a> {
         self.stop.is_some_and(|stop| watch.holds(stop))
     }
 
-    fn moments(&mut self, height: u32) -> &mut Moments {
+    pub(super) fn moments(&mut self, height: u32) -> &mut Moments {
         if self.moments.len() >= MAX_MOMENTS && !self.moments.contains_key(&height) {
             self.moments.pop_first();
         }
@@ -184,193 +183,6 @@ impl World<'_> {
 
     pub(super) fn trouble(&mut self, node: usize, height: u32, what: String) {
         self.emit(Some(node), Happening::Trouble { height, what });
-    }
-
-    fn phase(&mut self, node: usize, height: u32, view: u32, phase: &'static str) {
-        let happening = Happening::Phase {
-            height,
-            view,
-            phase: phase.into(),
-        };
-        self.emit(Some(node), happening);
-    }
-
-    /// Records became durable.
-    pub(super) fn durable(&mut self, node: usize, records: &[Record]) {
-        let votes: Vec<Vote> = records
-            .iter()
-            .filter_map(|record| match record {
-                Record::Own(message) => Some(Vote {
-                    kind: message.kind().into(),
-                    height: message.height.0,
-                    view: message.view.0,
-                }),
-                _ => None,
-            })
-            .collect();
-        let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
-        self.emit(
-            Some(node),
-            Happening::Durable {
-                records: count,
-                votes,
-            },
-        );
-        for record in records {
-            match record {
-                Record::Own(message) => {
-                    let prepares = matches!(
-                        message.payload,
-                        Payload::Proposal(_) | Payload::Prepare { .. }
-                    );
-                    if prepares {
-                        self.phase(node, message.height.0, message.view.0, "Prepare");
-                    }
-                    // A certificate of a left view is kept and moves nobody; whose PreCommit it brings about does.
-                    if matches!(message.payload, Payload::PreCommit { .. }) {
-                        self.phase(node, message.height.0, message.view.0, "PreCommit");
-                    }
-                }
-                Record::Prepared {
-                    height,
-                    certificate,
-                } => {
-                    let prepared = Happening::Prepared {
-                        height: height.0,
-                        view: certificate.view.0,
-                        block: certificate.hash,
-                    };
-                    self.emit(Some(node), prepared);
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// The engine says something noteworthy.
-    pub(super) fn note(&mut self, node: usize, notice: Notice) {
-        let honest = self.nodes[node].honest;
-        let now = self.now;
-        match notice {
-            Notice::Opened { height } => {
-                self.emit(Some(node), Happening::Opened { height: height.0 });
-                self.phase(node, height.0, 0, "PrePrepare");
-            }
-            Notice::Proposed { height, view, hash } => {
-                self.book.moments(height.0).proposed.get_or_insert(now);
-                let proposed = Happening::Proposed {
-                    height: height.0,
-                    view: view.0,
-                    block: hash,
-                };
-                self.emit(Some(node), proposed);
-            }
-            Notice::Decided { height, view, hash } => {
-                self.note_decided(honest, height.0, view.0);
-                let decided = Happening::Decided {
-                    height: height.0,
-                    view: view.0,
-                    block: hash,
-                };
-                self.emit(Some(node), decided);
-                self.phase(node, height.0, view.0, "Commit");
-            }
-            Notice::Witnessed { height, hash } => {
-                let proposed = self.book.moments(height.0).proposed;
-                if let Some(proposed) = proposed.filter(|_| honest) {
-                    self.book
-                        .witness
-                        .add(Duration::from_nanos(now.saturating_sub(proposed)));
-                }
-                let witnessed = Happening::Witnessed {
-                    height: height.0,
-                    block: hash,
-                };
-                self.emit(Some(node), witnessed);
-                self.phase(node, height.0, 0, "BlockPersistence");
-            }
-            // The ledger has said so before.
-            Notice::Stored { height, .. } => self.prune(node, height),
-            Notice::ViewChangeAsked {
-                height,
-                view,
-                reason,
-            } => {
-                let asked = Happening::ViewChangeAsked {
-                    height: height.0,
-                    view: view.0,
-                    reason: reason.into(),
-                };
-                self.emit(Some(node), asked);
-            }
-            Notice::ViewEntered { height, view } => {
-                self.book.view_changes += u64::from(honest);
-                let entered = Happening::ViewEntered {
-                    height: height.0,
-                    view: view.0,
-                };
-                self.emit(Some(node), entered);
-                self.phase(node, height.0, view.0, "PrePrepare");
-            }
-            Notice::BlockRefused {
-                height,
-                hash,
-                problem,
-            } => {
-                let refused = Happening::BlockRefused {
-                    height: height.0,
-                    block: hash,
-                    problem,
-                };
-                self.emit(Some(node), refused);
-            }
-            Notice::TransitionRefused { height, what } => {
-                self.trouble(node, height.0, format!("refused transition: {what}"));
-            }
-            Notice::LedgerDisagrees {
-                height, problem, ..
-            } => self.trouble(node, height.0, format!("the ledger disagrees: {problem}")),
-            Notice::Silent { until } => {
-                let until = until.map(|until| until.0);
-                self.emit(Some(node), Happening::Silent { until });
-            }
-            Notice::Voting { from } => {
-                self.emit(Some(node), Happening::Voting { from: from.0 });
-            }
-        }
-    }
-
-    fn note_decided(&mut self, honest: bool, height: u32, view: u32) {
-        if !honest {
-            return;
-        }
-        let now = self.now;
-        let moments = self.book.moments(height);
-        let first = match view {
-            0 => false,
-            1 => !std::mem::replace(&mut moments.view_1, true),
-            _ => !std::mem::replace(&mut moments.view_2, true),
-        };
-        let proposed = moments.proposed;
-        let coverage = &mut self.book.coverage;
-        if view == 1 {
-            coverage.view_1 += u64::from(first);
-        } else {
-            coverage.view_2 += u64::from(first);
-        }
-        if let Some(proposed) = proposed {
-            self.book
-                .decision
-                .add(Duration::from_nanos(now.saturating_sub(proposed)));
-        }
-    }
-
-    fn prune(&mut self, node: usize, stored: neo_primitives::Height) {
-        if let Some(running) = self.nodes[node].running.as_mut()
-            && let Err(error) = running.log.prune(stored)
-        {
-            self.trouble(node, stored.0, error.to_string());
-        }
     }
 
     /// A block became durable at a node.

@@ -7,7 +7,11 @@
 //! | `node`     | one node: what is volatile, what is durable                                 |
 //! | `clock`    | its clocks                                                                  |
 //! | `lives`    | starts, crashes, connections                                                |
-//! | `stepping` | the engine's events and actions, and what they cost                         |
+//! | `processor` | what waits for a node's processor, and what it costs                        |
+//! | `stepping` | the engine's events and actions                                             |
+//! | `timers`   | its timers                                                                  |
+//! | `recording` | its votes on their way into the vote log                                    |
+//! | `ledgers`  | what it asks its ledger                                                     |
 //! | `sending`  | messages from a node to the network, filters                                |
 //! | `mail`     | what a message is here                                                      |
 //! | `links`    | delays, loss, partitions                                                    |
@@ -15,6 +19,7 @@
 //! | `load`     | transactions                                                                |
 //! | `watch`    | conditions of the plan                                                      |
 //! | `faults`   | what the plan breaks and mends                                              |
+//! | `notices`  | what engines say, as events                                                 |
 //! | `book`     | events for trace, oracles and report                                        |
 //! | `verdict`  | expectations of the plan                                                    |
 
@@ -22,15 +27,20 @@ mod book;
 mod clock;
 mod exchange;
 mod faults;
+mod ledgers;
 mod links;
 mod lives;
 mod load;
 mod mail;
 mod node;
+mod notices;
+mod processor;
 mod queue;
+mod recording;
 mod sending;
 mod setup;
 mod stepping;
+mod timers;
 mod verdict;
 mod watch;
 

@@ -1,0 +1,199 @@
+//! What engines say and logs hold, as events of the trace.
+
+use std::time::Duration;
+
+use neo_consensus::engine::Notice;
+use neo_consensus::v3::{Payload, Record};
+use neo_primitives::Height;
+
+use super::World;
+use crate::trace::{Happening, Vote};
+
+impl World<'_> {
+    fn phase(&mut self, node: usize, height: u32, view: u32, phase: &'static str) {
+        let happening = Happening::Phase {
+            height,
+            view,
+            phase: phase.into(),
+        };
+        self.emit(Some(node), happening);
+    }
+
+    /// Records became durable.
+    pub(super) fn durable(&mut self, node: usize, records: &[Record]) {
+        let votes: Vec<Vote> = records
+            .iter()
+            .filter_map(|record| match record {
+                Record::Own(message) => Some(Vote {
+                    kind: message.kind().into(),
+                    height: message.height.0,
+                    view: message.view.0,
+                }),
+                _ => None,
+            })
+            .collect();
+        let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
+        self.emit(
+            Some(node),
+            Happening::Durable {
+                records: count,
+                votes,
+            },
+        );
+        for record in records {
+            match record {
+                Record::Own(message) => {
+                    let prepares = matches!(
+                        message.payload,
+                        Payload::Proposal(_) | Payload::Prepare { .. }
+                    );
+                    if prepares {
+                        self.phase(node, message.height.0, message.view.0, "Prepare");
+                    }
+                    // A certificate of a left view is kept and moves nobody; whose PreCommit it brings about does.
+                    if matches!(message.payload, Payload::PreCommit { .. }) {
+                        self.phase(node, message.height.0, message.view.0, "PreCommit");
+                    }
+                }
+                Record::Prepared {
+                    height,
+                    certificate,
+                } => {
+                    let prepared = Happening::Prepared {
+                        height: height.0,
+                        view: certificate.view.0,
+                        block: certificate.hash,
+                    };
+                    self.emit(Some(node), prepared);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The engine says something noteworthy.
+    pub(super) fn note(&mut self, node: usize, notice: Notice) {
+        let honest = self.nodes[node].honest;
+        let now = self.now;
+        match notice {
+            Notice::Opened { height } => {
+                self.emit(Some(node), Happening::Opened { height: height.0 });
+                self.phase(node, height.0, 0, "PrePrepare");
+            }
+            Notice::Proposed { height, view, hash } => {
+                self.book.moments(height.0).proposed.get_or_insert(now);
+                let proposed = Happening::Proposed {
+                    height: height.0,
+                    view: view.0,
+                    block: hash,
+                };
+                self.emit(Some(node), proposed);
+            }
+            Notice::Decided { height, view, hash } => {
+                self.note_decided(honest, height.0, view.0);
+                let decided = Happening::Decided {
+                    height: height.0,
+                    view: view.0,
+                    block: hash,
+                };
+                self.emit(Some(node), decided);
+                self.phase(node, height.0, view.0, "Commit");
+            }
+            Notice::Witnessed { height, hash } => {
+                let proposed = self.book.moments(height.0).proposed;
+                if let Some(proposed) = proposed.filter(|_| honest) {
+                    self.book
+                        .witness
+                        .add(Duration::from_nanos(now.saturating_sub(proposed)));
+                }
+                let witnessed = Happening::Witnessed {
+                    height: height.0,
+                    block: hash,
+                };
+                self.emit(Some(node), witnessed);
+                self.phase(node, height.0, 0, "BlockPersistence");
+            }
+            // The ledger has said so before.
+            Notice::Stored { height, .. } => self.prune(node, height),
+            Notice::ViewChangeAsked {
+                height,
+                view,
+                reason,
+            } => {
+                let asked = Happening::ViewChangeAsked {
+                    height: height.0,
+                    view: view.0,
+                    reason: reason.into(),
+                };
+                self.emit(Some(node), asked);
+            }
+            Notice::ViewEntered { height, view } => {
+                self.book.view_changes += u64::from(honest);
+                let entered = Happening::ViewEntered {
+                    height: height.0,
+                    view: view.0,
+                };
+                self.emit(Some(node), entered);
+                self.phase(node, height.0, view.0, "PrePrepare");
+            }
+            Notice::BlockRefused {
+                height,
+                hash,
+                problem,
+            } => {
+                let refused = Happening::BlockRefused {
+                    height: height.0,
+                    block: hash,
+                    problem,
+                };
+                self.emit(Some(node), refused);
+            }
+            Notice::TransitionRefused { height, what } => {
+                self.trouble(node, height.0, format!("refused transition: {what}"));
+            }
+            Notice::LedgerDisagrees {
+                height, problem, ..
+            } => self.trouble(node, height.0, format!("the ledger disagrees: {problem}")),
+            Notice::Silent { until } => {
+                let until = until.map(|until| until.0);
+                self.emit(Some(node), Happening::Silent { until });
+            }
+            Notice::Voting { from } => {
+                self.emit(Some(node), Happening::Voting { from: from.0 });
+            }
+        }
+    }
+
+    fn note_decided(&mut self, honest: bool, height: u32, view: u32) {
+        if !honest {
+            return;
+        }
+        let now = self.now;
+        let moments = self.book.moments(height);
+        let first = match view {
+            0 => false,
+            1 => !std::mem::replace(&mut moments.view_1, true),
+            _ => !std::mem::replace(&mut moments.view_2, true),
+        };
+        let proposed = moments.proposed;
+        let coverage = &mut self.book.coverage;
+        if view == 1 {
+            coverage.view_1 += u64::from(first);
+        } else {
+            coverage.view_2 += u64::from(first);
+        }
+        if let Some(proposed) = proposed {
+            self.book
+                .decision
+                .add(Duration::from_nanos(now.saturating_sub(proposed)));
+        }
+    }
+
+    fn prune(&mut self, node: usize, stored: Height) {
+        if let Some(running) = self.nodes[node].running.as_mut()
+            && let Err(error) = running.log.prune(stored)
+        {
+            self.trouble(node, stored.0, error.to_string());
+        }
+    }
+}
