@@ -5,7 +5,9 @@ use libfuzzer_sys::fuzz_target;
 use neo_node::config::NodeConfig;
 
 fuzz_target!(|text: &str| {
-    let Ok(config) = NodeConfig::parse(text) else { return };
+    let Ok(config) = NodeConfig::parse(text) else {
+        return;
+    };
     let written = config.to_json();
     let again = NodeConfig::parse(&written).expect("its own JSON");
     assert_eq!(again, config);

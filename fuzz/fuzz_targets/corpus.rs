@@ -32,9 +32,23 @@ impl Corpus {
         if let Ok(block) = Block::from_bytes(bytes) {
             self.add("block", bytes);
             let (header, witness) = (block.header.clone(), block.witness.clone());
-            self.add("block", &SignedHeader { header: header.clone(), witness }.to_bytes());
+            self.add(
+                "block",
+                &SignedHeader {
+                    header: header.clone(),
+                    witness,
+                }
+                .to_bytes(),
+            );
             let transactions = block.transactions.clone();
-            self.add("block", &BlockBody { header, transactions }.to_bytes());
+            self.add(
+                "block",
+                &BlockBody {
+                    header,
+                    transactions,
+                }
+                .to_bytes(),
+            );
             self.add("script", &block.witness.invocation);
             self.add("script", &block.witness.verification);
             let answer = SyncResponse::Blocks(vec![bytes.to_vec().into()]);
@@ -89,9 +103,16 @@ impl Corpus {
             let kind = message.kind() as u8;
             self.add("message", &[&[kind], payload.as_slice()].concat());
             self.add("envelope", &encode(message, Default::default()));
-            let packed = Envelope { kind, compressed: Envelope::pack(&payload), ..Envelope::default() };
+            let packed = Envelope {
+                kind,
+                compressed: Envelope::pack(&payload),
+                ..Envelope::default()
+            };
             self.add("envelope", &packed.to_bytes());
             self.add("compressed", &[&[1, kind], payload.as_slice()].concat());
+        }
+        for proof in votes.evidence() {
+            self.add("evidence", &proof.to_bytes());
         }
         for record in votes.records() {
             self.add("record", &record.to_bytes());
@@ -108,8 +129,12 @@ impl Corpus {
         for parameters in [ScryptParams { n: 2, r: 1, p: 1 }, ScryptParams::default()] {
             let mut wallet = Nep6Wallet::new(Some("node"), parameters);
             self.add("nep6", &serde_json::to_vec(&wallet).expect("JSON"));
-            let nep2 = nep2::encrypt(&key, "password", ScryptParams { n: 2, r: 1, p: 1 }).expect("a key");
-            wallet.add(Nep6Account::single_signature(key.public_key(), nep2.clone()));
+            let nep2 =
+                nep2::encrypt(&key, "password", ScryptParams { n: 2, r: 1, p: 1 }).expect("a key");
+            wallet.add(Nep6Account::single_signature(
+                key.public_key(),
+                nep2.clone(),
+            ));
             let keys = [key.public_key().clone()];
             wallet.add(Nep6Account::multisig(1, &keys, nep2).expect("an account"));
             self.add("nep6", &serde_json::to_vec(&wallet).expect("JSON"));
@@ -123,11 +148,19 @@ impl Corpus {
     fn requests(&self) {
         let hash = UInt256::from_wire([7; 32]);
         let requests = [
-            SyncRequest::Blocks { start: Height(1), count: 500 },
+            SyncRequest::Blocks {
+                start: Height(1),
+                count: 500,
+            },
             SyncRequest::Body { hash },
             SyncRequest::Hashes { block: hash },
-            SyncRequest::Transactions { hashes: vec![hash; 3] },
-            SyncRequest::Positions { block: hash, positions: vec![0, 1, 5] },
+            SyncRequest::Transactions {
+                hashes: vec![hash; 3],
+            },
+            SyncRequest::Positions {
+                block: hash,
+                positions: vec![0, 1, 5],
+            },
         ];
         for request in requests {
             self.add("sync", &request.to_bytes());
@@ -137,7 +170,10 @@ impl Corpus {
             let answer = vec![None, Some(transaction.to_bytes().into())];
             self.add("sync", &SyncResponse::Transactions(answer).to_bytes());
         }
-        self.add("sync", &SyncResponse::Hashes(Some(vec![hash; 4])).to_bytes());
+        self.add(
+            "sync",
+            &SyncResponse::Hashes(Some(vec![hash; 4])).to_bytes(),
+        );
     }
 
     /// Bytes without meaning, for targets that read them as instructions.

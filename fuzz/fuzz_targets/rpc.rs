@@ -17,10 +17,15 @@ thread_local! {
 fuzz_target!(|body: &[u8]| {
     SERVER.with(|server| {
         let (runtime, desk) = server.get_or_init(|| {
-            let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let runtime = Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
             (runtime, desk())
         });
-        let Some(answer) = runtime.block_on(desk.answer(body.to_vec())) else { return };
+        let Some(answer) = runtime.block_on(desk.answer(body.to_vec())) else {
+            return;
+        };
         let answer: Value = serde_json::from_slice(&answer).expect("an answer is JSON");
         let one = |answer: &Value| {
             assert_eq!(answer["jsonrpc"], "2.0");

@@ -30,7 +30,8 @@ fn open(medium: MemoryMedium) -> Opened<MemoryMedium, Record> {
 }
 
 fuzz_target!(|input: Input| {
-    let mut log = VoteLog::initialise(MemoryMedium::default(), identity()).expect("an empty medium");
+    let mut log =
+        VoteLog::initialise(MemoryMedium::default(), identity()).expect("an empty medium");
     let mut written: Vec<Record> = Vec::new();
     for batch in input.batches.iter().take(20) {
         let batch = records(*batch);
@@ -68,7 +69,9 @@ fuzz_target!(|input: Input| {
     }
     if let Some((distance, bytes)) = &input.foreign {
         touched = true;
-        medium.create(u64::from(*distance).saturating_add(1)).expect("memory");
+        medium
+            .create(u64::from(*distance).saturating_add(1))
+            .expect("memory");
         medium.append(bytes).expect("the segment just made");
         medium.sync().expect("memory");
     }
@@ -83,13 +86,18 @@ fuzz_target!(|input: Input| {
         assert_eq!(opened.records[..shorter], written[..shorter]);
     }
     // Whatever it was, it takes records, and they are there the next time, with the loss on record.
-    let Opened { mut log, condition, .. } = opened;
+    let Opened {
+        mut log, condition, ..
+    } = opened;
     let mark = [Record::Silenced];
     log.append(&mark).expect("room in memory");
     let again = open(log.into_medium());
     assert_eq!(again.records.last(), Some(&Record::Silenced));
     assert!(
-        matches!(again.condition, Condition::Intact { torn: 0 } | Condition::Copied),
+        matches!(
+            again.condition,
+            Condition::Intact { torn: 0 } | Condition::Copied
+        ),
         "{condition:?}, and after an append {:?}",
         again.condition
     );

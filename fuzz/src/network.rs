@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use neo_consensus::ValidatorSet;
+use neo_consensus::View;
+use neo_consensus::v3::certificate::{hash_and_justification, justification_hash};
 use neo_consensus::v3::context::{HeightContext, MessageKind};
 use neo_consensus::v3::message::{Proposal, short_id};
-use neo_consensus::v3::certificate::{hash_and_justification, justification_hash};
 use neo_consensus::v3::{Message, Payload, Signer};
-use neo_consensus::View;
 use neo_invariants::ideal::IdealSigner;
 use neo_primitives::{
     BlockBody, Header, Height, Magic, PrivateKey, PublicKey, Signature, UInt160, UInt256,
@@ -33,7 +33,9 @@ fn keys() -> &'static [PublicKey] {
     static KEYS: OnceLock<Vec<PublicKey>> = OnceLock::new();
     KEYS.get_or_init(|| {
         let key = |seed| PrivateKey::from_bytes(&[seed; 32]).expect("a private key");
-        let mut keys: Vec<_> = (1..=VALIDATORS).map(|seed| key(seed).public_key().clone()).collect();
+        let mut keys: Vec<_> = (1..=VALIDATORS)
+            .map(|seed| key(seed).public_key().clone())
+            .collect();
         keys.sort();
         keys
     })

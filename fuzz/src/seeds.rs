@@ -8,14 +8,15 @@ use neo_consensus::v3::certificate::{
     ViewChangeCertificate, ViewChangeEntry, claim_bytes, hash_and_justification,
 };
 use neo_consensus::v3::context::{HeightContext, MessageKind};
-use neo_consensus::v3::message::{
-    ChangeView, ChangeViewReason, RecoveryMessage, RecoveryRequest,
-};
+use neo_consensus::v3::evidence::Evidence;
+use neo_consensus::v3::evidence::archive::VoteArchive;
+use neo_consensus::v3::message::{ChangeView, ChangeViewReason, RecoveryMessage, RecoveryRequest};
 use neo_consensus::v3::{Message, Payload, Record};
 use neo_consensus::vote_log::Identity;
+use neo_invariants::ideal::IdealCheck;
 use neo_primitives::{
-    BlockBody, Datoshi, Header, Height, Signer, Transaction, UInt160, UInt256,
-    UnsignedTransaction, ValidatorIndex, Witness, WitnessScope, sign_data,
+    BlockBody, Datoshi, Header, Height, Signer, Transaction, UInt160, UInt256, UnsignedTransaction,
+    ValidatorIndex, Witness, WitnessScope, sign_data,
 };
 
 use crate::network::{MAGIC, Network, block, proposal};
@@ -50,7 +51,11 @@ impl Envelope {
             out.push(field << 3);
             varint(&mut out, value);
         }
-        for (field, bytes) in [(5, self.payload.as_slice()), (6, &[9; 64]), (9, &self.compressed)] {
+        for (field, bytes) in [
+            (5, self.payload.as_slice()),
+            (6, &[9; 64]),
+            (9, &self.compressed),
+        ] {
             out.push(field << 3 | 2);
             varint(&mut out, bytes.len() as u64);
             out.extend_from_slice(bytes);
@@ -96,7 +101,9 @@ pub fn long_proposal(transactions: u16, period: u8) -> Message {
     let context = network.context(Height(1), parent.hash());
     let mut proposal = proposal(&block(&parent, ValidatorIndex(1), 5));
     let period = u16::from(period.max(1));
-    proposal.transactions = (0..transactions).map(|at| [(at % period) as u8; 6]).collect();
+    proposal.transactions = (0..transactions)
+        .map(|at| [(at % period) as u8; 6])
+        .collect();
     let payload = Payload::Proposal(Arc::new(proposal));
     network.message(&context, View(0), ValidatorIndex(1), payload)
 }
@@ -145,8 +152,15 @@ impl Votes {
         let hash = self.body.hash();
         let body = hash_and_justification(&hash, &justification);
         let kind = MessageKind::Prepare;
-        let signatures = self.network.signatures(&self.context, kind, view, &body, Self::quorum());
-        PreparedCertificate { view, hash, justification, signatures: Signatures::new(signatures) }
+        let signatures = self
+            .network
+            .signatures(&self.context, kind, view, &body, Self::quorum());
+        PreparedCertificate {
+            view,
+            hash,
+            justification,
+            signatures: Signatures::new(signatures),
+        }
     }
 
     /// CC(v,H).
@@ -155,9 +169,15 @@ impl Votes {
         let hash = self.body.hash();
         let kind = MessageKind::PreCommit;
         let signatures =
-            self.network.signatures(&self.context, kind, view, hash.as_wire(), Self::quorum());
+            self.network
+                .signatures(&self.context, kind, view, hash.as_wire(), Self::quorum());
         let signatures = Signatures::new(signatures);
-        Decision::Certificate(CommitCertificate { view, hash, signatures, prepared })
+        Decision::Certificate(CommitCertificate {
+            view,
+            hash,
+            signatures,
+            prepared,
+        })
     }
 
     /// f+1 header signatures.
@@ -167,7 +187,10 @@ impl Votes {
         let preimage = sign_data(MAGIC, &hash);
         let signatures = [0, 3].map(ValidatorIndex).into_iter();
         let signatures = signatures.map(|index| (index, self.network.sign(index, &preimage)));
-        Decision::HeaderSignatures { hash, signatures: Signatures::new(signatures.collect()) }
+        Decision::HeaderSignatures {
+            hash,
+            signatures: Signatures::new(signatures.collect()),
+        }
     }
 
     /// TC(v), where validator 0 claims the prepared certificate.
@@ -181,17 +204,25 @@ impl Votes {
             let claim = prepared
                 .as_ref()
                 .filter(|_| index.0 == 0)
-                .map(|held| PreparedClaim { view: held.view, hash: held.hash });
+                .map(|held| PreparedClaim {
+                    view: held.view,
+                    hash: held.hash,
+                });
             let body = claim_bytes(&claim);
             let preimage = self.context.preimage(MessageKind::ChangeView, view, &body);
             let signature = self.network.sign(index, &preimage);
             (index, ViewChangeEntry { claim, signature })
         });
-        ViewChangeCertificate { view, entries: entries.collect(), prepared }
+        ViewChangeCertificate {
+            view,
+            entries: entries.collect(),
+            prepared,
+        }
     }
 
     fn signed(&self, view: u32, sender: u8, payload: Payload) -> Message {
-        self.network.message(&self.context, View(view), ValidatorIndex(sender), payload)
+        self.network
+            .message(&self.context, View(view), ValidatorIndex(sender), payload)
     }
 
     /// Messages of every kind.
@@ -209,7 +240,11 @@ impl Votes {
             prepared: Some(prepared.clone()),
             reason: ChangeViewReason::Timeout,
         };
-        let bare = ChangeView { claim: None, prepared: None, reason: ChangeViewReason::Joined };
+        let bare = ChangeView {
+            claim: None,
+            prepared: None,
+            reason: ChangeViewReason::Joined,
+        };
         let request = RecoveryRequest {
             nonce: 7,
             prev_hash: self.context.prev_hash,
@@ -224,8 +259,22 @@ impl Votes {
         let mut messages = vec![
             self.signed(0, 1, Payload::Proposal(Arc::new(proposal(&self.body)))),
             self.signed(1, 2, Payload::Proposal(Arc::new(again))),
-            self.signed(0, 0, Payload::Prepare { hash, justification: UInt256::ZERO }),
-            self.signed(1, 3, Payload::Prepare { hash, justification }),
+            self.signed(
+                0,
+                0,
+                Payload::Prepare {
+                    hash,
+                    justification: UInt256::ZERO,
+                },
+            ),
+            self.signed(
+                1,
+                3,
+                Payload::Prepare {
+                    hash,
+                    justification,
+                },
+            ),
             self.signed(0, 2, Payload::PreCommit { hash }),
             self.signed(0, 3, Payload::Commit { hash }),
             self.signed(1, 0, Payload::ChangeView(Arc::new(backed))),
@@ -248,20 +297,71 @@ impl Votes {
         messages
     }
 
+    /// Proofs of guilt that lie in these messages together with others of the same validators.
+    #[must_use]
+    pub fn evidence(&self) -> Vec<Evidence> {
+        let mut archive = VoteArchive::new(Arc::new(self.context.clone()));
+        let other = UInt256::from_wire([9; 32]);
+        let nothing = ChangeView {
+            claim: None,
+            prepared: None,
+            reason: ChangeViewReason::Timeout,
+        };
+        let contradictions = [
+            self.signed(
+                0,
+                0,
+                Payload::Prepare {
+                    hash: other,
+                    justification: UInt256::ZERO,
+                },
+            ),
+            self.signed(0, 2, Payload::PreCommit { hash: other }),
+            self.signed(1, 0, Payload::ChangeView(Arc::new(nothing.clone()))),
+            self.signed(
+                0,
+                1,
+                Payload::PreCommit {
+                    hash: self.body.hash(),
+                },
+            ),
+            self.signed(2, 0, Payload::ChangeView(Arc::new(nothing))),
+        ];
+        archive.add_header(&self.body.header);
+        for message in self.messages().iter().chain(&contradictions) {
+            archive.add_message(message, &IdealCheck);
+        }
+        archive.evidence()
+    }
+
     /// Records of every kind.
     #[must_use]
     pub fn records(&self) -> Vec<Record> {
         let height = self.context.height;
         let prepared = self.prepared(View(0), UInt256::ZERO);
-        let mut records: Vec<Record> = self.messages().into_iter().take(9).map(Record::Own).collect();
+        let mut records: Vec<Record> = self
+            .messages()
+            .into_iter()
+            .take(9)
+            .map(Record::Own)
+            .collect();
         records.push(Record::Body(Arc::clone(&self.body)));
         records.push(Record::ViewChange {
             height,
             certificate: self.view_change(View(1), Some(prepared.clone())),
         });
-        records.push(Record::Decision { height, decision: self.headers() });
-        records.push(Record::Decision { height, decision: self.commit(View(0), Some(prepared.clone())) });
-        records.push(Record::Prepared { height, certificate: prepared });
+        records.push(Record::Decision {
+            height,
+            decision: self.headers(),
+        });
+        records.push(Record::Decision {
+            height,
+            decision: self.commit(View(0), Some(prepared.clone())),
+        });
+        records.push(Record::Prepared {
+            height,
+            certificate: prepared,
+        });
         records.push(Record::Silenced);
         records.push(Record::Resumed { from: Height(9) });
         records
@@ -274,9 +374,13 @@ pub fn records(pick: u8) -> Vec<Record> {
     static ALL: OnceLock<Vec<Record>> = OnceLock::new();
     let all = ALL.get_or_init(|| Votes::default().records());
     let first = usize::from(pick >> 2) % all.len();
-    all.iter().cloned().cycle().skip(first).take(usize::from(pick & 3)).collect()
+    all.iter()
+        .cloned()
+        .cycle()
+        .skip(first)
+        .take(usize::from(pick & 3))
+        .collect()
 }
-
 
 /// Four transactions that differ.
 pub fn transactions() -> &'static [Arc<Transaction>] {
@@ -293,7 +397,10 @@ pub fn transactions() -> &'static [Arc<Transaction>] {
                 attributes: Vec::new(),
                 script: vec![0x40],
             };
-            let witness = Witness { invocation: vec![1; 66], verification: vec![2; 40] };
+            let witness = Witness {
+                invocation: vec![1; 66],
+                verification: vec![2; 40],
+            };
             Arc::new(unsigned.into_signed(vec![witness]).expect("a transaction"))
         };
         (0..4).map(make).collect()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arbitrary::Unstructured;
+use neo_consensus::Engine;
 use neo_consensus::engine::{
     Actions, BlockLimits, Connectivity, Event, Fetch, Fetched, HeightInfo, LedgerAction,
     LedgerEvent, Now, TimerId, TimerKind, Witnessed,
@@ -14,7 +15,6 @@ use neo_consensus::v3::{
     EngineSettings, Message, OwnMessage, Record, Restored, Signer, V3Engine, VerifyJob,
     VoteLogState,
 };
-use neo_consensus::Engine;
 use neo_driver::Ballot;
 use neo_invariants::ideal::{IdealCheck, IdealSigner};
 use neo_invariants::{Invariant, Observation, Oracles, Setup};
@@ -62,7 +62,7 @@ pub struct World<'a> {
     pen: Pen,
     engine: Option<V3Engine>,
     /// Whether the ledger tells the truth, so that the oracles can judge.
-    honest_ledger: bool,
+    pub(super) honest_ledger: bool,
     executes_ahead: bool,
     oracles: Oracles,
     steps: usize,
@@ -105,8 +105,13 @@ impl<'a> World<'a> {
         let network = Network::default();
         let index = ValidatorIndex(setting & 3);
         let own = (setting & 0x1c != 0x1c).then_some(index);
-        let genesis = Arc::new(BlockBody { header: genesis(), transactions: Vec::new() });
-        let byzantine = (0..VALIDATORS).map(ValidatorIndex).filter(|other| Some(*other) != own);
+        let genesis = Arc::new(BlockBody {
+            header: genesis(),
+            transactions: Vec::new(),
+        });
+        let byzantine = (0..VALIDATORS)
+            .map(ValidatorIndex)
+            .filter(|other| Some(*other) != own);
         let oracles = Oracles::new(Setup {
             magic: MAGIC,
             validators: Arc::clone(&network.validators),
@@ -120,7 +125,10 @@ impl<'a> World<'a> {
             input,
             network,
             own,
-            pen: Pen { signer, signed: Default::default() },
+            pen: Pen {
+                signer,
+                signed: Default::default(),
+            },
             engine: None,
             honest_ledger: setting & 0x20 != 0,
             executes_ahead: setting & 0x40 != 0,
@@ -159,7 +167,9 @@ impl<'a> World<'a> {
 
     /// A number below `limit`.
     pub(super) fn below(&mut self, limit: usize) -> usize {
-        usize::from(self.byte()).checked_rem(limit).unwrap_or_default()
+        usize::from(self.byte())
+            .checked_rem(limit)
+            .unwrap_or_default()
     }
 
     pub(super) fn tip(&self) -> &Arc<BlockBody> {
@@ -183,9 +193,12 @@ impl<'a> World<'a> {
 
     pub(super) fn engine_height(&self) -> (Height, neo_consensus::View) {
         let status = self.engine.as_ref().map(Engine::status).unwrap_or_default();
-        status.heights.last().map_or((status.stored.next(), neo_consensus::View(0)), |open| {
-            (open.height, open.view)
-        })
+        status
+            .heights
+            .last()
+            .map_or((status.stored.next(), neo_consensus::View(0)), |open| {
+                (open.height, open.view)
+            })
     }
 
     fn observe(&mut self, observation: Observation<'_>) {
@@ -199,19 +212,43 @@ impl<'a> World<'a> {
 
     fn boot(&mut self) {
         self.life += 1;
-        let own = self.own.map(|index| self.network.keys[usize::from(index.0)].clone());
+        let own = self
+            .own
+            .map(|index| self.network.keys[usize::from(index.0)].clone());
         let settings = EngineSettings::new(own, self.executes_ahead, TimerSettings::default());
-        let records = if self.log_lost { Vec::new() } else { self.log.clone() };
+        let records = if self.log_lost {
+            Vec::new()
+        } else {
+            self.log.clone()
+        };
         if self.log_lost {
             self.log.clear();
         }
         let log_intact = !std::mem::take(&mut self.log_lost);
         let stored = self.tip().header.index;
         let (validator, life) = (self.own, self.life);
-        self.observe(Observation::Started { validator, life, log_intact, stored, records: &records });
+        self.observe(Observation::Started {
+            validator,
+            life,
+            log_intact,
+            stored,
+            records: &records,
+        });
         let tip = self.tip().hash();
-        let log = if log_intact { VoteLogState::Intact } else { VoteLogState::Lost };
-        self.engine = Some(V3Engine::new(settings, Restored { stored, tip, records, log }));
+        let log = if log_intact {
+            VoteLogState::Intact
+        } else {
+            VoteLogState::Lost
+        };
+        self.engine = Some(V3Engine::new(
+            settings,
+            Restored {
+                stored,
+                tip,
+                records,
+                log,
+            },
+        ));
         self.step(Event::Start);
     }
 
@@ -228,29 +265,52 @@ impl<'a> World<'a> {
 
     fn moment(&mut self) -> Now {
         let entropy = u64::from(self.byte()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let wall = genesis().timestamp.saturating_add(self.now.as_millis() as u64);
-        Now { monotonic: self.now, wall_ms: wall, entropy }
+        let wall = genesis()
+            .timestamp
+            .saturating_add(self.now.as_millis() as u64);
+        Now {
+            monotonic: self.now,
+            wall_ms: wall,
+            entropy,
+        }
     }
 
     /// Lets the engine take one event and carries out what it wants.
     fn step(&mut self, event: Event<V3Engine>) {
         let now = self.moment();
-        let Some(engine) = &mut self.engine else { return };
+        let Some(engine) = &mut self.engine else {
+            return;
+        };
         if self.traces {
             eprintln!("{:?} STEP {event:?}", self.now);
         }
         let actions = engine.step(now, event);
         let footprint = engine.footprint();
-        assert!(footprint <= FOOTPRINT, "the engine holds {footprint} things");
+        assert!(
+            footprint <= FOOTPRINT,
+            "the engine holds {footprint} things"
+        );
         self.carry_out(actions);
-        if self.engine.is_some() && self.jobs.is_empty() && self.own_messages.is_empty() && self.asked.is_empty() {
+        if self.engine.is_some()
+            && self.jobs.is_empty()
+            && self.own_messages.is_empty()
+            && self.asked.is_empty()
+        {
             self.observe(Observation::Settled);
         }
     }
 
     fn carry_out(&mut self, actions: Actions<V3Engine>) {
         let Actions {
-            ledger, fetch, persist, send, resend, verify, timers, evidence, notices,
+            ledger,
+            fetch,
+            persist,
+            send,
+            resend,
+            verify,
+            timers,
+            evidence,
+            notices,
         } = actions;
         for change in timers {
             match change.at {
@@ -272,7 +332,10 @@ impl<'a> World<'a> {
         // More than the engine has in flight is dropped; it asks again.
         self.fetches.truncate(64);
         self.jobs.extend(verify);
-        assert!(self.own.is_some() || send.is_empty(), "an observer drafts {send:?}");
+        assert!(
+            self.own.is_some() || send.is_empty(),
+            "an observer drafts {send:?}"
+        );
         let ballot = Ballot::sign(persist, send, &self.pen);
         let dies = std::mem::replace(&mut self.dies, Dies::Never);
         let writes = !ballot.records().is_empty();
@@ -281,7 +344,9 @@ impl<'a> World<'a> {
         }
         if writes {
             self.log.extend_from_slice(ballot.records());
-            self.observe(Observation::Durable { records: ballot.records() });
+            self.observe(Observation::Durable {
+                records: ballot.records(),
+            });
             if dies == Dies::AfterTheWrite {
                 return self.crash();
             }
@@ -289,11 +354,19 @@ impl<'a> World<'a> {
             self.dies = dies;
         }
         for (to, message) in ballot.outgoing() {
-            self.observe(Observation::Sent { to, message, again: false });
+            self.observe(Observation::Sent {
+                to,
+                message,
+                again: false,
+            });
             self.seen.push(message.clone());
         }
         for (to, message) in &resend {
-            self.observe(Observation::Sent { to, message, again: true });
+            self.observe(Observation::Sent {
+                to,
+                message,
+                again: true,
+            });
         }
         if dies == Dies::AfterSending && writes {
             return self.crash();
@@ -334,7 +407,10 @@ impl<'a> World<'a> {
         if self.seen.len() < 256 {
             self.seen.push(message.clone());
         }
-        self.observe(Observation::Delivered { from, message: &message });
+        self.observe(Observation::Delivered {
+            from,
+            message: &message,
+        });
         let from = self.network.keys[usize::from(from.0)].clone();
         self.step(Event::Received { from, message });
     }
@@ -355,7 +431,9 @@ impl<'a> World<'a> {
     }
 
     fn answer(&mut self) {
-        let Some(action) = self.asked.pop_front() else { return };
+        let Some(action) = self.asked.pop_front() else {
+            return;
+        };
         if let Some(event) = self.ledger(action) {
             self.inform(event);
         }
@@ -366,11 +444,19 @@ impl<'a> World<'a> {
             let info = info.clone();
             self.observe(Observation::Opened { info: &info });
         }
+        if let LedgerEvent::Checked { hash, result } = &event {
+            let passed = result.is_ok();
+            self.observe(Observation::Checked { hash, passed });
+        }
         self.step(Event::Ledger(event));
     }
 
     fn known(&self, hash: &UInt256) -> Option<Arc<BlockBody>> {
-        self.blocks.iter().chain(&self.stored).find(|body| body.hash() == *hash).cloned()
+        self.blocks
+            .iter()
+            .chain(&self.stored)
+            .find(|body| body.hash() == *hash)
+            .cloned()
     }
 
     fn ledger(&mut self, action: LedgerAction) -> Option<LedgerEvent> {
@@ -378,11 +464,19 @@ impl<'a> World<'a> {
             LedgerAction::Open { parent } => {
                 let body = self.known(&parent)?;
                 // A block is built on when it is stored, or executed and promoted.
-                let promoted = self.promoted.as_ref().is_some_and(|held| held.hash() == parent);
+                let promoted = self
+                    .promoted
+                    .as_ref()
+                    .is_some_and(|held| held.hash() == parent);
                 (self.tip().hash() == parent || promoted)
                     .then(|| LedgerEvent::Opened(self.info(&body.header)))?
             }
-            LedgerAction::Build { parent, primary, timestamp, nonce } => {
+            LedgerAction::Build {
+                parent,
+                primary,
+                timestamp,
+                nonce,
+            } => {
                 let parent = self.known(&parent)?.header.clone();
                 let transactions = self.some_transactions();
                 let body = assemble(&parent, primary, timestamp, nonce, transactions);
@@ -396,14 +490,24 @@ impl<'a> World<'a> {
                     let held = body.as_ref()?.transactions.get(at)?;
                     (holes >> (at & 7) & 1 == 0).then(|| Arc::clone(held))
                 });
-                LedgerEvent::Found { hash, transactions: transactions.collect() }
+                LedgerEvent::Found {
+                    hash,
+                    transactions: transactions.collect(),
+                }
             }
             LedgerAction::Check { body, .. } => {
                 let hashes: Vec<_> = body.transactions.iter().map(|one| one.hash()).collect();
                 let fits = merkle_root(&hashes) == body.header.merkle_root;
-                let result = if fits { Ok(()) } else { Err("another merkle root".to_owned()) };
+                let result = if fits {
+                    Ok(())
+                } else {
+                    Err("another merkle root".to_owned())
+                };
                 self.learn(&body);
-                LedgerEvent::Checked { hash: body.hash(), result }
+                LedgerEvent::Checked {
+                    hash: body.hash(),
+                    result,
+                }
             }
             LedgerAction::Promote { hash } => {
                 self.promoted = self.known(&hash);
@@ -419,7 +523,10 @@ impl<'a> World<'a> {
                 let whole = Block::from_body(&body, witness);
                 let (height, hash) = (body.header.index, body.hash());
                 self.keep(body);
-                self.observe(Observation::Stored { block: &whole, state_hash: hash });
+                self.observe(Observation::Stored {
+                    block: &whole,
+                    state_hash: hash,
+                });
                 LedgerEvent::Stored { height, hash }
             }
         })
@@ -446,11 +553,16 @@ impl<'a> World<'a> {
         let height = body.header.index;
         self.stored.push(body);
         self.blocks.retain(|block| block.header.index > height);
-        if self.promoted.as_ref().is_some_and(|held| held.header.index <= height) {
+        if self
+            .promoted
+            .as_ref()
+            .is_some_and(|held| held.header.index <= height)
+        {
             self.promoted = None;
         }
         let stored = self.tip().header.index;
-        self.log.retain(|record| record.height().is_none_or(|height| height > stored));
+        self.log
+            .retain(|record| record.height().is_none_or(|height| height > stored));
     }
 
     pub(super) fn learn(&mut self, body: &Arc<BlockBody>) {
@@ -462,7 +574,9 @@ impl<'a> World<'a> {
     pub(super) fn some_transactions(&mut self) -> Vec<Arc<Transaction>> {
         let some = self.byte();
         let all = transactions().iter().enumerate();
-        all.filter(|(at, _)| some >> at & 0x11 == 0x11).map(|(_, one)| Arc::clone(one)).collect()
+        all.filter(|(at, _)| some >> at & 0x11 == 0x11)
+            .map(|(_, one)| Arc::clone(one))
+            .collect()
     }
 
     fn let_time_pass(&mut self) {
@@ -473,8 +587,14 @@ impl<'a> World<'a> {
 
     fn fire_until(&mut self, until: Duration) {
         for _ in 0..40 {
-            let due = self.timers.iter().min_by_key(|(id, at)| (**at, **id)).map(|(id, at)| (*id, *at));
-            let Some((id, at)) = due.filter(|(_, at)| *at <= until) else { break };
+            let due = self
+                .timers
+                .iter()
+                .min_by_key(|(id, at)| (**at, **id))
+                .map(|(id, at)| (*id, *at));
+            let Some((id, at)) = due.filter(|(_, at)| *at <= until) else {
+                break;
+            };
             self.timers.remove(&id);
             self.now = self.now.max(at);
             self.step(Event::Timer(id));
@@ -486,10 +606,14 @@ impl<'a> World<'a> {
     }
 
     fn answer_fetch(&mut self) {
-        let Some(fetch) = self.fetches.pop_front() else { return };
+        let Some(fetch) = self.fetches.pop_front() else {
+            return;
+        };
         let kind = self.below(4);
         let hash = match &fetch {
-            Fetch::Transactions { hash, .. } | Fetch::Hashes { hash, .. } | Fetch::Body { hash, .. } => *hash,
+            Fetch::Transactions { hash, .. }
+            | Fetch::Hashes { hash, .. }
+            | Fetch::Body { hash, .. } => *hash,
             Fetch::Blocks { .. } => return self.store_by_others(),
         };
         let asked = self.known(&hash).filter(|_| kind > 0);
@@ -505,7 +629,10 @@ impl<'a> World<'a> {
                     let held = body.transactions.get(usize::try_from(*at).ok()?)?;
                     Some((at.wrapping_add(shift), Arc::clone(held)))
                 });
-                Fetched::Transactions { hash, transactions: transactions.collect() }
+                Fetched::Transactions {
+                    hash,
+                    transactions: transactions.collect(),
+                }
             }
             Fetch::Hashes { .. } => {
                 let hashes = body.transactions.iter().map(|one| one.hash()).collect();
@@ -520,7 +647,9 @@ impl<'a> World<'a> {
         let peer = self.somebody();
         let state = match self.byte() {
             0..=127 => Connectivity::Down,
-            more => Connectivity::Up { round_trip: Duration::from_millis(u64::from(more - 128)) },
+            more => Connectivity::Up {
+                round_trip: Duration::from_millis(u64::from(more - 128)),
+            },
         };
         self.step(Event::Connectivity { peer, state });
     }
@@ -566,17 +695,25 @@ impl<'a> World<'a> {
     fn store_by_others(&mut self) {
         let tip = self.tip().header.clone();
         // It is what the network decided: the engine's own decision where there is one.
-        let decided = self.promoted.clone().or_else(|| self.decided(tip.index.next()));
+        let decided = self
+            .promoted
+            .clone()
+            .or_else(|| self.decided(tip.index.next()));
         let fitting = |body: &&Arc<BlockBody>| body.header.prev_hash == tip.hash();
         let known = self.blocks.iter().rfind(fitting).cloned();
-        let Some(body) = decided.or(known) else { return };
+        let Some(body) = decided.or(known) else {
+            return;
+        };
         if body.header.prev_hash != tip.hash() {
             return;
         }
         let (height, hash) = (body.header.index, body.hash());
         let whole = Block::from_body(&body, self.witness(&hash));
         self.keep(body);
-        self.observe(Observation::Stored { block: &whole, state_hash: hash });
+        self.observe(Observation::Stored {
+            block: &whole,
+            state_hash: hash,
+        });
         self.inform(LedgerEvent::Stored { height, hash });
     }
 
@@ -585,7 +722,9 @@ impl<'a> World<'a> {
         let preimage = sign_data(MAGIC, hash);
         let others = (0..VALIDATORS).map(ValidatorIndex);
         let others = others.filter(|other| self.own.map_or(other.0 > 0, |own| own != *other));
-        let signatures: Vec<_> = others.map(|other| self.network.sign(other, &preimage)).collect();
+        let signatures: Vec<_> = others
+            .map(|other| self.network.sign(other, &preimage))
+            .collect();
         let script = multisig_script(3, &self.network.keys).expect("four keys");
         multisig_witness(&signatures, script)
     }
@@ -593,7 +732,10 @@ impl<'a> World<'a> {
     /// The block that the engine decided at a height, as its log has it.
     fn decided(&self, height: Height) -> Option<Arc<BlockBody>> {
         let hash = self.log.iter().find_map(|record| match record {
-            Record::Decision { height: of, decision } if *of == height => Some(decision.hash()),
+            Record::Decision {
+                height: of,
+                decision,
+            } if *of == height => Some(decision.hash()),
             _ => None,
         })?;
         self.known(&hash)
@@ -623,7 +765,10 @@ impl<'a> World<'a> {
                 let transactions = vec![None, transactions().first().cloned()];
                 self.inform(LedgerEvent::Found { hash, transactions });
             }
-            3 => self.inform(LedgerEvent::Checked { hash, result: Err("no".to_owned()) }),
+            3 => self.inform(LedgerEvent::Checked {
+                hash,
+                result: Err("no".to_owned()),
+            }),
             4 => self.inform(LedgerEvent::Promoted { hash }),
             5 => self.inform(LedgerEvent::Stored { height, hash }),
             6 => {
@@ -652,7 +797,9 @@ impl<'a> World<'a> {
             self.quiesce();
         }
         let found = self.oracles.violations().iter();
-        let broken: Vec<_> = found.filter(|one| !NOT_JUDGED.contains(&one.invariant)).collect();
+        let broken: Vec<_> = found
+            .filter(|one| !NOT_JUDGED.contains(&one.invariant))
+            .collect();
         assert!(broken.is_empty(), "{broken:#?}");
     }
 }
@@ -676,5 +823,8 @@ pub(super) fn assemble(
         primary_index: primary,
         next_consensus: UInt160::from_wire([7; 20]),
     };
-    Arc::new(BlockBody { header, transactions })
+    Arc::new(BlockBody {
+        header,
+        transactions,
+    })
 }
