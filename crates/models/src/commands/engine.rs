@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use neo_models::engine::Broken;
 use neo_models::engine::model::{Bounds, Outcome, explore};
 use neo_primitives::ValidatorIndex;
 use serde::Serialize;
 
-use super::{CommandError, End, Progress, millis, peak_memory, print_json};
+use super::{BrokenRule, CommandError, End, Progress, millis, peak_memory, print_json};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -27,10 +26,8 @@ pub(crate) struct Options {
     /// Let validators ask for the view after the last one, too.
     #[arg(long)]
     leave: bool,
-    /// The rule that honest engines break.
-    #[cfg(feature = "mutation")]
-    #[arg(long)]
-    mutation: Option<neo_consensus::v3::mutation::Mutation>,
+    #[command(flatten)]
+    broken: BrokenRule,
 }
 
 /// A run as JSON.
@@ -58,18 +55,6 @@ struct Report<'a> {
 }
 
 impl Options {
-    #[cfg(feature = "mutation")]
-    fn broken(&self) -> Broken {
-        Broken {
-            mutation: self.mutation,
-        }
-    }
-
-    #[cfg(not(feature = "mutation"))]
-    fn broken(&self) -> Broken {
-        Broken::default()
-    }
-
     pub(super) fn run(&self, stop: &Arc<AtomicBool>, json: bool) -> Result<End, CommandError> {
         let bounds = Bounds {
             byzantine: ValidatorIndex(self.byzantine),
@@ -77,7 +62,7 @@ impl Options {
             leave: self.leave,
             plays: self.plays,
             seed: self.seed,
-            broken: self.broken(),
+            broken: self.broken.into(),
         };
         let mut progress = Progress::new();
         let outcome = explore(bounds, stop, &mut |states, depth| {

@@ -11,8 +11,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use clap::Subcommand;
-use neo_models::engine::ModelError;
 use neo_models::engine::replay::ReplayError;
+use neo_models::engine::{Broken, ModelError};
 use neo_models::quorum::rules::SettingError;
 use serde::Serialize;
 
@@ -27,6 +27,29 @@ pub(crate) enum Command {
     Engine(engine::Options),
     /// The four-view fork, step by step on the real engine.
     Replay(replay::Options),
+}
+
+/// The rule that honest engines break; an option only where the feature `mutation` is on.
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct BrokenRule {
+    /// The rule that honest engines break.
+    #[cfg(feature = "mutation")]
+    #[arg(long)]
+    mutation: Option<neo_consensus::v3::mutation::Mutation>,
+}
+
+impl From<BrokenRule> for Broken {
+    #[cfg(feature = "mutation")]
+    fn from(rule: BrokenRule) -> Self {
+        Self {
+            mutation: rule.mutation,
+        }
+    }
+
+    #[cfg(not(feature = "mutation"))]
+    fn from(_: BrokenRule) -> Self {
+        Self::default()
+    }
 }
 
 /// How a run ended.

@@ -3,23 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use neo_models::engine::Broken;
 use neo_models::engine::replay::{Replayed, replay};
 use neo_models::quorum::model::{Verdict, explore};
 use neo_models::quorum::rules::{Carry, Reduction, Release, Setting};
 use serde::Serialize;
 
-use super::{CommandError, End, print_json};
+use super::{BrokenRule, CommandError, End, print_json};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Validators, 4 to 10.
     #[arg(long, default_value_t = 4)]
     validators: u8,
-    /// The rule that honest engines break.
-    #[cfg(feature = "mutation")]
-    #[arg(long)]
-    mutation: Option<neo_consensus::v3::mutation::Mutation>,
+    #[command(flatten)]
+    broken: BrokenRule,
 }
 
 /// A replay as JSON.
@@ -33,18 +30,6 @@ struct Report<'a> {
 }
 
 impl Options {
-    #[cfg(feature = "mutation")]
-    fn broken(&self) -> Broken {
-        Broken {
-            mutation: self.mutation,
-        }
-    }
-
-    #[cfg(not(feature = "mutation"))]
-    fn broken(&self) -> Broken {
-        Broken::default()
-    }
-
     pub(super) fn run(&self, json: bool) -> Result<End, CommandError> {
         let setting = Setting {
             release: Release::Prepared,
@@ -60,7 +45,7 @@ impl Options {
                 views: setting.views,
             });
         };
-        let replayed = replay(&play, self.broken())?;
+        let replayed = replay(&play, self.broken.into())?;
         if json {
             print_json(&Report {
                 forks: replayed.forks(),

@@ -13,6 +13,7 @@ use super::plays::{self, Plays};
 use super::safety;
 use super::world::World;
 use super::{Broken, ModelError};
+use crate::search::Halt;
 
 pub(super) const SAFETY: &str = "safety";
 pub(super) const LIVENESS: &str = "some schedule of the honest decides";
@@ -48,10 +49,9 @@ struct EngineModel {
     locals: Arc<Mutex<Locals>>,
     start: State,
     bounds: Bounds,
-    halted: Arc<AtomicBool>,
+    halt: Halt,
     /// The path to a discovery is being looked for: bounds no longer count.
     replaying: AtomicBool,
-    failed: AtomicBool,
     /// Distinct states that were reached.
     known: Mutex<HashSet<State>>,
     error: Arc<Mutex<Option<ModelError>>>,
@@ -63,18 +63,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl EngineModel {
-    /// The first failure counts: later ones would replace it.
-    fn judge(&self, holds: bool) -> bool {
-        let first = !holds && !self.failed.swap(true, Ordering::Relaxed);
-        if first {
-            self.halted.store(true, Ordering::Relaxed);
-        }
-        !first
-    }
-
     fn fail(&self, error: ModelError) {
         lock(&self.error).get_or_insert(error);
-        self.halted.store(true, Ordering::Relaxed);
+        self.halt.set();
     }
 
     fn is_safe(&self, state: &State) -> bool {
@@ -104,8 +95,7 @@ impl Model for EngineModel {
 
     fn actions(&self, state: &State, actions: &mut Vec<Move>) {
         let full = lock(&self.known).len() >= self.bounds.states;
-        if self.halted.load(Ordering::Relaxed) || (full && !self.replaying.load(Ordering::Relaxed))
-        {
+        if self.halt.is_set() || (full && !self.replaying.load(Ordering::Relaxed)) {
             return;
         }
         let mut locals = lock(&self.locals);
@@ -140,10 +130,10 @@ impl Model for EngineModel {
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always(SAFETY, |model: &Self, state: &State| {
-                model.judge(model.is_safe(state))
+                model.halt.judge(model.is_safe(state))
             }),
             Property::always(LIVENESS, |model: &Self, state: &State| {
-                model.judge(model.is_live(state))
+                model.halt.judge(model.is_live(state))
             }),
         ]
     }
@@ -201,15 +191,14 @@ pub fn explore(
     let mut locals = Locals::new(World::new(4, bounds.byzantine)?);
     let start = locals.begin(bounds.broken)?;
     let locals = Arc::new(Mutex::new(locals));
-    let halted = Arc::new(AtomicBool::new(false));
+    let halt = Halt::default();
     let error = Arc::new(Mutex::new(None));
     let model = EngineModel {
         locals: Arc::clone(&locals),
         start,
         bounds,
-        halted: Arc::clone(&halted),
+        halt: halt.clone(),
         replaying: AtomicBool::new(false),
-        failed: AtomicBool::new(false),
         known: Mutex::new(HashSet::from([start])),
         error: Arc::clone(&error),
     };
@@ -218,25 +207,12 @@ pub fn explore(
         .finish_when(HasDiscoveries::Any)
         .threads(1)
         .spawn_bfs();
-    for handle in checker.handles() {
-        while !handle.is_finished() {
-            std::thread::sleep(Duration::from_millis(20));
-            if stop.load(Ordering::Relaxed) {
-                halted.store(true, Ordering::Relaxed);
-            }
-            progress(checker.unique_state_count(), checker.max_depth());
-        }
-        if let Err(panic) = handle.join() {
-            std::panic::resume_unwind(panic);
-        }
-    }
+    halt.follow(&mut checker, stop, progress);
     if let Some(error) = lock(&error).take() {
         return Err(error);
     }
     let known = lock(&checker.model().known).len();
     checker.model().replaying.store(true, Ordering::Relaxed);
-    // The path to a discovery is found by enumerating again.
-    halted.store(false, Ordering::Relaxed);
     let mut violation = None;
     for property in [SAFETY, LIVENESS] {
         if let (None, Some(path)) = (&violation, checker.discovery(property)) {

@@ -11,6 +11,7 @@ use super::play::{Play, named};
 use super::rules::{Reduction, Setting};
 use super::state::QuorumState;
 use super::step::{ViewStep, apply, choices};
+use crate::search::Halt;
 
 const AGREEMENT: &str = "no two blocks are decided";
 const LIVENESS: &str = "some delivery of honest messages decides";
@@ -19,20 +20,7 @@ const LIVENESS: &str = "some delivery of honest messages decides";
 #[derive(Clone, Debug)]
 struct QuorumModel {
     setting: Setting,
-    /// Nothing is enumerated any more.
-    halted: Arc<AtomicBool>,
-    /// A property failed. The first failure has the fewest views; later ones would replace it.
-    failed: Arc<AtomicBool>,
-}
-
-impl QuorumModel {
-    fn judge(&self, holds: bool) -> bool {
-        let first = !holds && !self.failed.swap(true, Ordering::Relaxed);
-        if first {
-            self.halted.store(true, Ordering::Relaxed);
-        }
-        !first
-    }
+    halt: Halt,
 }
 
 impl Model for QuorumModel {
@@ -44,7 +32,7 @@ impl Model for QuorumModel {
     }
 
     fn actions(&self, state: &QuorumState, actions: &mut Vec<ViewStep>) {
-        if !self.halted.load(Ordering::Relaxed) {
+        if !self.halt.is_set() {
             choices(&self.setting, state, actions);
         }
     }
@@ -60,10 +48,10 @@ impl Model for QuorumModel {
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always(AGREEMENT, |model: &Self, state: &QuorumState| {
-                model.judge(state.decided.len() <= 1)
+                model.halt.judge(state.decided.len() <= 1)
             }),
             Property::always(LIVENESS, |model: &Self, state: &QuorumState| {
-                model.judge(can_decide(&model.setting, state))
+                model.halt.judge(can_decide(&model.setting, state))
             }),
         ]
     }
@@ -105,32 +93,18 @@ pub fn explore(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Outcome {
     let began = Instant::now();
-    let halted = Arc::new(AtomicBool::new(false));
+    let halt = Halt::default();
     let model = QuorumModel {
         setting,
-        halted: Arc::clone(&halted),
-        failed: Arc::default(),
+        halt: halt.clone(),
     };
     let mut checker = model
         .checker()
         .finish_when(HasDiscoveries::Any)
         .threads(1)
         .spawn_bfs();
-    for handle in checker.handles() {
-        while !handle.is_finished() {
-            std::thread::sleep(Duration::from_millis(5));
-            if stop.load(Ordering::Relaxed) {
-                halted.store(true, Ordering::Relaxed);
-            }
-            progress(checker.unique_state_count(), checker.max_depth());
-        }
-        if let Err(panic) = handle.join() {
-            std::panic::resume_unwind(panic);
-        }
-    }
+    halt.follow(&mut checker, stop, progress);
     let took = began.elapsed();
-    // The path to a discovery is found by enumerating again.
-    halted.store(false, Ordering::Relaxed);
     let play = |name| {
         let path = checker.discovery(name)?;
         Some(named(&setting, path.into_vec()))

@@ -53,15 +53,7 @@ impl Play {
         lines.push(format!("view {view}, leader {} ({kind})", story.leader));
         let mut line = |what: &str, text: String| lines.push(format!("  {what:<11}{text}"));
         if view > 0 {
-            let claims = story.certificate.iter().map(|(member, claim)| match claim {
-                Some(held) => {
-                    let block = self.end.prepared_in(*held).map_or('?', letter);
-                    format!("{member} claims PC({held},{block})")
-                }
-                None => format!("{member} claims nothing"),
-            });
-            let claims: Vec<_> = claims.collect();
-            line("TC", format!("TC({view}): {}", claims.join("; ")));
+            line("TC", format!("TC({view}): {}", self.members(story)));
         }
         if !story.left.is_empty() {
             line(
@@ -92,6 +84,26 @@ impl Play {
         for (block, signers) in &story.decided {
             line("decided", format!("{block}, signed by {}", list(signers)));
         }
+    }
+
+    /// Who is a member of a view-change certificate, and its claim where claims matter.
+    fn members(&self, story: &ViewStory) -> String {
+        if self.setting.carry != Carry::Highest {
+            let members: Vec<u8> = story
+                .certificate
+                .iter()
+                .map(|(member, _)| *member)
+                .collect();
+            return list(&members);
+        }
+        let claims = story.certificate.iter().map(|(member, claim)| match claim {
+            Some(held) => {
+                let block = self.end.prepared_in(*held).map_or('?', letter);
+                format!("{member} claims PC({held},{block})")
+            }
+            None => format!("{member} claims nothing"),
+        });
+        claims.collect::<Vec<_>>().join("; ")
     }
 
     fn reason(&self, story: &ViewStory) -> String {
