@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use neo_consensus::ValidatorSet;
-use neo_consensus::v3::evidence::Evidence;
 use neo_consensus::v3::Payload;
+use neo_consensus::v3::evidence::Evidence;
 use neo_invariants::Oracles;
 use neo_primitives::{Block, UInt256};
 

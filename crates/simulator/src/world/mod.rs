@@ -291,6 +291,7 @@ impl<'a> World<'a> {
                 to,
                 wire,
             } if self.nodes[node].lives(life) => self.post(node, &to, &wire, false, self.now),
+            Item::Repeat { parcel } => self.repeat(&parcel),
             Item::Perceive { node, peer } => self.perceive(node, peer),
             Item::GiveUp { node, life, number } if self.nodes[node].lives(life) => {
                 self.give_up(node, number);

@@ -32,6 +32,8 @@ pub(super) enum Item {
         to: Recipient,
         wire: Wire,
     },
+    /// A stream repeats what was not acknowledged.
+    Repeat { parcel: Parcel },
     /// A node may notice that it hears another one, or does not any more.
     Perceive { node: usize, peer: usize },
     /// A question of a node has waited long enough.

@@ -234,17 +234,13 @@ impl World<'_> {
 
     fn travel(&mut self, parcel: &Parcel, at: Ns) {
         if !self.links.passes(parcel.from, parcel.to) {
-            return self.dropped(parcel, DropReason::Partition);
+            return self.lost(parcel, DropReason::Partition);
         }
         match self
             .links
             .travel(parcel.from, parcel.to, parcel.wire.bytes, at)
         {
-            // A stream repeats what was lost: a question or an answer is only late.
-            Travel::Lost if !parcel.wire.kind.is_consensus() => {
-                self.travel(parcel, at.saturating_add(RETRANSMISSION));
-            }
-            Travel::Lost => self.dropped(parcel, DropReason::Loss),
+            Travel::Lost => self.lost(parcel, DropReason::Loss),
             Travel::Arrives(first, second) => {
                 let life = self.nodes[parcel.to].life;
                 for arrives in [Some(first), second].into_iter().flatten() {
@@ -255,10 +251,34 @@ impl World<'_> {
         }
     }
 
+    /// A message does not get through. Questions and answers travel on streams, which repeat what was not
+    /// acknowledged as long as the connection lasts.
+    fn lost(&mut self, parcel: &Parcel, reason: DropReason) {
+        if parcel.wire.kind.is_consensus() {
+            return self.dropped(parcel, reason);
+        }
+        let parcel = parcel.clone();
+        self.queue
+            .push(self.now + RETRANSMISSION, Item::Repeat { parcel });
+    }
+
+    /// A stream repeats a question or an answer, if somebody still waits for it.
+    pub(super) fn repeat(&mut self, parcel: &Parcel) {
+        let (asker, number) = match &parcel.wire.content {
+            Content::Question { number, .. } => (parcel.from, number),
+            Content::Answer { number, .. } => (parcel.to, number),
+            Content::Message(_) | Content::Garbage => return,
+        };
+        let running = self.nodes[asker].running.as_ref();
+        if running.is_some_and(|running| running.asked.contains_key(number)) {
+            self.travel(parcel, self.now);
+        }
+    }
+
     /// A message reaches its receiver.
     pub(super) fn arrive(&mut self, life: u64, parcel: Parcel) {
         if !self.links.passes(parcel.from, parcel.to) {
-            return self.dropped(&parcel, DropReason::Partition);
+            return self.lost(&parcel, DropReason::Partition);
         }
         let to = parcel.to;
         if !self.nodes[to].lives(life) {
