@@ -21,9 +21,9 @@ fn run(byzantine: u8, states: usize, plays: usize, broken: Broken) -> Outcome {
 #[test]
 fn the_engine_is_safe_and_live_whoever_is_byzantine() {
     for byzantine in 0..4 {
-        let outcome = run(byzantine, 30, 2, Broken::default());
+        let outcome = run(byzantine, 300, 4, Broken::default());
         assert!(outcome.violation.is_none(), "{:#?}", outcome.violation);
-        assert!(outcome.states > 100, "{outcome:?}");
+        assert!(outcome.states >= 300, "{outcome:?}");
         assert!(outcome.plays.longest > 8, "{outcome:?}");
     }
 }
@@ -31,7 +31,7 @@ fn the_engine_is_safe_and_live_whoever_is_byzantine() {
 #[test]
 fn a_run_can_be_repeated() {
     let figures = |outcome: Outcome| (outcome.states, outcome.transitions, outcome.plays);
-    let once = || figures(run(1, 20, 1, Broken::default()));
+    let once = || figures(run(1, 100, 1, Broken::default()));
     assert_eq!(once(), once());
 }
 
@@ -55,7 +55,7 @@ fn an_engine_that_signs_headers_early_is_caught() {
     let broken = Broken {
         mutation: Some(neo_consensus::v3::mutation::Mutation::CommitOnPrepared),
     };
-    let outcome = run(1, 500, 0, broken);
+    let outcome = run(1, 3_000, 0, broken);
     let violation = outcome.violation.expect("a violation");
     assert_eq!(violation.property, "safety");
     assert!(violation.what.contains("rule 6"), "{violation:#?}");

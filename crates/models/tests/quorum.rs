@@ -150,3 +150,25 @@ fn the_same_setting_gives_the_same_counter_example() {
     };
     assert_eq!(once(), once());
 }
+
+#[test]
+fn the_reductions_hide_nothing() {
+    for (release, carry) in [
+        (Release::PreparedLocked, Carry::Anything),
+        (Release::PreparedLocked, Carry::Highest),
+        (Release::Prepared, Carry::Fresh),
+        (Release::Prepared, Carry::Highest),
+        (Release::PreCommits, Carry::Anything),
+        (Release::PreCommits, Carry::Fresh),
+        (Release::PreCommits, Carry::Highest),
+    ] {
+        let verdict = |reduction| match run(release, carry, 4, 3, reduction).verdict {
+            Verdict::Clean => ("clean", 0),
+            Verdict::Fork(play) => ("fork", play.len()),
+            Verdict::Lock(play) => ("lock", play.len()),
+            Verdict::Interrupted => ("interrupted", 0),
+        };
+        let (reduced, whole) = (verdict(Reduction::Full), verdict(Reduction::None));
+        assert_eq!(reduced, whole, "{release:?} {carry:?}");
+    }
+}
