@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use neo_simulator::plan::{Expectation, Plan};
+use neo_simulator::plan::{Expectation, Network, Plan};
 use neo_simulator::{NoTrace, scenario};
 
 /// Seeds of each scenario; network and leaders' blocks differ between them.
@@ -161,5 +161,43 @@ fn the_same_seed_gives_the_same_run_and_another_seed_another_one() {
         };
         assert_eq!(hash(1), hash(1), "{name}");
         assert_ne!(hash(1), hash(2), "{name}");
+    }
+}
+
+/// Attacks that leave no trace of their own when they fail, or that a filter carries out.
+const ATTACKS_UNSEEN: [&str; 3] = [
+    "byzantine-leader-cannot-hide-a-decision",
+    "false-claims",
+    "withheld-bodies",
+];
+/// Clocks are not seen.
+const CLOCKS_UNSEEN: [&str; 1] = ["drifting-clocks"];
+
+/// Without what goes wrong in it, or without its attackers only, a scenario must fail: its expectations see whether its
+/// situation came about.
+#[test]
+fn a_scenario_without_its_faults_is_noticed() {
+    for (name, plan) in scenarios() {
+        let mut harmless = plan.clone();
+        harmless.faults.clear();
+        harmless.filters.clear();
+        harmless.byzantine.clear();
+        harmless.twins.clear();
+        harmless.nodes.clear();
+        harmless.network = Network {
+            latency: plan.network.latency.clone(),
+            jitter_us: plan.network.jitter_us,
+            ..Network::default()
+        };
+        let mut honest = plan.clone();
+        honest.byzantine.clear();
+        let seen = |weaker: &Plan, unseen: &[&str]| {
+            *weaker == plan || unseen.contains(&name.as_str()) || !complaints(weaker, 1).is_empty()
+        };
+        assert!(seen(&harmless, &CLOCKS_UNSEEN), "{name} without its faults");
+        assert!(
+            seen(&honest, &ATTACKS_UNSEEN),
+            "{name} without its attackers"
+        );
     }
 }
