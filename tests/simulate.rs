@@ -216,6 +216,17 @@ fn a_scenario_is_run_by_its_file() {
 }
 
 #[test]
+fn what_a_scenario_expects_to_break_is_counted_apart() {
+    let told = simulate(&["--scenario", &scenario("more-than-f-byzantine"), "--json"]).json();
+    assert_eq!(told["violations"], Value::Array(Vec::new()));
+    assert!(
+        told["expected_violations"]["agreement"].as_u64() > Some(0),
+        "{told}"
+    );
+    assert_eq!(told["convicted"], serde_json::json!([1, 2]));
+}
+
+#[test]
 fn a_violation_is_told_with_the_command_that_replays_it() {
     let place = Place::new();
     let text = std::fs::read_to_string(scenario("normal-height")).expect("a scenario");

@@ -63,6 +63,7 @@ impl<'a> Summary<'a> {
             "messages": totals.messages,
             "message_bytes_avg": average(totals.message_bytes, totals.messages),
             "coverage": coverage,
+            "expected_violations": &totals.expected,
             "convicted": totals.convicted.keys().collect::<Vec<_>>(),
             "virtual_ms": u64::try_from(totals.virtual_time.as_millis()).unwrap_or(u64::MAX),
             "elapsed_ms": u64::try_from(totals.took.as_millis()).unwrap_or(u64::MAX),
@@ -132,6 +133,9 @@ impl<'a> Summary<'a> {
         ];
         let counters = totals.coverage.counters();
         rows.extend(counters.map(|(name, count)| row(&name.replace('_', " "), count)));
+        for (invariant, count) in &totals.expected {
+            rows.push(row(&format!("expected: {invariant}"), count));
+        }
         if !totals.convicted.is_empty() {
             let names = totals.convicted.iter();
             let names: Vec<_> = names

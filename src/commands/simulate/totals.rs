@@ -64,6 +64,8 @@ pub(crate) struct Totals {
     pub(crate) coverage: Coverage,
     /// Convicted validators, with the number of runs that convicted them.
     pub(crate) convicted: BTreeMap<u16, u64>,
+    /// Breaches that a plan expects, by invariant.
+    pub(crate) expected: BTreeMap<&'static str, u64>,
     /// Virtual time of all runs.
     pub(crate) virtual_time: Duration,
     /// Time that passed.
@@ -94,6 +96,9 @@ impl Totals {
         self.message_bytes += report.message_bytes;
         self.coverage.merge(&report.coverage);
         self.virtual_time += report.ended;
+        for breach in &report.expected {
+            *self.expected.entry(breach.invariant.name()).or_default() += 1;
+        }
         for validator in &report.convicted {
             *self.convicted.entry(*validator).or_default() += 1;
         }
