@@ -2,11 +2,17 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 
+use neo_primitives::Height;
+
+use super::toys::{ToyCheck, ToySigner};
 use super::{Cluster, Config, ms};
-use crate::engine::{Notice, Recipient};
+use crate::engine::{Engine, Event, Notice, Now, Recipient, TimerId, TimerKind};
+use crate::v3::OwnMessage;
 use crate::v3::context::MessageKind;
-use crate::v3::message::Payload;
+use crate::v3::message::{ChangeView, ChangeViewReason, Draft, Message, Payload};
+use crate::validators::View;
 
 /// At height 1 view v is led by validator `(1 + v) mod n`.
 const FIRST_LEADER: usize = 1;
@@ -338,4 +344,64 @@ fn above_32_validators_certificates_go_to_the_next_leader_and_to_whoever_asks() 
             });
         assert_eq!(loud.count(), 0, "certificates are not broadcast");
     }
+}
+
+#[test]
+fn a_target_that_was_raised_is_not_repeated_while_the_log_is_written() {
+    let mut cluster = Cluster::asleep(Config::of(4), 1);
+    cluster.boot(0);
+    cluster.run(ms(50));
+    let mut engine = cluster.nodes[0].engine.take().unwrap();
+    let own = cluster.nodes[0].key.clone();
+    let now = |at| Now {
+        monotonic: ms(at),
+        wall_ms: 1_700_000_001_000 + at,
+        entropy: 0,
+    };
+    let timer = |kind| {
+        let height = Height(1);
+        Event::Timer(TimerId { height, kind })
+    };
+    let asks = |drafts: &[(Recipient, Draft)]| -> Vec<u32> {
+        let drafts = drafts.iter().map(|(_, draft)| draft.unsigned());
+        drafts
+            .filter(|message| message.kind() == MessageKind::ChangeView)
+            .map(|message| message.view.0)
+            .collect()
+    };
+    // Its ChangeView for view 1 is durable and out.
+    let mut sent = engine.step(now(5_000), timer(TimerKind::View)).send;
+    assert_eq!(asks(&sent), [1]);
+    let (_, draft) = sent.swap_remove(0);
+    let context = Arc::clone(draft.context());
+    let signed = OwnMessage::sign(draft, &ToySigner(own.clone()));
+    engine.step(now(5_000), Event::Own(signed));
+    // Two others ask for view 3; it joins, and the disk is slow.
+    let mut drafted = Vec::new();
+    let others = context
+        .validators
+        .indexes()
+        .filter(|index| context.validators.key(*index) != Some(&own));
+    for sender in others.take(2) {
+        let payload = Payload::ChangeView(Arc::new(ChangeView {
+            claim: None,
+            prepared: None,
+            reason: ChangeViewReason::Timeout,
+        }));
+        let from = context.validators.key(sender).unwrap().clone();
+        let draft = Draft::new(&context, sender, View(3), payload);
+        let message = draft.sign(&ToySigner(from.clone()));
+        let received = engine.step(now(5_010), Event::Received { from, message });
+        for job in received.verify {
+            let outcome = job.run(&ToyCheck);
+            drafted.extend(engine.step(now(5_010), Event::Verified(outcome)).send);
+        }
+    }
+    assert_eq!(asks(&drafted), [3]);
+    let again = engine.step(now(5_200), timer(TimerKind::Resend)).resend;
+    let lower = |message: &Message| message.kind() == MessageKind::ChangeView;
+    assert!(
+        !again.iter().any(|(_, message)| lower(message)),
+        "{again:?}"
+    );
 }

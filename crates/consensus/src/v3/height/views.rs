@@ -100,6 +100,8 @@ impl HeightState {
             }
         } else if self.safety.asked() > self.view()
             && let Some(change) = &self.own_change_view
+            // A newer one is still on its way to the vote log: the older target is given up.
+            && (change.view == self.safety.asked() || mutated!(self, LowersTarget))
             && !mutated!(self, NeverRepeats)
         {
             let leader = self.info.validators.key(self.order.leader(change.view));
