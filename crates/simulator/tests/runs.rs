@@ -10,7 +10,7 @@ use neo_simulator::trace::{CrashCause, Happening, Kind};
 use neo_simulator::{NoTrace, Report, TraceEvent, run, swarm};
 
 fn report(plan: &Plan, seed: u64) -> Report {
-    run(plan, seed, &mut NoTrace).unwrap()
+    run(plan, seed, &mut NoTrace).expect("a plan that can be run")
 }
 
 fn assert_clean(report: &Report) {

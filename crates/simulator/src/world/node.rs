@@ -134,7 +134,7 @@ impl Running {
         }
         let block = self.ledger.block_by_hash(hash).ok().flatten()?;
         Some(Arc::new(BlockBody {
-            header: block.header.clone(),
+            header: block.header,
             transactions: block.transactions.clone(),
         }))
     }

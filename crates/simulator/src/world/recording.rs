@@ -18,7 +18,6 @@ impl World<'_> {
     }
 
     #[cfg(not(feature = "mutation"))]
-    #[expect(clippy::unused_self, reason = "with the feature it depends on the run")]
     pub(super) fn sends_first(&self, _node: usize) -> bool {
         false
     }
