@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use neo_models::quorum::model::{Outcome, Verdict, explore};
+use neo_models::quorum::model::{Outcome, Verdict, explore, explore_agreement};
 use neo_models::quorum::play::Play;
 use neo_models::quorum::rules::{Carry, Reduction, Release, Setting};
 
@@ -81,6 +81,9 @@ fn locked_signatures_never_fork_and_lock_the_height() {
             Reduction::Full,
         );
         let play = lock(outcome);
+        let beyond = explore_agreement(play.setting, &Arc::default(), &mut |_, _| {});
+        clean(&beyond);
+        assert!(beyond.states > 200, "{beyond:?}");
         let count = play.setting.honest();
         // With the Byzantine ones that signed both.
         let signed = play.end.signers(count, 0).len() + play.setting.faulty();

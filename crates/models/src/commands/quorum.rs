@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use neo_models::quorum::model::{Outcome, Verdict, explore};
+use neo_models::quorum::model::{Outcome, Verdict, explore, explore_agreement};
 use neo_models::quorum::play::{Play, ViewStory};
 use neo_models::quorum::rules::{Carry, Reduction, Release, Setting};
 use serde::Serialize;
@@ -42,6 +42,8 @@ pub(super) struct Row {
     depth: usize,
     took_ms: u64,
     counter_example: Vec<ViewStory>,
+    /// Of a row that locks: the states that were searched for a fork, in vain.
+    safe_in_states: Option<usize>,
 }
 
 /// The verdict in a word, and the counter-example.
@@ -55,7 +57,7 @@ pub(super) fn verdict(outcome: &Outcome) -> (&'static str, Option<&Play>) {
 }
 
 impl Row {
-    pub(super) fn of(setting: Setting, outcome: &Outcome) -> Self {
+    pub(super) fn of(setting: Setting, outcome: &Outcome, safe: Option<&Outcome>) -> Self {
         let (verdict, play) = verdict(outcome);
         Self {
             setting,
@@ -66,8 +68,19 @@ impl Row {
             depth: outcome.depth,
             took_ms: millis(outcome.took),
             counter_example: play.map(Play::story).unwrap_or_default(),
+            safe_in_states: safe.map(|outcome| outcome.states),
         }
     }
+}
+
+/// Of a row that locks, whether it forks, too: the same plays, beyond the first lock.
+pub(super) fn safety_of_lock(
+    setting: Setting,
+    outcome: &Outcome,
+    stop: &Arc<AtomicBool>,
+) -> Option<Outcome> {
+    matches!(outcome.verdict, Verdict::Lock(_))
+        .then(|| explore_agreement(setting, stop, &mut |_, _| {}))
 }
 
 /// What a verdict means, in a sentence.
@@ -101,13 +114,23 @@ impl Options {
             progress.tell(states, depth)
         });
         progress.done();
+        let beyond = safety_of_lock(setting, &outcome, stop);
+        let safe = beyond
+            .as_ref()
+            .filter(|beyond| matches!(beyond.verdict, Verdict::Clean));
         if json {
-            print_json(&Row::of(setting, &outcome))?;
+            print_json(&Row::of(setting, &outcome, safe))?;
         } else {
             let ending = sentence(&outcome);
             match verdict(&outcome).1 {
                 Some(play) => println!("{}", play.text(&ending)),
                 None => println!("{ending}"),
+            }
+            if let Some(safe) = safe {
+                println!(
+                    "Safe: no fork in any of {} states, locked or not.",
+                    safe.states
+                );
             }
             println!(
                 "{} states, {} transitions, {} views, {} ms",

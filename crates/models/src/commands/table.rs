@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use neo_models::quorum::model::explore;
+use neo_models::quorum::model::{Verdict, explore};
 use neo_models::quorum::play::Play;
 use neo_models::quorum::rules::{Carry, Reduction, Release, Setting};
 use serde::Serialize;
 
-use super::quorum::{Row, sentence, verdict};
+use super::quorum::{Row, safety_of_lock, sentence, verdict};
 use super::{CommandError, End, Progress, millis, print_json};
 
 #[derive(Debug, clap::Args)]
@@ -81,13 +81,21 @@ impl Options {
                 } else {
                     (documented, after)
                 };
+                let beyond = safety_of_lock(setting, &outcome, stop);
+                let safe = beyond
+                    .as_ref()
+                    .filter(|beyond| matches!(beyond.verdict, Verdict::Clean));
+                as_documented &= word != "lock" || safe.is_some();
                 let found = (word, play.map(Play::len).filter(|_| word == "fork"));
                 as_documented &= found == expected;
                 if !json {
-                    let result = play.map_or_else(
+                    let mut result = play.map_or_else(
                         || word.to_owned(),
                         |play| format!("{word} after {} views", play.len()),
                     );
+                    if let Some(safe) = safe {
+                        result.push_str(&format!("; no fork in {} states", safe.states));
+                    }
                     println!(
                         "| {validators} | {views} | {} | {} | {} | {result} | {} | {} | {} |",
                         if reduction == Reduction::Full {
@@ -105,7 +113,7 @@ impl Options {
                 if let (true, Some(play)) = (self.examples && !json, play) {
                     examples.push(play.text(&sentence(&outcome)));
                 }
-                rows.push(Row::of(setting, &outcome));
+                rows.push(Row::of(setting, &outcome, safe));
             }
         }
         if json {

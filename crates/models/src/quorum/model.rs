@@ -20,6 +20,8 @@ const LIVENESS: &str = "some delivery of honest messages decides";
 #[derive(Clone, Debug)]
 struct QuorumModel {
     setting: Setting,
+    /// Whether states without a future are looked for, too.
+    liveness: bool,
     halt: Halt,
 }
 
@@ -51,7 +53,9 @@ impl Model for QuorumModel {
                 model.halt.judge(state.decided.len() <= 1)
             }),
             Property::always(LIVENESS, |model: &Self, state: &QuorumState| {
-                model.halt.judge(can_decide(&model.setting, state))
+                model
+                    .halt
+                    .judge(!model.liveness || can_decide(&model.setting, state))
             }),
         ]
     }
@@ -92,10 +96,29 @@ pub fn explore(
     stop: &Arc<AtomicBool>,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Outcome {
+    search(setting, true, stop, progress)
+}
+
+/// [`explore`] for forks alone: it plays on where the height is locked.
+pub fn explore_agreement(
+    setting: Setting,
+    stop: &Arc<AtomicBool>,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Outcome {
+    search(setting, false, stop, progress)
+}
+
+fn search(
+    setting: Setting,
+    liveness: bool,
+    stop: &Arc<AtomicBool>,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Outcome {
     let began = Instant::now();
     let halt = Halt::default();
     let model = QuorumModel {
         setting,
+        liveness,
         halt: halt.clone(),
     };
     let mut checker = model
