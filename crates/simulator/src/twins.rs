@@ -158,8 +158,8 @@ mod tests {
 
     #[test]
     fn sampled_divisions_of_three_views_are_survived() {
-        assert_clean(&sampled(4, 3, 12, 7));
-        assert_clean(&sampled(7, 2, 4, 7));
+        assert_clean(&sampled(4, 3, 6, 7));
+        assert_clean(&sampled(7, 2, 2, 7));
     }
 
     #[test]

@@ -112,45 +112,9 @@ pub enum Seen {
         least: u16,
     },
     /// Messages left their senders; a broadcast is one for each receiver.
-    Sent {
-        /// Of this kind.
-        kind: Kind,
-        /// Of these heights.
-        #[serde(default)]
-        heights: Span,
-        /// Of these views; of a ChangeView the view asked for.
-        #[serde(default)]
-        views: Span,
-        /// From these nodes.
-        #[serde(default)]
-        from: Nodes,
-        /// To these nodes.
-        #[serde(default)]
-        to: Nodes,
-        /// How many at least.
-        #[serde(default = "one_message")]
-        count: u32,
-    },
+    Sent(Messages),
     /// Messages arrived.
-    Delivered {
-        /// Of this kind.
-        kind: Kind,
-        /// Of these heights.
-        #[serde(default)]
-        heights: Span,
-        /// Of these views; of a ChangeView the view asked for.
-        #[serde(default)]
-        views: Span,
-        /// From these nodes.
-        #[serde(default)]
-        from: Nodes,
-        /// To these nodes.
-        #[serde(default)]
-        to: Nodes,
-        /// How many at least.
-        #[serde(default = "one_message")]
-        count: u32,
-    },
+    Delivered(Messages),
     /// Nodes crashed.
     Crashed {
         /// Which nodes count.
@@ -192,6 +156,29 @@ pub enum Seen {
         #[serde(default = "one")]
         least: u16,
     },
+}
+
+/// Messages that count one by one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Messages {
+    /// Of this kind.
+    pub kind: Kind,
+    /// Of these heights.
+    #[serde(default)]
+    pub heights: Span,
+    /// Of these views; of a ChangeView the view asked for.
+    #[serde(default)]
+    pub views: Span,
+    /// From these nodes.
+    #[serde(default)]
+    pub from: Nodes,
+    /// To these nodes.
+    #[serde(default)]
+    pub to: Nodes,
+    /// How many at least.
+    #[serde(default = "one_message")]
+    pub count: u32,
 }
 
 fn one() -> u16 {

@@ -17,7 +17,7 @@ mod nodes;
 
 use serde::{Deserialize, Serialize};
 
-pub use condition::{Condition, Seen};
+pub use condition::{Condition, Messages, Seen};
 pub use error::PlanError;
 pub use expectation::Expectation;
 pub use fault::{Fault, FaultKind, StoreFailure};

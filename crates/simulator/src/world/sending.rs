@@ -129,34 +129,19 @@ impl World<'_> {
     pub(super) fn leave(&mut self, node: usize, outgoing: Vec<Outgoing>) {
         for Outgoing { to, content, delay } in outgoing {
             let freight = match &content {
-                Bent::Message(message) => {
-                    self.observe(
-                        node,
-                        Observation::Sent {
-                            to: &to,
-                            message,
-                            again: false,
-                        },
-                    );
-                    Freight::message(message, self.now)
-                }
-                Bent::Bytes(bytes) => {
-                    let freight = Freight::bytes(bytes);
-                    if let Content::Message(message) = &freight.content {
-                        self.observe(
-                            node,
-                            Observation::Sent {
-                                to: &to,
-                                message,
-                                again: false,
-                            },
-                        );
-                    }
-                    Some(freight)
-                }
+                Bent::Message(message) => Freight::message(message, self.now),
+                Bent::Bytes(bytes) => Some(Freight::bytes(bytes)),
             };
             // What has no bytes cannot be sent, not even by an attacker.
             let Some(freight) = freight else { continue };
+            if let Content::Message(message) = &freight.content {
+                let sent = Observation::Sent {
+                    to: &to,
+                    message,
+                    again: false,
+                };
+                self.observe(node, sent);
+            }
             let wire = Rc::new(freight);
             let life = self.nodes[node].life;
             if delay == Duration::ZERO {

@@ -7,8 +7,8 @@ use neo_consensus::{ValidatorSet, View};
 use neo_primitives::Height;
 
 use super::queue::Ns;
-use crate::plan::{Condition, Nodes, Plan, Seen, Span};
-use crate::trace::{Happening, Kind, TraceEvent, Transmission};
+use crate::plan::{Condition, Messages, Nodes, Plan, Seen};
+use crate::trace::{Happening, TraceEvent, Transmission};
 
 const NS_PER_MS: u64 = 1_000_000;
 
@@ -88,12 +88,9 @@ enum What {
 /// Messages that count one by one.
 struct Mail {
     delivered: bool,
-    kind: Kind,
-    heights: Span,
-    views: Span,
+    messages: Messages,
     from: BTreeSet<u16>,
     to: BTreeSet<u16>,
-    count: u32,
 }
 
 impl Watch {
@@ -278,33 +275,14 @@ impl State {
             Seen::Voting { nodes: who, least } => nodes(who, *least, What::Voting),
             Seen::Fetched { nodes: who, least } => nodes(who, *least, What::Fetched),
             Seen::Evidence { against } => Self::Evidence(*against),
-            Seen::Sent {
-                kind,
-                heights,
-                views,
-                from,
-                to,
-                count,
-            }
-            | Seen::Delivered {
-                kind,
-                heights,
-                views,
-                from,
-                to,
-                count,
-            } => {
+            Seen::Sent(messages) | Seen::Delivered(messages) => {
                 let mail = Mail {
-                    delivered: matches!(seen, Seen::Delivered { .. }),
-                    kind: *kind,
-                    heights: *heights,
-                    views: *views,
-                    from: resolve(from, plan, validators),
-                    to: resolve(to, plan, validators),
-                    count: *count,
+                    delivered: matches!(seen, Seen::Delivered(_)),
+                    from: resolve(&messages.from, plan, validators),
+                    to: resolve(&messages.to, plan, validators),
+                    messages: messages.clone(),
                 };
-                let count = mail.count;
-                Self::Messages(mail, count)
+                Self::Messages(mail, messages.count)
             }
         }
     }
@@ -343,9 +321,9 @@ impl Mail {
             (Happening::Delivered(message), true) | (Happening::Sent(message), false) => message,
             _ => return false,
         };
-        message.kind == self.kind
-            && self.heights.contains(message.height)
-            && self.views.contains(message.view)
+        message.kind == self.messages.kind
+            && self.messages.heights.contains(message.height)
+            && self.messages.views.contains(message.view)
             && self.from.contains(&message.from)
             && self.to.contains(&message.to)
     }

@@ -117,27 +117,12 @@ impl Plan {
                 }
                 self.check_least(field, nodes, *least)
             }
-            Seen::Sent {
-                heights,
-                views,
-                from,
-                to,
-                count,
-                ..
-            }
-            | Seen::Delivered {
-                heights,
-                views,
-                from,
-                to,
-                count,
-                ..
-            } => {
-                check_span(&format!("{field}.heights"), heights)?;
-                check_span(&format!("{field}.views"), views)?;
-                self.check_nodes(&format!("{field}.from"), from)?;
-                self.check_nodes(&format!("{field}.to"), to)?;
-                range(&format!("{field}.count"), *count, 1, u32::MAX)
+            Seen::Sent(messages) | Seen::Delivered(messages) => {
+                check_span(&format!("{field}.heights"), &messages.heights)?;
+                check_span(&format!("{field}.views"), &messages.views)?;
+                self.check_nodes(&format!("{field}.from"), &messages.from)?;
+                self.check_nodes(&format!("{field}.to"), &messages.to)?;
+                range(&format!("{field}.count"), messages.count, 1, u32::MAX)
             }
             Seen::Evidence { against } => {
                 self.check_validator(&format!("{field}.against"), *against)
