@@ -404,3 +404,70 @@ fn forged_certificates_are_dropped() {
     cluster.until_all_stored(1, ms(1500));
     assert_eq!(cluster.view_changes(), 0);
 }
+
+/// The first proposal of view 1 of height 1, and all that follows from it within `time`, while somebody
+/// relays what `spoil` makes of it.
+fn relay_spoiled(spoil: impl Fn(&mut ViewChangeCertificate), seed: u64) -> Cluster {
+    let mut cluster = Cluster::start(Config::of(4), seed);
+    // View 0 ends with a prepared block that nobody decides.
+    cluster.filter = Some(Box::new(|_, _, message| {
+        message.view.0 > 0
+            || !matches!(
+                message.kind(),
+                MessageKind::PreCommit | MessageKind::RecoveryMessage
+            )
+    }));
+    let proposal = |cluster: &Cluster| {
+        let of_view_1 = |sent: &&super::Sent| {
+            sent.message.kind() == MessageKind::Proposal && sent.message.view == View(1)
+        };
+        let sent = cluster.sent.iter().find(of_view_1);
+        sent.map(|sent| sent.message.clone())
+    };
+    cluster.until(ms(4_000), "a proposal of view 1", |cluster| {
+        proposal(cluster).is_some()
+    });
+    let mut message = proposal(&cluster).expect("it was sent");
+    if let Payload::Proposal(inner) = &mut message.payload {
+        spoil(
+            Arc::make_mut(inner)
+                .justification
+                .as_mut()
+                .expect("view 1 is justified"),
+        );
+    }
+    let recovery = RecoveryMessage {
+        nonce: 0,
+        stored: Height(0),
+        view_change: None,
+        prepared: None,
+        decision: None,
+        messages: vec![message],
+    };
+    cluster.crash(3);
+    cluster.oracle.byzantine.insert(3);
+    let relay = cluster.forge(3, 1, 1, Payload::RecoveryMessage(Arc::new(recovery)));
+    for _ in 0..3 {
+        cluster.send(3, Recipient::All, relay.clone(), false);
+    }
+    cluster
+}
+
+#[test]
+fn relaying_a_proposal_with_a_spoiled_justification_accuses_nobody() {
+    // The signed hash J covers neither the certificate's view nor the justification inside its prepared
+    // certificate: whoever relays a proposal can change both.
+    let spoils: [fn(&mut ViewChangeCertificate); 2] = [
+        |certificate| certificate.view = View(2),
+        |certificate| {
+            let prepared = certificate.prepared.as_mut().expect("view 0 is prepared");
+            prepared.justification = UInt256::from_wire([3; 32]);
+        },
+    ];
+    for (seed, spoil) in spoils.into_iter().enumerate() {
+        let mut cluster = relay_spoiled(spoil, 20 + seed as u64);
+        cluster.until_stored(&[0, 1, 2], 1, ms(2_000));
+        assert_eq!(cluster.asked_because("invalid proposal"), 0);
+        assert!(cluster.evidence.is_empty(), "{:?}", cluster.evidence);
+    }
+}

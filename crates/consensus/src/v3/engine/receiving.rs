@@ -302,7 +302,12 @@ impl V3Engine {
                 problem,
                 proof,
             } => {
-                state.take_malformed_proposal(view, sender, problem, actions);
+                // Parts of a justification are unsigned, and whoever relays it can spoil them: the leader
+                // answers for what it signed, or what came from itself.
+                let direct = state.info.validators.key(sender) == Some(from);
+                if direct || proof.is_some() {
+                    state.take_malformed_proposal(view, sender, problem, actions);
+                }
                 if let Some(evidence) = proof {
                     state.convict(*evidence, actions);
                 }
