@@ -53,9 +53,9 @@ impl Locals {
     }
 }
 
-/// All that honest validators sent arrives everywhere; whenever nothing is on its way, resend timers fire
-/// twice, then view timers. Ends when all have put together the witness of one block. `Err` says what became
-/// of it instead.
+/// All that honest validators sent arrives everywhere; whenever nothing is on its way, resend timers and view
+/// timers fire in turn. Ends when all have put together the witness of one block. `Err` says what became of
+/// it instead.
 pub(super) fn fair_end(
     world: &World,
     nodes: Vec<Node>,
@@ -154,7 +154,7 @@ impl<'a> Run<'a> {
             if let (1, Some(Some(hash))) = (ends.len(), ends.first()) {
                 return Ok(Ok(*hash));
             }
-            let kind = if round % 3 == 2 {
+            let kind = if round % 2 == 1 {
                 TimerKind::View
             } else {
                 TimerKind::Resend

@@ -34,7 +34,7 @@
 //! cannot; no honest validator is accused. All of it is judged by the messages sent.
 //!
 //! Liveness in every state: with the Byzantine validator silent, all that honest validators sent arrives
-//! everywhere, then resend timers fire twice, then view timers, and so on. On the real engines, with time
+//! everywhere, then resend timers fire, then view timers, and so on in turn. On the real engines, with time
 //! passing, each honest validator must put together the witness of one and the same block.
 //!
 //! # What the adversary may do
