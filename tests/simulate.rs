@@ -141,6 +141,26 @@ fn the_same_seed_is_the_same_run_whatever_the_threads() {
 }
 
 #[test]
+fn a_swarm_is_clean_and_the_same_each_time() {
+    let told = || {
+        simulate(&[
+            "--faults",
+            "swarm",
+            "--duration",
+            "10s",
+            "--seeds",
+            "3..6",
+            "--json",
+        ])
+        .json()
+    };
+    let (one, other) = (told(), told());
+    assert_eq!(one["violations"], Value::Array(Vec::new()), "{one}");
+    assert_eq!(one["trace_hash"], other["trace_hash"]);
+    assert!(one["heights"].as_u64() > Some(3), "{one}");
+}
+
+#[test]
 fn people_get_a_table() {
     let ended = simulate(&["--duration", "1s", "--block-time", "100ms"]);
     assert_eq!(ended.code(), 0, "{}", ended.err());
@@ -314,6 +334,10 @@ fn bad_input_is_refused_by_field_and_limit() {
             &["overlaps", "not healed"],
         ),
         (&["--heal", "9s"], &["healing at 9000 ms", "duration_ms"]),
+        (
+            &["--faults", "swarm", "--duration", "5s"],
+            &["--duration", "10000 and 86400000"],
+        ),
         (&["--faults", "storm"], &["--faults", "swarm"]),
         (&["--faults", "swarm", "--loss", "5%"], &["--loss", "swarm"]),
         (&["--scenario", &missing], &["--scenario", "missing.json"]),
@@ -462,6 +486,7 @@ fn the_help_has_examples_and_the_exit_code() {
         "Examples:",
         "--faults swarm",
         "--scenario tests/consensus/scenarios/",
+        "hide-greatest-claim",
     ] {
         assert!(ended.out().contains(words), "{words}");
     }

@@ -24,12 +24,21 @@ const EXAMPLES: &str = "Examples:
   neo-cli simulate --scenario tests/consensus/scenarios/seven-nodes-that-lock-dbft-2.json --diagram height.svg
       a scenario, and a picture of its most eventful height";
 
+/// Examples, and the names of the attacks.
+fn more_help() -> String {
+    let names = neo_adversary::Attack::ALL.map(neo_adversary::Attack::name);
+    format!(
+        "{EXAMPLES}\n\nAttacks of --byzantine:\n  {}",
+        names.join(", ")
+    )
+}
+
 /// Run real engines, ledgers and vote logs in virtual time, under faults and attacks, and watch every rule.
 ///
 /// Time, network, crashes and clocks come from the seed: the same seed gives the same run on every machine. Oracles that
 /// share no code with the engine watch every run. What they find is shown with the command that replays it.
 #[derive(Clone, Debug, Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = more_help())]
 pub(crate) struct SimulateArguments {
     /// Number of validators, 1 to 255 [default: 4].
     #[arg(long, value_name = "N", conflicts_with = "scenario", value_parser = clap::value_parser!(u16).range(1..=255))]

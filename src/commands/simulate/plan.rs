@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use neo_simulator::Plan;
+use neo_simulator::plan::MAX_DURATION_MS;
 
 use super::arguments::{Faults, SimulateArguments};
 use super::faults::{millis, partitions};
@@ -11,6 +12,8 @@ use crate::exit::{Exit, OrExit as _};
 
 const VALIDATORS: u16 = 4;
 const DURATION: Duration = Duration::from_secs(10);
+/// Shortest run with faults drawn from the seed; two fifths of it are left for progress after the healing.
+const SHORTEST_SWARM: Duration = Duration::from_secs(10);
 /// Greatest size of a scenario file.
 const MAX_FILE: u64 = 1 << 20;
 
@@ -42,6 +45,14 @@ impl Source {
         }
         if arguments.faults == Some(Faults::Swarm) {
             arguments.refuse_with_swarm()?;
+            if duration < SHORTEST_SWARM {
+                return Err(Exit::Usage.error(format!(
+                    "--duration is {} ms, the limits with --faults swarm are {} and {MAX_DURATION_MS} ms: faults, and \
+                     progress after their healing, have to fit",
+                    duration.as_millis(),
+                    SHORTEST_SWARM.as_millis()
+                )));
+            }
             return Ok(Self::Swarm {
                 validators,
                 duration,
