@@ -1,5 +1,7 @@
 //! Genuine signatures where they do not belong.
 
+use std::sync::Arc;
+
 use neo_consensus::View;
 use neo_consensus::v3::{Message, Payload};
 
@@ -12,7 +14,8 @@ use crate::strategy::{Outgoing, Scene, Strategy};
 const PER_TICK: usize = 4;
 
 /// Repeats what anybody said at the last heights: as it was, under a later height or another view, and
-/// nested in answers at the current height, together with the certificates of old heights.
+/// nested in answers at the current height, together with the certificates of old heights, and with
+/// changes in what nobody signed.
 #[derive(Debug, Default)]
 pub(crate) struct Replay;
 
@@ -23,7 +26,7 @@ impl Replay {
             height: seen.info.height,
             ..said.clone()
         };
-        match scene.random.below(5) {
+        match scene.random.below(6) {
             0 => Some(said),
             1 => Some(moved),
             2 => Some(Message {
@@ -31,11 +34,35 @@ impl Replay {
                 ..moved
             }),
             3 => Self::nested(scene, seen, vec![moved]),
+            4 => Self::spoiled(scene, seen),
             _ => {
                 let parts = scene.some_certificates(old);
                 scene.forward(seen, parts)
             }
         }
+    }
+
+    /// Somebody's proposal of a later view, with a change in what its signature does not cover: the view
+    /// of the certificate, the justification inside it, the short ids.
+    fn spoiled(scene: &mut Scene<'_>, seen: &Seen) -> Option<Message> {
+        let justified = seen.proposals().filter(|message| match &message.payload {
+            Payload::Proposal(proposal) => proposal.justification.is_some(),
+            _ => false,
+        });
+        let mut message = justified.last()?.clone();
+        if let Payload::Proposal(proposal) = &mut message.payload {
+            let proposal = Arc::make_mut(proposal);
+            match (scene.random.below(3), &mut proposal.justification) {
+                (0, Some(certificate)) => certificate.view = certificate.view.next(),
+                (1, Some(certificate)) => {
+                    if let Some(prepared) = &mut certificate.prepared {
+                        prepared.justification = prepared.hash;
+                    }
+                }
+                _ => proposal.transactions.push([0x77; 6]),
+            }
+        }
+        Self::nested(scene, seen, vec![message])
     }
 
     fn nested(scene: &Scene<'_>, seen: &Seen, mut messages: Vec<Message>) -> Option<Message> {
