@@ -75,7 +75,7 @@ mutations! {
     SilentWhenDecided = 6, "silent-when-decided";
     /// ChangeViews claim no PC.
     ClaimsNothing = 7, "claims-nothing";
-    /// ChangeViews claim what the current view began with, not what was prepared in it.
+    /// ChangeViews claim nothing that was prepared in the view they give up.
     ClaimsOlder = 7, "claims-older";
     /// f+1 ChangeViews make a TC.
     EntersOnFewer = 7, "enters-on-fewer";
