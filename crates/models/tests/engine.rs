@@ -60,3 +60,18 @@ fn an_engine_that_signs_headers_early_is_caught() {
     assert_eq!(violation.property, "safety");
     assert!(violation.what.contains("rule 6"), "{violation:#?}");
 }
+
+#[cfg(feature = "mutation")]
+#[test]
+fn backups_that_take_any_block_are_caught() {
+    let broken = Broken {
+        mutation: Some(neo_consensus::v3::mutation::Mutation::AdmitsAnyBlock),
+    };
+    let outcome = run(1, 1, 200, broken);
+    let violation = outcome.violation.expect("a violation");
+    assert_eq!(violation.property, "safety");
+    assert!(
+        violation.what.contains("can be decided in view 0"),
+        "{violation:#?}"
+    );
+}
