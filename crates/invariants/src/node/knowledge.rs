@@ -226,6 +226,8 @@ impl Knowledge {
         if let Some(prepared) = &recovery.prepared
             && self.show_prepared(prepared)
             && heeded.is_some()
+            // A block known to be prepared does not make this certificate a good one.
+            && self.checker().prepared(prepared).is_ok()
         {
             shown.prepared = Some(prepared.view);
         }

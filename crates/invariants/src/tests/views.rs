@@ -37,6 +37,11 @@ fn timeout(to: u32, prepared: Option<PreparedCertificate>) -> neo_consensus::v3:
     change_view(0, to, prepared, ChangeViewReason::Timeout)
 }
 
+/// Another validator's ChangeView for view 1.
+fn timeout_of(sender: u8, held: Option<PreparedCertificate>) -> neo_consensus::v3::Message {
+    change_view(sender, 1, held, ChangeViewReason::Timeout)
+}
+
 #[test]
 fn a_change_view_claims_the_highest_certificate_held() {
     let mut stage = holding();
@@ -87,6 +92,16 @@ fn a_shown_certificate_is_held() {
     stage.shown([shows(prepared())]).settles();
     assert_eq!(stage.found(), [Invariant::ViewChange]);
     let mut stage = holding();
+    stage.settles();
+    stage.is_clean();
+}
+
+#[test]
+fn a_forged_certificate_of_a_known_block_obliges_nobody() {
+    let mut forged = prepared();
+    forged.signatures = signatures(0..3, &place().pre_commit(forged.view, &forged.hash));
+    let mut stage = Stage::open();
+    stage.shown([timeout_of(1, Some(prepared())), shows(forged)]);
     stage.settles();
     stage.is_clean();
 }
