@@ -57,7 +57,7 @@ mutations! {
     PreCommitsInLeftView = 2, "pre-commits-in-left-view";
     /// A leader proposes a fresh block although its TC carries one.
     FreshDespiteClaim = 3, "fresh-despite-claim";
-    /// A backup takes any block at a view above 0.
+    /// A backup takes any block at a view above 0, whatever its TC carries.
     AdmitsAnyBlock = 3, "admits-any-block";
     /// A backup refuses blocks other than that of its own highest PC.
     ConsultsOwnLock = 3, "consults-own-lock";

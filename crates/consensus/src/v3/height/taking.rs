@@ -218,7 +218,7 @@ impl HeightState {
                 expected: "that of the greatest claim".to_owned(),
             });
         }
-        if self.is_fresh(proposal) && !any {
+        if self.is_fresh(proposal) {
             let mut header = proposal.header;
             if mutated!(self, AnyPrimaryIndex) {
                 header.primary_index = self.order.leader(view);
