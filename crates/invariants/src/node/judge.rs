@@ -32,6 +32,17 @@ impl Judge<'_> {
             .report(invariant, Some(self.known.height()), what);
     }
 
+    /// Something that a vote rests on is not in the log: because it was not made durable, or because the
+    /// validator never had it, which breaks another rule.
+    fn not_durable(&mut self, held: bool, otherwise: Invariant, what: String) {
+        let invariant = if held {
+            Invariant::Durability
+        } else {
+            otherwise
+        };
+        self.report(invariant, what);
+    }
+
     pub(crate) fn vote(&mut self, message: &Message) {
         let view = message.view;
         if message.sender != self.own {
@@ -55,13 +66,9 @@ impl Judge<'_> {
                 self.here_and_now(message.kind(), view);
                 if !self.log.prepared.contains(&(view, *hash)) {
                     let held = self.known.may_hold_prepared(view, hash);
-                    let invariant = if held {
-                        Invariant::Durability
-                    } else {
-                        Invariant::CertificateInvalid
-                    };
-                    self.report(
-                        invariant,
+                    self.not_durable(
+                        held,
+                        Invariant::CertificateInvalid,
                         format!("PreCommit({view}, {hash}) without a durable PC"),
                     );
                 }
@@ -86,13 +93,9 @@ impl Judge<'_> {
         }
         if !self.log.entered(view) {
             let held = self.known.may_enter(view);
-            let invariant = if held {
-                Invariant::Durability
-            } else {
-                Invariant::ViewChange
-            };
-            self.report(
-                invariant,
+            self.not_durable(
+                held,
+                Invariant::ViewChange,
                 format!("{kind:?} of view {view} without a durable TC or PC of it"),
             );
         }
@@ -176,14 +179,10 @@ impl Judge<'_> {
     /// Rule 6.
     fn commit(&mut self, hash: &UInt256) {
         if !self.log.decisions.contains(hash) {
-            let known = self.known.may_know_decision(hash);
-            let invariant = if known {
-                Invariant::Durability
-            } else {
-                Invariant::AfterDecision
-            };
-            self.report(
-                invariant,
+            let held = self.known.may_know_decision(hash);
+            self.not_durable(
+                held,
+                Invariant::AfterDecision,
                 format!("header signature on {hash} without a durable decision"),
             );
         }
@@ -253,13 +252,9 @@ impl Judge<'_> {
             && !self.log.prepared.contains(&(view, hash))
         {
             let held = self.known.may_hold_prepared(view, &hash);
-            let invariant = if held {
-                Invariant::Durability
-            } else {
-                Invariant::ViewChange
-            };
-            self.report(
-                invariant,
+            self.not_durable(
+                held,
+                Invariant::ViewChange,
                 format!("claims PC({view}, {hash}), which is not durable"),
             );
         }
