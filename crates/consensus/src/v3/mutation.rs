@@ -1,8 +1,8 @@
 //! Engines with one broken rule (feature `mutation`), to see whether simulator and oracles notice.
 //!
 //! A rule whose removal nobody notices is a rule nobody tests. Each [`Mutation`] weakens one rule of
-//! protocol section 5 at one place: mostly where [`mutated!`] stands in the engine, otherwise here, where
-//! [`bend`] changes what the engine asked its driver to do.
+//! protocol section 5 at one place: mostly where `mutated!` stands in the engine, otherwise here, where
+//! `bend` changes what the engine asked its driver to do.
 
 use std::fmt;
 use std::str::FromStr;
