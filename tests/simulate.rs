@@ -147,9 +147,9 @@ fn a_swarm_is_clean_and_the_same_each_time() {
             "--faults",
             "swarm",
             "--duration",
-            "10s",
+            "20s",
             "--seeds",
-            "3..6",
+            "3..5",
             "--json",
         ])
         .json()
@@ -336,7 +336,7 @@ fn bad_input_is_refused_by_field_and_limit() {
         (&["--heal", "9s"], &["healing at 9000 ms", "duration_ms"]),
         (
             &["--faults", "swarm", "--duration", "5s"],
-            &["--duration", "10000 and 86400000"],
+            &["--duration", "20000 and 86400000"],
         ),
         (&["--faults", "storm"], &["--faults", "swarm"]),
         (&["--faults", "swarm", "--loss", "5%"], &["--loss", "swarm"]),

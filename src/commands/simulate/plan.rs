@@ -13,7 +13,7 @@ use crate::exit::{Exit, OrExit as _};
 const VALIDATORS: u16 = 4;
 const DURATION: Duration = Duration::from_secs(10);
 /// Shortest run with faults drawn from the seed; two fifths of it are left for progress after the healing.
-const SHORTEST_SWARM: Duration = Duration::from_secs(10);
+const SHORTEST_SWARM: Duration = Duration::from_secs(20);
 /// Greatest size of a scenario file.
 const MAX_FILE: u64 = 1 << 20;
 
