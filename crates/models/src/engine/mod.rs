@@ -40,15 +40,15 @@
 //! # What the adversary may do
 //!
 //! Two different blocks as the leader of view 0 or 1; in view 1 with a TC that claims nothing or one that
-//! claims the PC of view 0, and then also the block that rule 3 forbids; Prepare, PreCommit and header
-//! signature on everything; ChangeViews that claim nothing, the PC that exists, or one that does not; PCs and
-//! TCs in its own envelope. `--byzantine` chooses which views it leads: validator v leads view v.
+//! claims the PC of view 0, and then also the block that rule 3 forbids; Prepare and PreCommit on everything,
+//! a header signature next to an honest one; ChangeViews that claim nothing, the PC that exists, or one that
+//! does not; PCs and TCs in its own envelope. `--byzantine` chooses which views it leads: validator v leads view v.
 //!
 //! # What is reduced, and why
 //!
 //! - Votes arrive in quorums. A vote that completes none is only counted, nobody else can see that, and so
 //!   its delivery can wait until the one that completes a quorum. ChangeViews arrive in pairs: f+1 make a
-//!   node join, and with its own vote they are M.
+//!   node join, and with its own vote they are M. An engine that takes fewer for a quorum is not looked for.
 //! - Of the quorums on one block one is delivered, with the Byzantine vote in it, since engines do not look at
 //!   who signed a certificate but to ask for bodies. Of the TCs for view 1 two: without and with a claim. The
 //!   leader of view 1 gets its TC whole, since each set of members would be another proposal.
