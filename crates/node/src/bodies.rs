@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use neo_consensus::v3::Record;
 use neo_primitives::{BlockBody, Height, UInt256};
 use parking_lot::RwLock;
 
@@ -22,6 +23,16 @@ impl Bodies {
         }
     }
 
+    /// Takes over what a vote log brought back: who prepared a block serves it in its next life, too
+    /// (protocol section 5, rule 9).
+    pub(crate) fn restore(&self, records: &[Record], stored: Height) {
+        let held = records.iter().filter_map(|record| match record {
+            Record::Body(body) if body.header.index > stored => Some(body),
+            _ => None,
+        });
+        held.for_each(|body| self.insert(body));
+    }
+
     pub(crate) fn get(&self, hash: &UInt256) -> Option<Arc<BlockBody>> {
         let bodies = self.0.read();
         bodies
@@ -34,5 +45,38 @@ impl Bodies {
     pub(crate) fn retire(&self, stored: Height) {
         let mut bodies = self.0.write();
         *bodies = bodies.split_off(&(stored.next(), UInt256::ZERO));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use neo_primitives::{Header, UInt160, ValidatorIndex};
+
+    fn body(height: u32) -> Arc<BlockBody> {
+        Arc::new(BlockBody {
+            header: Header {
+                version: 0,
+                prev_hash: UInt256::ZERO,
+                merkle_root: UInt256::ZERO,
+                timestamp: 1,
+                nonce: 2,
+                index: Height(height),
+                primary_index: ValidatorIndex(0),
+                next_consensus: UInt160::ZERO,
+            },
+            transactions: vec![],
+        })
+    }
+
+    #[test]
+    fn a_prepared_block_is_served_after_a_restart_until_it_is_stored() {
+        let bodies = Bodies::default();
+        let records = [5, 6].map(|height| Record::Body(body(height)));
+        bodies.restore(&records, Height(5));
+        assert_eq!(bodies.get(&body(5).hash()), None);
+        assert_eq!(bodies.get(&body(6).hash()), Some(body(6)));
+        bodies.retire(Height(6));
+        assert_eq!(bodies.get(&body(6).hash()), None);
     }
 }

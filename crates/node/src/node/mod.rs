@@ -153,7 +153,7 @@ impl Node {
                 fetcher.run(wanted).await;
                 Ok(())
             });
-            let engine = open_engine(&config, &ledger, &key, options.trust_vote_log)?;
+            let engine = open_engine(&config, &ledger, &key, &bodies, options.trust_vote_log)?;
             let parts = Parts {
                 engine: engine.0,
                 key,

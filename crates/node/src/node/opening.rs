@@ -11,6 +11,7 @@ use neo_primitives::wallet::Nep6Wallet;
 use neo_primitives::{PrivateKey, PublicKey};
 
 use super::error::NodeError;
+use crate::bodies::Bodies;
 use crate::config::{NodeConfig, read_password};
 use crate::vote_log_file;
 
@@ -90,6 +91,7 @@ pub(super) fn open_engine(
     config: &NodeConfig,
     ledger: &EmbeddedLedger,
     key: &PrivateKey,
+    bodies: &Bodies,
     trust: bool,
 ) -> Result<OpenEngine, NodeError> {
     let identity = log_identity(config, key.public_key().clone());
@@ -127,6 +129,7 @@ pub(super) fn open_engine(
         opened.records.push(resumed);
         intact = true;
     }
+    bodies.restore(&opened.records, ledger.height());
     let restored = Restored {
         stored: ledger.height(),
         tip: ledger.tip_hash(),
