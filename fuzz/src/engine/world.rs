@@ -31,13 +31,15 @@ use crate::seeds::{genesis, transactions};
 pub const FOOTPRINT: usize = 2_500;
 /// Steps of one input at most.
 const STEPS: usize = 400;
-/// What cannot be asked of a network in which three of four validators belong to the input.
-const NOT_JUDGED: [Invariant; 5] = [
+/// What cannot be asked of a network in which three of four validators belong to the input. Bodies are
+/// among it because PC(v,H) loses its use to a decision of another block of v, which f liars cannot make.
+const NOT_JUDGED: [Invariant; 6] = [
     Invariant::Agreement,
     Invariant::StateHash,
     Invariant::Accountability,
     Invariant::StoredEverywhere,
     Invariant::Progress,
+    Invariant::Bodies,
 ];
 
 /// Signs for the node and remembers what.
