@@ -212,3 +212,11 @@ fn a_wallet_of_neo_go() {
         Err(WalletError::WrongPassword { .. })
     ));
 }
+
+#[test]
+fn numbers_of_other_programs_are_written_as_they_were_read() {
+    let text = r#"{"limits":{"n":999999999000000000000000000000000000000000002630102182384369660},"accounts":[],"extra":null}"#;
+    let wallet: Nep6Wallet = serde_json::from_str(text).unwrap();
+    let written = serde_json::to_string(&wallet).unwrap();
+    assert_eq!(serde_json::to_string(&reread(&wallet)).unwrap(), written);
+}
