@@ -8,7 +8,7 @@ use super::ledger::MAGIC;
 use super::toys::ToySigner;
 use super::{Cluster, Config, ms};
 use crate::engine::{LedgerAction, LedgerEvent, Notice, Recipient};
-use crate::v3::certificate::{Signatures, ViewChangeCertificate};
+use crate::v3::certificate::{PreparedClaim, Signatures, ViewChangeCertificate};
 use crate::v3::context::{HeightContext, MessageKind};
 use crate::v3::message::{
     ChangeView, ChangeViewReason, Draft, Message, Payload, Proposal, RecoveryMessage, short_id,
@@ -362,6 +362,29 @@ fn conflicting_votes_are_evidence_and_counted_once() {
         let count = kinds.iter().filter(|k| **k == kind).count();
         assert_eq!(count, 1, "{kind:?} is reported once: {kinds:?}");
     }
+}
+
+#[test]
+fn who_contradicts_itself_without_end_is_reported_a_bounded_number_of_times() {
+    let mut cluster = with_puppet(7, 3, 8);
+    let claimed = PreparedClaim {
+        view: View(0),
+        hash: UInt256::from_wire([5; 32]),
+    };
+    for view in 1..=100 {
+        for claim in [None, Some(claimed)] {
+            let change = ChangeView {
+                claim,
+                prepared: None,
+                reason: ChangeViewReason::Timeout,
+            };
+            let vote = cluster.forge(3, 1, view, Payload::ChangeView(Arc::new(change)));
+            cluster.send(3, Recipient::All, vote, false);
+        }
+    }
+    cluster.until_all_stored(1, ms(4000));
+    let proofs = cluster.evidence.iter().filter(|(node, _)| *node == 0);
+    assert_eq!(proofs.count(), 32, "of 100 contradictions");
 }
 
 #[test]
