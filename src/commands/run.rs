@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Args;
+use neo_audit::AuditError;
 use neo_consensus::vote_log::LogError;
 use neo_ledger::LedgerError;
 use neo_network::NetworkError;
@@ -160,7 +161,9 @@ fn exit_of(error: &NodeError) -> Exit {
             error: LogError::Foreign { .. },
             ..
         } => Exit::Busy,
-        NodeError::Network(NetworkError::Listen { .. }) | NodeError::Listen { .. } => Exit::Busy,
+        NodeError::Network(NetworkError::Listen { .. })
+        | NodeError::Listen { .. }
+        | NodeError::Audit(AuditError::Busy { .. }) => Exit::Busy,
         _ => Exit::Failure,
     }
 }

@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use neo_ledger::GenesisConfig;
 use neo_node::config::{
     ConsensusConfig, LogConfig, MetricsConfig, NetworkSection, NodeConfig, PeerConfig,
-    ProtocolConfig, RpcConfig, WalletConfig,
+    ProtocolConfig, RpcConfig, SecurityConfig, WalletConfig,
 };
 use neo_node::vote_log_file;
 use neo_primitives::wallet::{Nep6Account, Nep6Wallet, nep2};
@@ -178,6 +178,7 @@ fn node_config(
             listen: local(metrics),
         }),
         log: LogConfig::default(),
+        security: SecurityConfig::default(),
     };
     // What is written must be readable: the checks of the reader decide.
     NodeConfig::parse(&config.to_json()).or_exit(Exit::Usage)

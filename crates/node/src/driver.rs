@@ -25,6 +25,7 @@ use crate::events::{EventSink, NodeEvent};
 use crate::lanes;
 use crate::ledger_worker::{LedgerWorker, Report, unix_ns};
 use crate::metrics::Metrics;
+use crate::security::Security;
 use crate::verifier::Verifier;
 use crate::vote_log_file::FileMedium;
 
@@ -84,6 +85,7 @@ pub(crate) struct Parts {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) events: EventSink,
     pub(crate) status: Arc<StatusBoard>,
+    pub(crate) security: Arc<Security>,
     pub(crate) inside: mpsc::UnboundedSender<Inside>,
 }
 
@@ -412,6 +414,7 @@ impl Driver {
     }
 
     fn note(&mut self, notice: Notice) {
+        self.parts.security.notice(&notice);
         match notice {
             Notice::Opened { height } => tracing::debug!(%height, "height opened"),
             Notice::Proposed { height, view, hash } => {

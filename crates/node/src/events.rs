@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::mpsc;
 
-use neo_primitives::{Height, UInt256};
+use neo_primitives::{Height, PublicKey, UInt256};
 use serde::Serialize;
 
 /// One line.
@@ -35,6 +35,47 @@ pub enum NodeEvent {
         decision_us: Option<u64>,
         /// From the first sight of its proposal to its witness, microseconds.
         witness_us: Option<u64>,
+    },
+    /// An alert is raised or over.
+    Alert {
+        /// What it is about.
+        kind: &'static str,
+        /// Whether it is up now.
+        active: bool,
+        /// What it says.
+        text: String,
+        /// When, nanoseconds since 1970.
+        t_ns: u64,
+    },
+    /// A proof that a validator broke the protocol was stored.
+    Evidence {
+        /// Its index at that height.
+        validator: u8,
+        /// Its key.
+        public_key: PublicKey,
+        /// The height at which it broke the protocol.
+        height: Height,
+        /// The form of its guilt (protocol section 6).
+        form: &'static str,
+        /// Hash of the proof, the name of its file.
+        hash: UInt256,
+        /// When, nanoseconds since 1970.
+        t_ns: u64,
+    },
+    /// A validator's conduct shows a fault or an attack, or does not any more.
+    Finding {
+        /// Its index.
+        validator: u8,
+        /// Its key.
+        public_key: PublicKey,
+        /// What it does.
+        fault: &'static str,
+        /// Whether that begins or ends.
+        active: bool,
+        /// What was counted.
+        detail: String,
+        /// When, nanoseconds since 1970.
+        t_ns: u64,
     },
     /// The node has ended.
     Summary {

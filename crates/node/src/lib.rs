@@ -15,6 +15,7 @@ mod ledger_worker;
 pub mod metrics;
 mod node;
 pub mod rpc;
+pub mod security;
 mod serving;
 mod sync;
 mod verifier;

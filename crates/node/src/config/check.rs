@@ -53,6 +53,7 @@ impl NodeConfig {
         self.check_consensus()?;
         self.check_network()?;
         self.check_rpc()?;
+        self.check_security()?;
         self.check_listeners()
     }
 
@@ -133,6 +134,34 @@ impl NodeConfig {
             600_000,
         )?;
         within("rpc.admission_queue", rpc.admission_queue, 1, 1_000_000)
+    }
+
+    fn check_security(&self) -> Result<(), ConfigError> {
+        let s = &self.security;
+        if s.audit_dir
+            .as_ref()
+            .is_some_and(|dir| dir.as_os_str().is_empty())
+        {
+            return Err(conflict("security.audit_dir", "the path is empty"));
+        }
+        let (least, most) = (64 << 10, 1 << 30);
+        within(
+            "security.audit_segment_bytes",
+            s.audit_segment_bytes,
+            least,
+            most,
+        )?;
+        within("security.audit_segments", s.audit_segments, 2, 10_000)?;
+        let per_validator = s.evidence_per_validator;
+        within("security.evidence_per_validator", per_validator, 1, 1_024)?;
+        // One validator's share never exceeds what is kept in all.
+        within(
+            "security.evidence_total",
+            s.evidence_total,
+            per_validator,
+            65_536,
+        )?;
+        within("security.evidence_bytes", s.evidence_bytes, least, most)
     }
 
     /// No two TCP listeners at one address. Port 0 lets the system choose, so it never collides.

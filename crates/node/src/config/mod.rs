@@ -8,6 +8,7 @@ mod error;
 mod password;
 mod schema;
 mod sections;
+mod security;
 
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,7 @@ pub use self::{
         ConsensusConfig, LogConfig, LogFormat, LogLevel, MetricsConfig, NetworkSection, PeerConfig,
         ProtocolConfig, RpcConfig, WalletConfig,
     },
+    security::SecurityConfig,
 };
 
 /// Longest configuration file that is read, in bytes. 255 validators and as many peers take a tenth of it.
@@ -58,6 +60,9 @@ pub struct NodeConfig {
     /// What is logged.
     #[serde(default)]
     pub log: LogConfig,
+    /// Audit log and evidence.
+    #[serde(default)]
+    pub security: SecurityConfig,
 }
 
 impl NodeConfig {
@@ -113,6 +118,16 @@ impl NodeConfig {
                 *file = folder.join(&*file);
             }
         }
+        if let Some(audit) = &mut self.security.audit_dir {
+            *audit = folder.join(&*audit);
+        }
+    }
+
+    /// Folder of the audit log.
+    #[must_use]
+    pub fn audit_dir(&self) -> PathBuf {
+        let configured = self.security.audit_dir.clone();
+        configured.unwrap_or_else(|| self.data_dir.join(neo_audit::FOLDER))
     }
 
     /// The document of this configuration, indented, with a newline at its end.

@@ -5,6 +5,7 @@
 
 mod families;
 mod process;
+mod security;
 mod serve;
 mod sources;
 
@@ -22,7 +23,7 @@ use self::families::{
     Code, Kind, Outcome, Traffic, fine_buckets, latency_buckets, storage_buckets,
 };
 pub(crate) use self::process::Usage;
-pub use self::{serve::serve, sources::Sources};
+pub use self::{security::SecurityMetrics, serve::serve, sources::Sources};
 
 /// Prefix of all names.
 const PREFIX: &str = "neo_dbft";
@@ -51,6 +52,7 @@ pub struct Metrics {
     rpc_latency: Histogram,
     admission_batch: Histogram,
     admissions: Family<Code, Counter>,
+    security: SecurityMetrics,
 }
 
 impl Default for Metrics {
@@ -85,6 +87,7 @@ impl Metrics {
             rpc_latency: Histogram::new(latency_buckets()),
             admission_batch: Histogram::new((0..14).map(|power| f64::from(1 << power))),
             admissions: Family::default(),
+            security: SecurityMetrics::default(),
         };
         metrics.register();
         metrics
@@ -177,6 +180,13 @@ impl Metrics {
             "Transactions that came over JSON-RPC, by outcome",
             self.admissions.clone(),
         );
+        self.security.register(r);
+    }
+
+    /// What the security layer counts.
+    #[must_use]
+    pub fn security(&self) -> &SecurityMetrics {
+        &self.security
     }
 
     /// A block is stored. `interval` is the time since the block before it became final here, unknown for

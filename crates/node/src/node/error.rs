@@ -49,6 +49,9 @@ pub enum NodeError {
         /// What is wrong with it.
         error: LogError,
     },
+    /// The audit log.
+    #[error(transparent)]
+    Audit(#[from] neo_audit::AuditError),
     /// The key behind the peer id.
     #[error(transparent)]
     Identity(#[from] IdentityError),

@@ -5,6 +5,7 @@ mod observer;
 mod opening;
 mod pump;
 mod shared;
+mod watchful;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -24,6 +25,7 @@ pub use self::opening::log_identity;
 use self::opening::{network_config, open_engine, validator_key};
 use self::pump::{Inlets, pump};
 use self::shared::Shared;
+use self::watchful::{LastWord, open_security};
 use crate::bodies::Bodies;
 use crate::config::NodeConfig;
 use crate::driver::{CONSENSUS_LANES, Driver, DriverError, Inside, Parts, StatusBoard};
@@ -72,6 +74,7 @@ struct Node {
     stop: watch::Sender<bool>,
     tasks: tokio::task::JoinSet<Result<(), NodeError>>,
     events: EventSink,
+    last_word: LastWord,
 }
 
 impl Node {
@@ -89,11 +92,13 @@ impl Node {
         let ledger = EmbeddedLedger::open(&data_dir, config.protocol.genesis.clone())
             .map(Arc::new)
             .map_err(ledger_error)?;
+        let metrics = Arc::new(Metrics::new());
+        let (security, last_word) =
+            open_security(&config, &ledger, key.as_ref(), &metrics, &options.events)?;
         let network_config = network_config(&config, &ledger, key.as_ref())?;
         let (network, network_events) = neo_network::start(network_config)?;
         let rpc = bind("JSON-RPC", config.rpc.as_ref().map(|rpc| rpc.listen)).await?;
         let scrape = bind("metrics", config.metrics.as_ref().map(|at| at.listen)).await?;
-        let metrics = Arc::new(Metrics::new());
         let bodies = Arc::new(Bodies::default());
         let status = Arc::new(StatusBoard::default());
         let (stop, stopped) = watch::channel(false);
@@ -123,6 +128,7 @@ impl Node {
             stop,
             tasks: tokio::task::JoinSet::new(),
             events: options.events.clone(),
+            last_word,
         };
         let syncer = Syncer {
             network: network.clone(),
@@ -166,6 +172,7 @@ impl Node {
                 metrics: Arc::clone(&metrics),
                 events: options.events.clone(),
                 status: Arc::clone(&status),
+                security: Arc::clone(&security),
                 inside: inside.clone(),
             };
             node.start_driver(parts, from_inside, from_messages, stopped.clone())?;
@@ -307,6 +314,8 @@ impl Node {
             cpu_s: usage.cpu_seconds,
             peak_rss_mb: usage.peak_resident_bytes as f64 / f64::from(1 << 20),
         });
+        self.last_word
+            .say(failure.as_ref().map(ToString::to_string));
         match failure {
             Some(error) => Err(error),
             None => Ok(()),

@@ -1,0 +1,55 @@
+//! The security layer of a node from its start to its end.
+
+use std::sync::Arc;
+
+use neo_audit::{AuditLog, AuditThread};
+use neo_ledger::{ChainReader, EmbeddedLedger};
+use neo_primitives::PrivateKey;
+
+use super::error::NodeError;
+use crate::config::NodeConfig;
+use crate::events::EventSink;
+use crate::metrics::Metrics;
+use crate::security::alerts::Alerts;
+use crate::security::{Security, journal};
+
+/// Ends the audit log, also where the node does not get as far as running.
+pub(super) struct LastWord(Option<AuditThread>);
+
+impl LastWord {
+    /// The last line: why the node ended, if not because it was told to.
+    pub(super) fn say(mut self, error: Option<String>) {
+        if let Some(thread) = self.0.take() {
+            thread.end(journal::stop(error));
+        }
+    }
+}
+
+impl Drop for LastWord {
+    fn drop(&mut self) {
+        if let Some(thread) = self.0.take() {
+            thread.end(journal::stop(Some("the node did not start".to_owned())));
+        }
+    }
+}
+
+/// Opens the audit log and takes the start down.
+pub(super) fn open_security(
+    config: &NodeConfig,
+    ledger: &EmbeddedLedger,
+    key: Option<&PrivateKey>,
+    metrics: &Arc<Metrics>,
+    events: &EventSink,
+) -> Result<(Arc<Security>, LastWord), NodeError> {
+    let alerts = Alerts::new(Arc::clone(metrics), events.clone());
+    if !config.security.audit {
+        let security = Security::new(AuditLog::none(), alerts);
+        return Ok((security, LastWord(None)));
+    }
+    let limits = config.security.audit_limits();
+    let (log, thread, found) = neo_audit::start(&config.audit_dir(), limits)?;
+    journal::opened(&found, &alerts);
+    let validator = key.map(PrivateKey::public_key);
+    log.record(journal::start(config, validator, ledger.height().0));
+    Ok((Security::new(log, alerts), LastWord(Some(thread))))
+}

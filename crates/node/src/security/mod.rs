@@ -1,0 +1,58 @@
+//! The security layer: what is written down, kept and shown of faults and attacks.
+//!
+//! | part         | what it does                                                                 |
+//! |--------------|------------------------------------------------------------------------------|
+//! | `journal`    | which events of engine and network go into the audit log, and how            |
+//! | [`alerts`]   | what an operator must look at                                                |
+//!
+//! The log itself is `neo_audit`.
+
+pub mod alerts;
+pub(crate) mod journal;
+
+use std::sync::Arc;
+
+use neo_audit::{AuditLog, Entry};
+use neo_consensus::engine::Notice;
+
+use self::alerts::Alerts;
+
+/// The security layer of a node, shared by its parts.
+#[derive(Debug)]
+pub struct Security {
+    audit: AuditLog,
+    alerts: Alerts,
+}
+
+impl Security {
+    /// A layer that writes into this log.
+    #[must_use]
+    pub fn new(audit: AuditLog, alerts: Alerts) -> Arc<Self> {
+        Arc::new(Self { audit, alerts })
+    }
+
+    /// Takes something down in the audit log. Never waits.
+    pub fn record(&self, entry: Entry) {
+        self.audit.record(entry);
+    }
+
+    /// The alerts.
+    #[must_use]
+    pub fn alerts(&self) -> &Alerts {
+        &self.alerts
+    }
+
+    /// The audit log.
+    #[must_use]
+    pub fn audit(&self) -> &AuditLog {
+        &self.audit
+    }
+
+    /// Takes what the engine notices.
+    pub(crate) fn notice(&self, notice: &Notice) {
+        if let Some(entry) = journal::notice(notice) {
+            self.record(entry);
+        }
+        self.alerts.notice(notice);
+    }
+}
