@@ -14,6 +14,8 @@ use neo_primitives::{
     ValidatorIndex, Witness,
 };
 
+use crate::performance::PerformanceMetrics;
+use crate::v3::recovery::RecoveryStrategy;
 use crate::validators::{ValidatorSet, View};
 
 /// The moment of an event, and fresh entropy: the only clock and randomness an engine knows.
@@ -57,6 +59,8 @@ pub struct HeightInfo {
     pub block_time: Duration,
     /// Limits of the block.
     pub limits: BlockLimits,
+    /// Transactions that waited in the memory pool when the height was opened.
+    pub pool: u32,
 }
 
 /// Names a timer; setting one again moves it.
@@ -115,6 +119,8 @@ pub enum LedgerAction {
         timestamp: u64,
         /// Its nonce.
         nonce: u64,
+        /// Most transactions in it: what the leader can afford now, at most what the height allows.
+        max_transactions: u32,
     },
     /// Find transactions of a proposed block in the mempool.
     Lookup {
@@ -174,6 +180,11 @@ pub enum LedgerEvent {
         height: Height,
         /// Its hash.
         hash: UInt256,
+    },
+    /// The memory pool was empty and is not any more. Nobody asks for this: it is reported as it happens.
+    Pool {
+        /// Transactions that wait now, at least one.
+        transactions: u32,
     },
 }
 
@@ -255,6 +266,9 @@ pub enum Connectivity {
         /// Round-trip time.
         round_trip: Duration,
     },
+    /// It is watched (see [`Actions::watch`]) and nothing was heard of it for `max(3·rtt, 150 ms)`,
+    /// though its connection stands. `Up` ends it.
+    Quiet,
     /// It is gone.
     Down,
 }
@@ -350,6 +364,37 @@ pub enum Notice {
         /// First height voted on.
         from: Height,
     },
+    /// The own Suspect: the leader of a view seems to be gone.
+    Suspected {
+        /// The height.
+        height: Height,
+        /// The view.
+        view: View,
+        /// Its leader.
+        leader: ValidatorIndex,
+        /// What speaks against it.
+        cause: &'static str,
+    },
+    /// The node tuned one of its own parameters.
+    Adjusted {
+        /// Name of the parameter, with its unit where it has one.
+        parameter: &'static str,
+        /// Its value until now.
+        from: u64,
+        /// Its value from now on.
+        to: u64,
+        /// What was measured.
+        cause: String,
+    },
+    /// A recovery strategy was chosen (protocol section 9).
+    Recovery {
+        /// The height that does not get on.
+        height: Height,
+        /// The strategy.
+        strategy: RecoveryStrategy,
+        /// Why this one.
+        cause: &'static str,
+    },
 }
 
 /// What the engine wants done.
@@ -369,6 +414,11 @@ pub struct Actions<P: Protocol + ?Sized> {
     pub verify: Vec<P::Job>,
     /// Timers.
     pub timers: Vec<TimerChange>,
+    /// The validators that lead the next two turns, in this order, without this node: they are heard
+    /// closely from now on, and [`Connectivity::Quiet`] is reported of them only. `None`: as before.
+    pub watch: Option<Vec<PublicKey>>,
+    /// Every validator without a connection is to be dialled at once (recovery `Emergency`).
+    pub redial: bool,
     /// Proofs that a validator contradicted itself.
     pub evidence: Vec<P::Evidence>,
     /// For logs and metrics.
@@ -385,6 +435,8 @@ impl<P: Protocol + ?Sized> Default for Actions<P> {
             resend: Vec::new(),
             verify: Vec::new(),
             timers: Vec::new(),
+            watch: None,
+            redial: false,
             evidence: Vec::new(),
             notices: Vec::new(),
         }
@@ -465,6 +517,8 @@ pub struct Status {
     pub heights: Vec<HeightStatus>,
     /// Whether this node may vote; false for observers and after a lost vote log.
     pub voting: bool,
+    /// What consensus took lately.
+    pub performance: PerformanceMetrics,
 }
 
 /// One open height as operators see it.

@@ -6,9 +6,11 @@
 
 pub mod engine;
 pub mod index_set;
+pub mod performance;
 pub mod v3;
 pub mod validators;
 pub mod vote_log;
 
 pub use engine::{Actions, Engine, Event, Now, Protocol};
+pub use performance::{PerformanceMetrics, PhaseDurations};
 pub use validators::{ValidatorSet, ValidatorSetError, View};

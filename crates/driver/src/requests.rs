@@ -19,11 +19,13 @@ pub fn to_request(action: LedgerAction) -> LedgerRequest {
             primary,
             timestamp,
             nonce,
+            max_transactions,
         } => LedgerRequest::Build {
             parent,
             primary,
             timestamp,
             nonce,
+            max_transactions,
         },
         LedgerAction::Lookup { hash, ids } => LedgerRequest::Lookup { hash, ids },
         LedgerAction::Check { body, fresh } => LedgerRequest::Check { body, fresh },
@@ -142,6 +144,7 @@ fn height_info(info: neo_ledger::HeightInfo, magic: Magic) -> Result<HeightInfo,
             max_block_size: info.limits.max_block_size,
             max_block_system_fee: info.limits.max_block_system_fee,
         },
+        pool: info.pool,
     })
 }
 

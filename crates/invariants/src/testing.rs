@@ -73,6 +73,7 @@ pub(crate) fn info(height: Height, parent_hash: UInt256) -> HeightInfo {
             max_block_size: 1000,
             max_block_system_fee: Datoshi(0),
         },
+        pool: 0,
     }
 }
 

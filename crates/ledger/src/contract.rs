@@ -19,6 +19,9 @@ pub type Reply = Box<dyn FnOnce(LedgerAnswer) + Send>;
 /// Takes the outcome of [`Ledger::submit`]: one result for each transaction, in their order.
 pub type SubmitReply = Box<dyn FnOnce(Vec<Result<UInt256, Rejected>>) + Send>;
 
+/// Is told that transactions wait in a memory pool that was empty, and how many.
+pub type PoolWatcher = Box<dyn Fn(u32) + Send + Sync>;
+
 /// A chain that consensus extends.
 ///
 /// Two kinds of ledger fit behind it: the embedded one executes transfers itself and answers before
@@ -36,6 +39,13 @@ pub trait Ledger: ChainReader {
 
     /// Verifies transactions and takes the valid ones into the memory pool.
     fn submit(&self, transactions: Vec<Transaction>, reply: SubmitReply);
+
+    /// Names whom to tell, on any thread and with the number of transactions, whenever the memory pool
+    /// was empty and is not any more. One watcher; a later one takes its place. A ledger that cannot
+    /// tell calls nobody: then a leader finds out at the opening of each height only.
+    fn watch_pool(&self, watcher: PoolWatcher) {
+        drop(watcher);
+    }
 }
 
 /// Limits that blocks and transactions obey.
@@ -70,6 +80,8 @@ pub struct HeightInfo {
     pub block_time: Duration,
     /// Limits of this height.
     pub limits: BlockLimits,
+    /// Transactions that wait in the memory pool.
+    pub pool: u32,
 }
 
 /// A request of consensus to the ledger.
@@ -90,6 +102,8 @@ pub enum LedgerRequest {
         timestamp: u64,
         /// Header nonce.
         nonce: u64,
+        /// Most transactions in it, where the network's limit is not lower.
+        max_transactions: u32,
     },
     /// Which of these transactions does the pool hold? Answered by [`LedgerAnswer::Found`].
     Lookup {

@@ -25,7 +25,7 @@ pub mod store;
 
 pub use config::{ConfigError, GenesisConfig, MAX_INITIAL_GAS, MAX_VALIDATORS};
 pub use contract::{
-    BlockLimits, HeightInfo, Ledger, LedgerAnswer, LedgerRequest, Reply, SubmitReply,
+    BlockLimits, HeightInfo, Ledger, LedgerAnswer, LedgerRequest, PoolWatcher, Reply, SubmitReply,
 };
 pub use embedded::EmbeddedLedger;
 pub use error::{InvalidBlock, LedgerError};

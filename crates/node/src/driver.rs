@@ -494,6 +494,23 @@ impl Driver {
                 Some(until) => tracing::warn!(%until, "silent until this height is stored"),
             },
             Notice::Voting { from } => tracing::info!(%from, "voting again"),
+            Notice::Suspected {
+                height,
+                view,
+                leader,
+                cause,
+            } => tracing::warn!(%height, %view, leader = leader.0, cause, "the leader seems gone"),
+            Notice::Adjusted {
+                parameter,
+                from,
+                to,
+                cause,
+            } => tracing::info!(parameter, from, to, cause, "adjusted"),
+            Notice::Recovery {
+                height,
+                strategy,
+                cause,
+            } => tracing::warn!(%height, strategy = strategy.name(), cause, "recovering"),
         }
     }
 }

@@ -311,6 +311,8 @@ impl<'a> World<'a> {
             resend,
             verify,
             timers,
+            watch: _,
+            redial: _,
             evidence,
             notices,
         } = actions;
@@ -478,6 +480,7 @@ impl<'a> World<'a> {
                 primary,
                 timestamp,
                 nonce,
+                ..
             } => {
                 let parent = self.known(&parent)?.header.clone();
                 let transactions = self.some_transactions();
@@ -548,6 +551,7 @@ impl<'a> World<'a> {
                 max_block_size: 2 << 20,
                 max_block_system_fee: Datoshi(900_000_000_000),
             },
+            pool: 1,
         }
     }
 
@@ -648,7 +652,8 @@ impl<'a> World<'a> {
     fn change_connection(&mut self) {
         let peer = self.somebody();
         let state = match self.byte() {
-            0..=127 => Connectivity::Down,
+            0..=95 => Connectivity::Down,
+            96..=127 => Connectivity::Quiet,
             more => Connectivity::Up {
                 round_trip: Duration::from_millis(u64::from(more - 128)),
             },

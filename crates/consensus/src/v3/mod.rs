@@ -9,7 +9,7 @@
 //! | `engine`        | the open heights, buffering, answers to laggards                 |
 //! | `votes`         | quorum counting                                                  |
 //! | [`certificate`] | prepared, commit and view-change certificates                    |
-//! | `recovery`      | what is asked for and answered when messages were lost           |
+//! | [`recovery`]    | what is asked for and answered when messages were lost           |
 //! | `blocks`        | headers and bodies of an open height, and how missing ones come  |
 //! | [`leader`], [`timing`] | who leads, and when                                       |
 //! | [`message`], [`payload`], [`wire`] | messages and their bytes                     |
@@ -45,7 +45,7 @@ pub mod mutation;
 pub mod payload;
 pub mod phase;
 pub mod record;
-mod recovery;
+pub mod recovery;
 pub mod safety;
 pub mod timing;
 pub mod verify;

@@ -15,7 +15,9 @@ use neo_primitives::{PublicKey, SignedHeader, UInt160, UInt256};
 use parking_lot::{Mutex, RwLock};
 
 use self::{candidates::Candidates, pool::Pool};
-use crate::{config::GenesisConfig, mempool::StatelessVerifier, store::ChainStore};
+use crate::{
+    config::GenesisConfig, contract::PoolWatcher, mempool::StatelessVerifier, store::ChainStore,
+};
 
 /// A Neo N3 ledger for transfers of native NEO and GAS.
 ///
@@ -31,6 +33,7 @@ pub struct EmbeddedLedger {
     candidates: Mutex<Candidates>,
     pool: Mutex<Pool>,
     tip: RwLock<Tip>,
+    pool_watcher: RwLock<Option<PoolWatcher>>,
 }
 
 /// What follows from the genesis configuration.

@@ -175,6 +175,7 @@ impl EmbeddedLedger {
                 layers: Vec::new(),
             }),
             tip: RwLock::new(tip),
+            pool_watcher: RwLock::new(None),
             store,
             config,
         })

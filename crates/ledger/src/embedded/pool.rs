@@ -130,6 +130,7 @@ impl EmbeddedLedger {
         results: &mut [Result<UInt256, Rejected>],
     ) {
         let mut pool = self.pool.lock();
+        let was_empty = pool.transactions.len() == 0;
         let view = self.pool_view(&pool);
         let point = self.point(pool.height);
         for (position, verdict) in verified {
@@ -147,6 +148,15 @@ impl EmbeddedLedger {
                 }),
             });
             *result = admitted.map(|()| transaction.hash());
+        }
+        let waiting = pool.transactions.len();
+        drop(view);
+        drop(pool);
+        if was_empty
+            && waiting > 0
+            && let Some(watcher) = self.pool_watcher.read().as_ref()
+        {
+            watcher(u32::try_from(waiting).unwrap_or(u32::MAX));
         }
     }
 }

@@ -6,11 +6,19 @@ use neo_primitives::{BlockBody, Header, Magic, Transaction, UInt256, ValidatorIn
 
 use super::{EmbeddedLedger, candidates::Candidates, import::Imported};
 use crate::{
-    contract::{HeightInfo, Ledger, LedgerAnswer, LedgerRequest, Reply, SubmitReply},
+    contract::{HeightInfo, Ledger, LedgerAnswer, LedgerRequest, PoolWatcher, Reply, SubmitReply},
     error::{InvalidBlock, LedgerError},
     mempool::{Selection, SelectionLimits},
+    reader::ChainReader,
     state::StateView,
 };
+
+/// What a leader writes into the header of its block.
+struct Fresh {
+    primary: ValidatorIndex,
+    timestamp: u64,
+    nonce: u64,
+}
 
 impl Ledger for EmbeddedLedger {
     fn executes_ahead(&self) -> bool {
@@ -44,6 +52,10 @@ impl Ledger for EmbeddedLedger {
     fn submit(&self, transactions: Vec<Transaction>, reply: SubmitReply) {
         reply(self.admit(transactions));
     }
+
+    fn watch_pool(&self, watcher: PoolWatcher) {
+        *self.pool_watcher.write() = Some(watcher);
+    }
 }
 
 impl EmbeddedLedger {
@@ -56,7 +68,15 @@ impl EmbeddedLedger {
                 primary,
                 timestamp,
                 nonce,
-            } => self.build(&candidates(), &parent, primary, timestamp, nonce),
+                max_transactions,
+            } => {
+                let header = Fresh {
+                    primary,
+                    timestamp,
+                    nonce,
+                };
+                self.build(&candidates(), &parent, header, max_transactions)
+            }
             LedgerRequest::Lookup { hash, ids } => Ok(LedgerAnswer::Found {
                 hash,
                 transactions: self.lookup(&hash, &ids),
@@ -119,6 +139,7 @@ impl EmbeddedLedger {
             next_consensus: self.rules.next_consensus,
             block_time: self.config.block_time(),
             limits: self.config.limits(),
+            pool: u32::try_from(self.pool_len()).unwrap_or(u32::MAX),
         }))
     }
 
@@ -126,9 +147,8 @@ impl EmbeddedLedger {
         &self,
         candidates: &Candidates,
         parent: &UInt256,
-        primary: ValidatorIndex,
-        timestamp: u64,
-        nonce: u64,
+        fresh: Fresh,
+        max_transactions: u32,
     ) -> Result<LedgerAnswer, LedgerError> {
         let parent = candidates
             .parent(parent)
@@ -137,7 +157,7 @@ impl EmbeddedLedger {
         let room = self.config.max_block_size as usize;
         let selection = Selection {
             limits: SelectionLimits {
-                transactions: self.config.max_transactions_per_block as usize,
+                transactions: max_transactions.min(self.config.max_transactions_per_block) as usize,
                 bytes: room.saturating_sub(self.config.block_overhead()),
                 system_fee: self.config.max_block_system_fee.0,
             },
@@ -154,10 +174,10 @@ impl EmbeddedLedger {
             version: 0,
             prev_hash: parent.hash,
             merkle_root: merkle_root(&hashes),
-            timestamp,
-            nonce,
+            timestamp: fresh.timestamp,
+            nonce: fresh.nonce,
             index: parent.header.index.next(),
-            primary_index: primary,
+            primary_index: fresh.primary,
             next_consensus: self.rules.next_consensus,
         };
         Ok(LedgerAnswer::Built(Arc::new(BlockBody {

@@ -276,6 +276,7 @@ impl Network {
             primary,
             timestamp: 1_700_000_000_000 + u64::from(height) * 1_000,
             nonce: u64::from(height) * 7_919,
+            max_transactions: u32::MAX,
         };
         match ask(&self.ledger, request) {
             LedgerAnswer::Built(body) => body,

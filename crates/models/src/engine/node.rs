@@ -47,9 +47,14 @@ impl Node {
         // Timers end at once: they fire when the model says so.
         let timers = TimerSettings {
             base_timeout: Duration::ZERO,
-            backoff_multiplier: 1.0,
+            min_timeout: Duration::ZERO,
             max_timeout: Duration::ZERO,
+            backoff_multiplier: 1.0,
+            max_retries: 0,
+            max_block_time: Duration::ZERO,
+            emergency_after: Duration::MAX,
             resend_interval: Duration::ZERO,
+            adaptive: false,
         };
         let settings = broken.apply(EngineSettings::new(
             Some(world.key(index)?.clone()),

@@ -92,6 +92,7 @@ impl World {
                 max_block_size: 1 << 20,
                 max_block_system_fee: Datoshi(i64::MAX),
             },
+            pool: 0,
         };
         let mut world = Self {
             keys: set.keys().to_vec(),

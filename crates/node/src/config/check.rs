@@ -98,7 +98,10 @@ impl NodeConfig {
             c.resend_interval_ms,
             10,
             60_000,
-        )
+        )?;
+        c.timers()
+            .check(self.protocol.genesis.block_time())
+            .map_err(|problem| conflict("consensus", problem.to_string()))
     }
 
     fn check_network(&self) -> Result<(), ConfigError> {

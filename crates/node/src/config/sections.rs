@@ -55,6 +55,21 @@ pub struct ConsensusConfig {
     /// Interval of repeating what may have been lost, in milliseconds.
     #[schemars(range(min = 10, max = 60_000))]
     pub resend_interval_ms: u64,
+    /// Least time of a view that adapting arrives at, in milliseconds.
+    #[schemars(range(min = 10, max = 3_600_000))]
+    pub min_timeout_ms: u64,
+    /// Failed views of a height after which the time of a view grows no more.
+    #[schemars(range(max = 64))]
+    pub max_retries: u32,
+    /// Longest time between two blocks when there are no transactions, in milliseconds; 0 for the block
+    /// time of the network.
+    #[schemars(range(max = 3_600_000))]
+    pub max_block_time_ms: u64,
+    /// Without a decision for this long everything is repeated, in milliseconds.
+    #[schemars(range(min = 10, max = 3_600_000))]
+    pub emergency_after_ms: u64,
+    /// Whether the time of a view follows what views take.
+    pub adaptive: bool,
 }
 
 impl Default for ConsensusConfig {
@@ -65,6 +80,11 @@ impl Default for ConsensusConfig {
             backoff_multiplier: 2.0,
             max_timeout_ms: 30_000,
             resend_interval_ms: 100,
+            min_timeout_ms: 200,
+            max_retries: 5,
+            max_block_time_ms: 0,
+            emergency_after_ms: 10_000,
+            adaptive: true,
         }
     }
 }
@@ -78,6 +98,11 @@ impl ConsensusConfig {
             backoff_multiplier: self.backoff_multiplier,
             max_timeout: Duration::from_millis(self.max_timeout_ms),
             resend_interval: Duration::from_millis(self.resend_interval_ms),
+            min_timeout: Duration::from_millis(self.min_timeout_ms),
+            max_retries: self.max_retries,
+            max_block_time: Duration::from_millis(self.max_block_time_ms),
+            emergency_after: Duration::from_millis(self.emergency_after_ms),
+            adaptive: self.adaptive,
         }
     }
 }

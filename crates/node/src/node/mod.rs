@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use neo_consensus::engine::LedgerEvent;
 use neo_ledger::{ChainReader, EmbeddedLedger, Ledger};
 use neo_network::NetworkHandle;
 use neo_primitives::{PrivateKey, PublicKey};
@@ -32,7 +33,7 @@ use crate::driver::{CONSENSUS_LANES, Driver, DriverError, Inside, Parts, StatusB
 use crate::events::{EventSink, NodeEvent};
 use crate::fetcher::Fetcher;
 use crate::gossip;
-use crate::ledger_worker::LedgerWorker;
+use crate::ledger_worker::{LedgerWorker, Report};
 use crate::metrics::{self, Metrics, Sources};
 use crate::rpc::{self, RpcContext};
 use crate::serving::Server;
@@ -113,6 +114,11 @@ impl Node {
             let _ = reports.send(Inside::Ledger(report));
         })
         .map_err(NodeError::Thread)?;
+        let pool_news = inside.clone();
+        ledger.watch_pool(Box::new(move |transactions| {
+            let filled = LedgerEvent::Pool { transactions };
+            let _ = pool_news.send(Inside::Ledger(Report::Event(filled)));
+        }));
         let gossip_thread = gossip::admit(
             batches,
             Arc::clone(&dynamic),

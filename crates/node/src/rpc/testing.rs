@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use neo_consensus::{
-    View,
+    PerformanceMetrics, View,
     engine::{HeightStatus, Status, VotesSeen},
 };
 use neo_ledger::{
@@ -154,6 +154,7 @@ impl ConsensusView for Consensus {
                 votes: keys().into_iter().enumerate().map(votes).collect(),
             }],
             voting: true,
+            performance: PerformanceMetrics::default(),
         }
     }
 }
@@ -283,6 +284,7 @@ impl Chain {
             primary: ValidatorIndex(1),
             timestamp: tip.header.timestamp + 1_000,
             nonce: 0x1234,
+            max_transactions: u32::MAX,
         };
         let LedgerAnswer::Built(body) = ask(&self.ledger, request) else {
             panic!("no block was built");

@@ -153,6 +153,8 @@ impl<'a> World<'a> {
             backoff_multiplier: f64::from(plan.timers.backoff_percent) / 100.0,
             max_timeout: Duration::from_millis(plan.timers.max_timeout_ms),
             resend_interval: Duration::from_millis(plan.timers.resend_interval_ms),
+            adaptive: false,
+            ..TimerSettings::default()
         };
         let wallet = (plan.load_per_s > 0)
             .then(|| Wallet::new(&keys, genesis.magic, Random::new(seed, Stream::Load)))

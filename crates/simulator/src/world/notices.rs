@@ -161,6 +161,7 @@ impl World<'_> {
             Notice::Voting { from } => {
                 self.emit(Some(node), Happening::Voting { from: from.0 });
             }
+            Notice::Suspected { .. } | Notice::Adjusted { .. } | Notice::Recovery { .. } => {}
         }
     }
 

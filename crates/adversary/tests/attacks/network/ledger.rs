@@ -91,6 +91,7 @@ impl Ledger {
                 max_block_size: 100_000,
                 max_block_system_fee: Datoshi(1_000_000),
             },
+            pool: 0,
         }
     }
 
@@ -121,6 +122,7 @@ impl Ledger {
                 primary,
                 timestamp,
                 nonce,
+                max_transactions: _,
             } => {
                 let parent = self.body(&parent)?;
                 let mut transactions = self.pool.clone();

@@ -57,6 +57,7 @@ impl Cluster {
         let timestamp = 1_700_000_002_000 + u64::from(height) * 1000;
         let primary = ValidatorIndex(u8::try_from(node).unwrap());
         let build = LedgerAction::Build {
+            max_transactions: u32::MAX,
             parent,
             primary,
             timestamp,

@@ -339,6 +339,7 @@ impl World {
                         max_block_size: 1 << 20,
                         max_block_system_fee: Datoshi(0),
                     },
+                    pool: 0,
                 })
             }
             4 => LedgerEvent::Built(body),

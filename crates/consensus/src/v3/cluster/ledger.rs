@@ -172,7 +172,11 @@ impl ToyLedger {
                 primary,
                 timestamp,
                 nonce,
-            } => self.build(parent, primary, timestamp, nonce),
+                max_transactions,
+            } => {
+                let limit = usize::try_from(max_transactions).unwrap();
+                self.build(parent, primary, (timestamp, nonce), limit)
+            }
             LedgerAction::Lookup { hash, ids } => {
                 let transactions = self.lookup(&hash, ids);
                 Some(LedgerEvent::Found { hash, transactions })
@@ -215,15 +219,22 @@ impl ToyLedger {
                 max_block_size: 1 << 20,
                 max_block_system_fee: Datoshi(i64::MAX),
             },
+            pool: self.waiting(parent),
         }))
+    }
+
+    /// Transactions of the pool that a block on this parent may have.
+    fn waiting(&self, parent: &UInt256) -> u32 {
+        let fresh = |tx: &&Arc<Transaction>| !self.contains(parent, &tx.hash());
+        u32::try_from(self.pool.iter().filter(fresh).count()).unwrap()
     }
 
     fn build(
         &mut self,
         parent: UInt256,
         primary: ValidatorIndex,
-        timestamp: u64,
-        nonce: u64,
+        (timestamp, nonce): (u64, u64),
+        limit: usize,
     ) -> Option<LedgerEvent> {
         let header = self.known(&parent)?;
         let height = header.index.next();
@@ -231,7 +242,7 @@ impl ToyLedger {
             .pool
             .iter()
             .filter(|tx| !self.contains(&parent, &tx.hash()));
-        let transactions: Vec<_> = fresh.take(BLOCK_SIZE).cloned().collect();
+        let transactions: Vec<_> = fresh.take(BLOCK_SIZE.min(limit)).cloned().collect();
         let hashes: Vec<_> = transactions.iter().map(|tx| tx.hash()).collect();
         let header = Header {
             version: 0,

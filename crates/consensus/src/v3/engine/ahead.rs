@@ -40,6 +40,7 @@ impl V3Engine {
             return;
         };
         let set = &state.info.validators;
+        let limit = state.info.limits.max_transactions;
         let leader = LeaderOrder::round_robin(header.index.next(), set).leader(View::ZERO);
         let own = self.settings.own.as_ref().and_then(|key| set.index_of(key));
         // Who votes next is known before the ledger says so only when nobody changes.
@@ -50,7 +51,9 @@ impl V3Engine {
             parent,
             candidate: None,
         });
-        actions.ledger.push(build(parent, &header, leader, now));
+        actions
+            .ledger
+            .push(build(parent, &header, leader, now, limit));
     }
 
     /// Keeps a candidate whose height is not open yet.
@@ -70,6 +73,7 @@ pub(in crate::v3) fn build(
     header: &Header,
     primary: neo_primitives::ValidatorIndex,
     now: Now,
+    max_transactions: u32,
 ) -> LedgerAction {
     let timestamp = now.wall_ms.max(header.timestamp.saturating_add(1));
     LedgerAction::Build {
@@ -77,5 +81,6 @@ pub(in crate::v3) fn build(
         primary,
         timestamp,
         nonce: now.entropy,
+        max_transactions,
     }
 }

@@ -29,7 +29,7 @@ impl V3Engine {
                     state.take_check(&hash, result.clone(), actions);
                 });
             }
-            LedgerEvent::Promoted { .. } => {}
+            LedgerEvent::Promoted { .. } | LedgerEvent::Pool { .. } => {}
             LedgerEvent::Stored { height, hash } => self.stored(now, height, hash, actions),
         }
     }

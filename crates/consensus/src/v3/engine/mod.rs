@@ -17,6 +17,7 @@ use neo_primitives::{BlockBody, Height, PublicKey, UInt256};
 use crate::engine::{
     Actions, Engine, Event, HeightStatus, Notice, Now, Protocol, Status, VotesSeen,
 };
+use crate::performance::PerformanceMetrics;
 use crate::v3::certificate::Decision;
 use crate::v3::context::MessageKind;
 use crate::v3::evidence::Evidence;
@@ -251,6 +252,7 @@ impl Engine for V3Engine {
             stored: self.stored,
             heights: self.open.iter().map(height_status).collect(),
             voting: self.silence.is_none() && self.settings.own.is_some(),
+            performance: PerformanceMetrics::default(),
         }
     }
 

@@ -120,7 +120,7 @@ impl V3Engine {
                 peer.up = true;
                 peer.round_trip = round_trip.min(Duration::from_secs(1));
             }
-            Connectivity::Down => peer.up = false,
+            Connectivity::Down | Connectivity::Quiet => peer.up = false,
         }
         let is_up = peer.up;
         let round_trip = self.round_trip();

@@ -91,7 +91,8 @@ impl HeightState {
             return self.candidate.and_then(|hash| self.blocks.body(&hash));
         }
         self.building = Some(self.view());
-        let request = build(self.info.parent_hash, &self.info.parent, own, now);
+        let limit = self.info.limits.max_transactions;
+        let request = build(self.info.parent_hash, &self.info.parent, own, now, limit);
         actions.ledger.push(request);
         None
     }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use neo_primitives::{Height, ValidatorIndex};
 
-use super::certificate::{Decision, PreparedCertificate};
-use super::context::{HeightContext, MessageKind};
-use super::height::HeightState;
-use super::message::{Draft, Message, Payload, RecoveryMessage, RecoveryRequest};
-use super::phase::Phase;
+use crate::v3::certificate::{Decision, PreparedCertificate};
+use crate::v3::context::{HeightContext, MessageKind};
+use crate::v3::height::HeightState;
+use crate::v3::message::{Draft, Message, Payload, RecoveryMessage, RecoveryRequest};
+use crate::v3::phase::Phase;
 use crate::validators::View;
 
 /// Votes in one answer: a proposal and four kinds of 255 validators.
@@ -17,7 +17,7 @@ const MAX_MESSAGES: usize = 1 + 4 * 255;
 impl HeightState {
     /// A request that says what this node has of the height. With a `nonce` other than 0 the answers
     /// report the greatest stored height.
-    pub(super) fn recovery_request(&self, nonce: u64) -> Option<Draft> {
+    pub(in crate::v3) fn recovery_request(&self, nonce: u64) -> Option<Draft> {
         let own = self.own?;
         let view = self.view();
         let request = RecoveryRequest {
@@ -44,7 +44,7 @@ impl HeightState {
     }
 
     /// What the asker lacks, or `None` when it lacks nothing that this node has.
-    pub(super) fn recovery_answer(
+    pub(in crate::v3) fn recovery_answer(
         &self,
         their_view: View,
         request: &RecoveryRequest,
@@ -83,7 +83,11 @@ impl HeightState {
     }
 
     /// Whether the sender of a request has something that this node lacks.
-    pub(super) fn lacks_what_is_held(&self, their_view: View, request: &RecoveryRequest) -> bool {
+    pub(in crate::v3) fn lacks_what_is_held(
+        &self,
+        their_view: View,
+        request: &RecoveryRequest,
+    ) -> bool {
         let commits = self.votes.voters(MessageKind::Commit, View::ZERO);
         if self.decision.is_some() {
             return self.phase == Phase::Commit && !commits.contains_all(&request.commits);
@@ -146,7 +150,7 @@ impl HeightState {
 
     /// The certificate that moves a validator out of `view`: rule 7's answer to a message of a view
     /// below the highest TC or PC held.
-    pub(super) fn answer_to_lower_view(
+    pub(in crate::v3) fn answer_to_lower_view(
         &self,
         view: View,
         stored: Height,
@@ -167,7 +171,11 @@ impl HeightState {
     }
 
     /// The decision and the own header signature, for a validator that is still undecided.
-    pub(super) fn decided_answer(&self, decision: &Decision, stored: Height) -> RecoveryMessage {
+    pub(in crate::v3) fn decided_answer(
+        &self,
+        decision: &Decision,
+        stored: Height,
+    ) -> RecoveryMessage {
         let commit = self.own.and_then(|own| {
             self.votes
                 .held(MessageKind::Commit, View::ZERO, own)
@@ -185,7 +193,7 @@ impl HeightState {
 }
 
 /// The answer of a node that has stored the asker's height: fetch the blocks.
-pub(super) fn stored_answer(
+pub(in crate::v3) fn stored_answer(
     context: &HeightContext,
     own: ValidatorIndex,
     message: &Message,
@@ -267,6 +275,7 @@ mod tests {
                 max_block_size: 1,
                 max_block_system_fee: Datoshi(0),
             },
+            pool: 0,
         };
         let opening = Opening {
             info,

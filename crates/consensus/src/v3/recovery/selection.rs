@@ -1,0 +1,126 @@
+//! Which recovery strategy applies: one pure function over what a node knows of itself and of the
+//! others (protocol section 9).
+
+use std::time::Duration;
+
+use neo_primitives::Height;
+
+/// What brings a validator on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RecoveryStrategy {
+    /// Asks the others for what it lacks of the current height.
+    PartialView,
+    /// Fetches stored blocks, verifies and executes them.
+    FastSync,
+    /// Begins from the newest valid checkpoint, then fetches blocks; silent until rule 8 lets it vote.
+    FullRecovery,
+    /// Repeats everything, dials everybody, goes around broken connections, begins its timers anew.
+    Emergency,
+}
+
+impl RecoveryStrategy {
+    /// Its name in logs and metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PartialView => "PartialView",
+            Self::FastSync => "FastSync",
+            Self::FullRecovery => "FullRecovery",
+            Self::Emergency => "Emergency",
+        }
+    }
+}
+
+/// What a node knows when it asks whether it has to recover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecoveryConditions {
+    /// The store can be read and its state belongs to its tip.
+    pub store_intact: bool,
+    /// The vote log is whole and its own (rule 8). An observer has none to lose: `true`.
+    pub vote_log_intact: bool,
+    /// Greatest stored height.
+    pub stored: Height,
+    /// Greatest height that peers say they have stored.
+    pub best_known: Height,
+    /// Height of the newest valid checkpoint here.
+    pub checkpoint: Option<Height>,
+    /// Since the last decision, or since the start.
+    pub undecided_for: Duration,
+    /// Since the last progress within the height: a vote that counted, a new view.
+    pub stalled_for: Duration,
+    /// Whether something is missing here that another may have.
+    pub misses_something: bool,
+    /// Validators with a working connection, this one included.
+    pub connected: usize,
+    /// M, validators that make a quorum.
+    pub quorum: usize,
+}
+
+/// From when on a strategy applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SelectionLimits {
+    /// Without progress for this long, `PartialView`: two resend intervals.
+    pub stall_after: Duration,
+    /// Without a decision for this long, `Emergency`.
+    pub emergency_after: Duration,
+    /// This many blocks behind, `FastSync`; one is what consensus usually brings.
+    pub fast_sync_blocks: u32,
+    /// This many blocks behind a checkpoint is worth more than the own store, `FullRecovery`.
+    pub full_recovery_blocks: u32,
+}
+
+impl Default for SelectionLimits {
+    fn default() -> Self {
+        Self {
+            stall_after: Duration::from_millis(200),
+            emergency_after: Duration::from_secs(10),
+            fast_sync_blocks: 2,
+            full_recovery_blocks: 100_000,
+        }
+    }
+}
+
+/// The strategy that the conditions ask for; the first row that fits, `None` when nothing has to be
+/// done.
+///
+/// | condition                                                        | strategy       |
+/// |------------------------------------------------------------------|----------------|
+/// | the store cannot be read                                         | `FullRecovery` |
+/// | `full_recovery_blocks` behind, and a checkpoint above the store   | `FullRecovery` |
+/// | `fast_sync_blocks` behind                                        | `FastSync`     |
+/// | the vote log is lost                                             | `FullRecovery` |
+/// | undecided for `emergency_after`, M validators connected          | `Emergency`    |
+/// | no progress for `stall_after`, and something is missing          | `PartialView`  |
+#[must_use]
+pub fn select_strategy(
+    conditions: &RecoveryConditions,
+    limits: &SelectionLimits,
+) -> Option<RecoveryStrategy> {
+    let RecoveryConditions {
+        store_intact,
+        vote_log_intact,
+        stored,
+        best_known,
+        checkpoint,
+        undecided_for,
+        stalled_for,
+        misses_something,
+        connected,
+        quorum,
+    } = *conditions;
+    let behind = best_known.0.saturating_sub(stored.0);
+    let useful = checkpoint.is_some_and(|height| height > stored);
+    if !store_intact || (behind >= limits.full_recovery_blocks && useful) {
+        Some(RecoveryStrategy::FullRecovery)
+    } else if behind >= limits.fast_sync_blocks {
+        Some(RecoveryStrategy::FastSync)
+    } else if !vote_log_intact {
+        Some(RecoveryStrategy::FullRecovery)
+    } else if undecided_for >= limits.emergency_after && connected >= quorum {
+        Some(RecoveryStrategy::Emergency)
+    } else if stalled_for >= limits.stall_after && misses_something {
+        Some(RecoveryStrategy::PartialView)
+    } else {
+        None
+    }
+}
