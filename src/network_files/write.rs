@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use neo_ledger::GenesisConfig;
 use neo_node::config::{
-    ConsensusConfig, LogConfig, MetricsConfig, NetworkSection, NodeConfig, PeerConfig,
-    ProtocolConfig, RpcConfig, SecurityConfig, WalletConfig,
+    CheckpointConfig, ConsensusConfig, LogConfig, MetricsConfig, NetworkSection, NodeConfig,
+    PeerConfig, ProtocolConfig, RpcConfig, SecurityConfig, WalletConfig,
 };
 use neo_node::vote_log_file;
 use neo_primitives::wallet::{Nep6Account, Nep6Wallet, nep2};
@@ -177,6 +177,7 @@ fn node_config(
         metrics: Some(MetricsConfig {
             listen: local(metrics),
         }),
+        checkpoints: CheckpointConfig::default(),
         log: LogConfig::default(),
         security: SecurityConfig::default(),
     };

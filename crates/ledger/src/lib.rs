@@ -9,6 +9,7 @@
 //! without storing anything; [`LedgerRequest::Promote`] makes the decided one the only one of its height;
 //! [`LedgerRequest::Store`] writes it with its witness in one atomic, durable commit.
 
+pub mod checkpoint;
 mod config;
 mod contract;
 mod embedded;

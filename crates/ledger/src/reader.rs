@@ -94,7 +94,19 @@ pub trait ChainReader: Send + Sync + 'static {
         self.tip().header.index
     }
 
-    /// The block of a height, `None` above the tip.
+    /// Lowest height whose block is held: 0, or that of the checkpoint that the store was restored from. What
+    /// lies below is answered with `None`, as what lies above the tip is.
+    fn lowest(&self) -> Height {
+        Height(0)
+    }
+
+    /// What a restored checkpoint says of the leaders: the height above the checkpoint's tip, and the encoded state of
+    /// that height. `None` for a chain that is held from its genesis on.
+    fn leader_base(&self) -> Option<(Height, Vec<u8>)> {
+        None
+    }
+
+    /// The block of a height, `None` above the tip and below [`ChainReader::lowest`].
     ///
     /// # Errors
     /// When the store cannot be read.

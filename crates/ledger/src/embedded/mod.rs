@@ -11,10 +11,14 @@ mod record;
 mod requests;
 mod storing;
 
-use neo_primitives::{PublicKey, SignedHeader, UInt160, UInt256};
+use neo_primitives::{Height, PublicKey, SignedHeader, UInt160, UInt256};
 use parking_lot::{Mutex, RwLock};
 
 use self::{candidates::Candidates, pool::Pool};
+pub(crate) use self::{
+    open::{BASE_KEY, FILE, IDENTITY_KEY, Identity, KEY_CACHE, read_tip},
+    record::{Place, height_key},
+};
 use crate::{
     config::GenesisConfig, contract::PoolWatcher, mempool::StatelessVerifier, store::ChainStore,
 };
@@ -25,15 +29,24 @@ use crate::{
 /// signatures are verified on several threads. It has no clock and no threads of its own, so a simulator
 /// can drive it. Submissions and reads do not wait for requests.
 pub struct EmbeddedLedger {
-    config: GenesisConfig,
+    pub(crate) config: GenesisConfig,
     rules: Rules,
-    store: Box<dyn ChainStore>,
+    pub(crate) store: Box<dyn ChainStore>,
     verifier: StatelessVerifier,
     /// Blocks above the stored ones. Locked before `pool`, never after.
     candidates: Mutex<Candidates>,
     pool: Mutex<Pool>,
     tip: RwLock<Tip>,
     pool_watcher: RwLock<Option<PoolWatcher>>,
+    base: Option<Base>,
+}
+
+/// The checkpoint that the store was restored from.
+#[derive(Clone, Debug)]
+struct Base {
+    height: Height,
+    /// Encoded state of the leader order for the height above.
+    leaders: Vec<u8>,
 }
 
 /// What follows from the genesis configuration.
@@ -45,8 +58,8 @@ struct Rules {
 
 /// The last stored block.
 #[derive(Clone, Debug)]
-struct Tip {
-    hash: UInt256,
-    signed: SignedHeader,
-    state_hash: UInt256,
+pub(crate) struct Tip {
+    pub(crate) hash: UInt256,
+    pub(crate) signed: SignedHeader,
+    pub(crate) state_hash: UInt256,
 }

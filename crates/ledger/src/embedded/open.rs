@@ -6,7 +6,7 @@ use neo_primitives::{DecodeError, Height, Magic, Reader, SignedHeader, UInt256, 
 use parking_lot::{Mutex, RwLock};
 
 use super::{
-    EmbeddedLedger, Rules, Tip,
+    Base, EmbeddedLedger, Rules, Tip,
     candidates::Candidates,
     pool::Pool,
     record::{height_key, write_block},
@@ -22,25 +22,27 @@ use crate::{
 
 /// Number of the store's format.
 const FORMAT: u32 = 1;
-/// The one key of the identity table.
-const IDENTITY_KEY: &[u8] = b"network";
+/// Key of the chain's identity in the table of that name.
+pub(crate) const IDENTITY_KEY: &[u8] = b"network";
+/// Key of what the store was restored from; there is none in a store that began with the genesis block.
+pub(crate) const BASE_KEY: &[u8] = b"base";
 /// Keys that stay parsed, enough for every sender of a busy network.
-const KEY_CACHE: usize = 16_384;
+pub(crate) const KEY_CACHE: usize = 16_384;
 /// File of the store in the data directory.
-const FILE: &str = "chain.redb";
+pub(crate) const FILE: &str = "chain.redb";
 
 /// What tells the chain of one network from that of another.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Identity {
+pub(crate) struct Identity {
     format: u32,
-    magic: Magic,
-    genesis: UInt256,
-    initial_gas: i64,
-    committee: [u8; 32],
+    pub(crate) magic: Magic,
+    pub(crate) genesis: UInt256,
+    pub(crate) initial_gas: i64,
+    pub(crate) committee: [u8; 32],
 }
 
 impl Identity {
-    fn of(config: &GenesisConfig) -> Self {
+    pub(crate) fn of(config: &GenesisConfig) -> Self {
         let mut keys = Vec::new();
         for key in config.committee() {
             keys.extend_from_slice(key.as_bytes());
@@ -54,7 +56,7 @@ impl Identity {
         }
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(80);
         bytes.extend_from_slice(&self.format.to_le_bytes());
         bytes.extend_from_slice(&self.magic.0.to_le_bytes());
@@ -159,6 +161,7 @@ impl EmbeddedLedger {
             None => begin(store.as_ref(), &config, &identity)?,
         }
         let tip = read_tip(store.reader()?.as_ref(), &config)?;
+        let base = read_base(store.reader()?.as_ref())?;
         let height = tip.signed.header.index;
         tracing::info!(%height, hash = %tip.hash, "chain opened");
         Ok(Self {
@@ -176,6 +179,7 @@ impl EmbeddedLedger {
             }),
             tip: RwLock::new(tip),
             pool_watcher: RwLock::new(None),
+            base,
             store,
             config,
         })
@@ -193,8 +197,25 @@ fn begin(
     Ok(store.commit(batch)?)
 }
 
+/// What the store was restored from.
+fn read_base(reader: &dyn StoreReader) -> Result<Option<Base>, LedgerError> {
+    let Some(bytes) = reader.get(Table::Identity, BASE_KEY)? else {
+        return Ok(None);
+    };
+    let (height, leaders) = bytes
+        .split_first_chunk()
+        .ok_or_else(|| LedgerError::Inconsistent("what the store began with".to_owned()))?;
+    Ok(Some(Base {
+        height: Height(u32::from_le_bytes(*height)),
+        leaders: leaders.to_vec(),
+    }))
+}
+
 /// The last stored block, after a look at whether its records belong together.
-fn read_tip(reader: &dyn StoreReader, config: &GenesisConfig) -> Result<Tip, LedgerError> {
+pub(crate) fn read_tip(
+    reader: &dyn StoreReader,
+    config: &GenesisConfig,
+) -> Result<Tip, LedgerError> {
     let inconsistent = |what: &str| LedgerError::Inconsistent(what.to_owned());
     let (key, bytes) = reader
         .last(Table::Blocks)?

@@ -40,15 +40,17 @@ impl EmbeddedLedger {
         StateView::new(Vec::new(), self.store.as_ref())
     }
 
+    /// Where a transaction stands, if its block is held: of those below a checkpoint only the hash is known.
     fn place(&self, hash: &UInt256) -> Result<Option<Place>, LedgerError> {
         let bytes = self
             .store
             .reader()?
             .get(Table::Transactions, hash.as_wire())?;
-        bytes
+        let place = bytes
             .map(|bytes| Place::from_bytes(&bytes))
             .transpose()
-            .map_err(damaged("place of a transaction"))
+            .map_err(damaged("place of a transaction"))?;
+        Ok(place.filter(|place| place.height >= self.lowest()))
     }
 
     fn outcome(&self, place: Place) -> Result<execution::TransactionOutcome, LedgerError> {
@@ -82,6 +84,15 @@ impl ChainReader for EmbeddedLedger {
 
     fn height(&self) -> Height {
         self.tip.read().signed.header.index
+    }
+
+    fn lowest(&self) -> Height {
+        self.base.as_ref().map_or(Height(0), |base| base.height)
+    }
+
+    fn leader_base(&self) -> Option<(Height, Vec<u8>)> {
+        let base = self.base.as_ref()?;
+        Some((base.height.next(), base.leaders.clone()))
     }
 
     fn block(&self, height: Height) -> Result<Option<Arc<Block>>, LedgerError> {

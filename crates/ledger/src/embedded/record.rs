@@ -9,8 +9,8 @@ use crate::{
 
 /// Where a transaction stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) height: Height,
+pub(crate) struct Place {
+    pub(crate) height: Height,
     pub(super) position: u32,
     /// First byte in the block's bytes.
     pub(super) offset: u32,
@@ -27,7 +27,7 @@ impl Place {
         bytes
     }
 
-    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut r = Reader::new(bytes);
         let place = Self {
             height: Height(r.field("height").u32()?),
@@ -41,7 +41,7 @@ impl Place {
 }
 
 /// The key of a height.
-pub(super) fn height_key(height: Height) -> [u8; 4] {
+pub(crate) fn height_key(height: Height) -> [u8; 4] {
     height.0.to_be_bytes()
 }
 

@@ -34,6 +34,26 @@ impl StateKey {
         }
     }
 
+    /// Reads a key.
+    ///
+    /// # Errors
+    /// When the bytes are no key of the state.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut r = Reader::new(bytes);
+        let key = match r.field("tag").u8()? {
+            0x01 => Self::Account(Token::Gas, UInt160::from_wire(r.field("account").array()?)),
+            0x02 => Self::Account(Token::Neo, UInt160::from_wire(r.field("account").array()?)),
+            0x03 => Self::GasSupply,
+            0x04 => Self::Conflict(
+                UInt256::from_wire(r.field("transaction").array()?),
+                UInt160::from_wire(r.field("signer").array()?),
+            ),
+            other => return Err(r.invalid(format!("tag {other}"))),
+        };
+        r.finish()?;
+        Ok(key)
+    }
+
     /// Reads the value that belongs to this kind of key.
     ///
     /// # Errors
@@ -110,6 +130,7 @@ mod tests {
                 (StateKey::Conflict(UInt256::ZERO, UInt160::ZERO), StateValue::Height(last_updated)),
             ] {
                 prop_assert_eq!(key.decode_value(&value.to_bytes()).unwrap(), value);
+                prop_assert_eq!(StateKey::from_bytes(&key.to_bytes()).unwrap(), key);
             }
         }
 

@@ -1,6 +1,6 @@
 //! A store in memory that can crash: for the simulator and for tests.
 
-use std::{collections::BTreeMap, io, sync::Arc};
+use std::{collections::BTreeMap, io, ops::ControlFlow, sync::Arc};
 
 use parking_lot::RwLock;
 
@@ -88,6 +88,16 @@ impl ChainStore for MemoryStore {
         Ok(Box::new(self.clone()))
     }
 
+    fn snapshot(&self) -> Result<Box<dyn StoreReader>, StoreError> {
+        let copy = Inner {
+            tables: self.inner.read().tables.clone(),
+            ..Inner::default()
+        };
+        Ok(Box::new(Self {
+            inner: Arc::new(RwLock::new(copy)),
+        }))
+    }
+
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         let mut inner = self.inner.write();
         if inner.closed {
@@ -137,6 +147,20 @@ impl StoreReader for MemoryStore {
         Ok(value.is_some())
     }
 
+    fn each(
+        &self,
+        table: Table,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let inner = self.inner.read();
+        for (key, value) in inner.tables.get(table.position()).into_iter().flatten() {
+            if visit(key, value).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn last(&self, table: Table) -> Result<Option<Record>, StoreError> {
         let inner = self.inner.read();
         let last = inner
@@ -176,6 +200,22 @@ mod tests {
         assert_eq!(value(&store, 4), None);
         put(&store, 4, 4).unwrap();
         assert_eq!(store.last(Table::State).unwrap(), Some((vec![4], vec![4])));
+    }
+
+    #[test]
+    fn a_snapshot_stays_and_shows_keys_in_order() {
+        let store = MemoryStore::new();
+        put(&store, 2, 2).unwrap();
+        put(&store, 1, 1).unwrap();
+        let snapshot = store.snapshot().unwrap();
+        put(&store, 3, 3).unwrap();
+        let mut seen = Vec::new();
+        let mut visit = |key: &[u8], _: &[u8]| {
+            seen.push(key.to_vec());
+            ControlFlow::Continue(())
+        };
+        snapshot.each(Table::State, &mut visit).unwrap();
+        assert_eq!(seen, [[1], [2]]);
     }
 
     #[test]

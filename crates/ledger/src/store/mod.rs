@@ -1,5 +1,7 @@
 //! Where a chain is kept: ordered tables of bytes with atomic, durable commits.
 
+use std::ops::ControlFlow;
+
 mod batch;
 mod memory;
 mod redb;
@@ -93,6 +95,12 @@ pub trait ChainStore: Send + Sync + 'static {
     /// When the store cannot be read.
     fn reader(&self) -> Result<Box<dyn StoreReader>, StoreError>;
 
+    /// A view for reading that stays as it is now, whatever is committed later.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn snapshot(&self) -> Result<Box<dyn StoreReader>, StoreError>;
+
     /// Applies all writes of a batch, or none. When it returns `Ok`, they survive a crash; after an error
     /// the batch may be there or not, and the store must be opened again.
     ///
@@ -113,6 +121,16 @@ pub trait StoreReader: Send + Sync {
         key: &[u8],
         use_value: &mut dyn FnMut(&[u8]),
     ) -> Result<bool, StoreError>;
+
+    /// Shows every key of a table with its value, in order of the keys, until `visit` breaks off.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn each(
+        &self,
+        table: Table,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError>;
 
     /// The greatest key of a table with its value.
     ///

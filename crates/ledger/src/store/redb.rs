@@ -1,6 +1,6 @@
 //! The store on disk.
 
-use std::{io, path::Path};
+use std::{io, ops::ControlFlow, path::Path};
 
 use redb::{
     CommitError, Database, DatabaseError, ReadOnlyTable, ReadableDatabase, ReadableTable,
@@ -72,6 +72,11 @@ impl ChainStore for RedbStore {
         Ok(Box::new(RedbReader { tables }))
     }
 
+    /// A read transaction sees one state of the file, for all tables.
+    fn snapshot(&self) -> Result<Box<dyn StoreReader>, StoreError> {
+        self.reader()
+    }
+
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         let mut write = self.database.begin_write()?;
         write.set_quick_repair(true);
@@ -113,6 +118,20 @@ impl StoreReader for RedbReader {
             use_value(value.value());
         }
         Ok(value.is_some())
+    }
+
+    fn each(
+        &self,
+        table: Table,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        for entry in self.table(table)?.iter()? {
+            let (key, value) = entry?;
+            if visit(key.value(), value.value()).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn last(&self, table: Table) -> Result<Option<Record>, StoreError> {
@@ -211,12 +230,22 @@ mod tests {
         let mut batch = Batch::new();
         batch.put(Table::State, b"k", b"v");
         batch.put(Table::Blocks, 1u32.to_be_bytes(), b"one");
-        batch.put(Table::Blocks, 256u32.to_be_bytes(), b"later");
         store.commit(batch).unwrap();
         let mut batch = Batch::new();
         batch.remove(Table::State, b"k");
         store.commit(batch).unwrap();
-        drop(store);
+        let snapshot = store.snapshot().unwrap();
+        let mut batch = Batch::new();
+        batch.put(Table::Blocks, 256u32.to_be_bytes(), b"later");
+        store.commit(batch).unwrap();
+        let mut seen = Vec::new();
+        let mut visit = |key: &[u8], value: &[u8]| {
+            seen.push((key.to_vec(), value.to_vec()));
+            ControlFlow::Continue(())
+        };
+        snapshot.each(Table::Blocks, &mut visit).unwrap();
+        assert_eq!(seen, [(1u32.to_be_bytes().to_vec(), b"one".to_vec())]);
+        drop((snapshot, store));
         let reader = RedbStore::open(&path).unwrap().reader().unwrap();
         assert_eq!(reader.get(Table::State, b"k").unwrap(), None);
         assert_eq!(

@@ -54,6 +54,7 @@ impl NodeConfig {
         self.check_network()?;
         self.check_rpc()?;
         self.check_security()?;
+        self.check_checkpoints()?;
         self.check_listeners()
     }
 
@@ -165,6 +166,16 @@ impl NodeConfig {
             65_536,
         )?;
         within("security.evidence_bytes", s.evidence_bytes, least, most)
+    }
+
+    fn check_checkpoints(&self) -> Result<(), ConfigError> {
+        within("checkpoints.keep", self.checkpoints.keep, 1, 1_000)?;
+        match &self.checkpoints.folder {
+            Some(folder) if folder.as_os_str().is_empty() => {
+                Err(conflict("checkpoints.folder", "the path is empty"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// No two TCP listeners at one address. Port 0 lets the system choose, so it never collides.

@@ -19,14 +19,17 @@ pub use self::{
     error::ConfigError,
     password::{PasswordError, read_password},
     sections::{
-        ConsensusConfig, LogConfig, LogFormat, LogLevel, MetricsConfig, NetworkSection, PeerConfig,
-        ProtocolConfig, RpcConfig, WalletConfig,
+        CheckpointConfig, ConsensusConfig, LogConfig, LogFormat, LogLevel, MetricsConfig,
+        NetworkSection, PeerConfig, ProtocolConfig, RpcConfig, WalletConfig,
     },
     security::SecurityConfig,
 };
 
 /// Longest configuration file that is read, in bytes. 255 validators and as many peers take a tenth of it.
 const MAX_FILE_BYTES: u64 = 4 << 20;
+
+/// Name of the folder of checkpoints inside a node's data directory.
+const CHECKPOINT_FOLDER: &str = "checkpoints";
 
 /// Everything a node is told before it starts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -57,6 +60,9 @@ pub struct NodeConfig {
     /// The metrics server; left out, there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<MetricsConfig>,
+    /// Checkpoints of the chain.
+    #[serde(default)]
+    pub checkpoints: CheckpointConfig,
     /// What is logged.
     #[serde(default)]
     pub log: LogConfig,
@@ -112,6 +118,9 @@ impl NodeConfig {
     /// Makes relative paths relative to `folder`.
     pub fn resolve(&mut self, folder: &Path) {
         self.data_dir = folder.join(&self.data_dir);
+        if let Some(checkpoints) = &mut self.checkpoints.folder {
+            *checkpoints = folder.join(&*checkpoints);
+        }
         if let Some(wallet) = &mut self.wallet {
             wallet.path = folder.join(&wallet.path);
             if let Some(file) = &mut wallet.password_file {
@@ -128,6 +137,15 @@ impl NodeConfig {
     pub fn audit_dir(&self) -> PathBuf {
         let configured = self.security.audit_dir.clone();
         configured.unwrap_or_else(|| self.data_dir.join(neo_audit::FOLDER))
+    }
+
+    /// Folder of the node's checkpoints.
+    #[must_use]
+    pub fn checkpoint_folder(&self) -> PathBuf {
+        match &self.checkpoints.folder {
+            Some(folder) => folder.clone(),
+            None => self.data_dir.join(CHECKPOINT_FOLDER),
+        }
     }
 
     /// The document of this configuration, indented, with a newline at its end.

@@ -258,6 +258,30 @@ pub struct MetricsConfig {
     pub listen: SocketAddr,
 }
 
+/// Checkpoints of the chain (docs/operations.md): what a store that is gone or damaged is restored from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CheckpointConfig {
+    /// A checkpoint is written whenever this many blocks were stored since the last one; 0 writes none.
+    pub interval: u32,
+    /// Newest checkpoints that are kept; older ones are removed after a new one is written.
+    #[schemars(range(min = 1, max = 1_000))]
+    pub keep: usize,
+    /// Folder of the checkpoints; left out, `checkpoints` in the data folder. Another disk survives the loss of this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
+}
+
+impl Default for CheckpointConfig {
+    fn default() -> Self {
+        Self {
+            interval: 1_000,
+            keep: 3,
+            folder: None,
+        }
+    }
+}
+
 /// What is logged, to standard error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -184,6 +184,16 @@ fn values_outside_their_limits_are_refused_with_limit_and_place() {
             "NAME".into(),
             "wallet: password_file and password_env exclude",
         ),
+        (
+            "/checkpoints",
+            serde_json::json!({"keep": 0}),
+            "checkpoints.keep: 0 is not within 1 to 1000",
+        ),
+        (
+            "/checkpoints",
+            serde_json::json!({"folder": ""}),
+            "checkpoints.folder: the path is empty",
+        ),
         ("/data_dir", "".into(), "data_dir: the path is empty"),
     ] {
         let error = refusal(pointer, value);
