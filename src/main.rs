@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 mod amount;
+mod byzantine;
 mod commands;
 mod devnet;
 mod duration;

@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::exit::Exit;
 
+mod byzantine;
 mod config;
 mod consensus;
 mod devnet;
@@ -34,6 +35,7 @@ enum Command {
     Run(run::RunArguments),
     /// Start a whole network of local processes, put load on it and measure it.
     Devnet(devnet::DevnetArguments),
+    Byzantine(byzantine::ByzantineArguments),
     Simulate(Box<simulate::SimulateArguments>),
     /// Create, list and import accounts of NEP-6 wallets.
     #[command(subcommand)]
@@ -58,6 +60,7 @@ pub(crate) fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Init(arguments) => init::init(&arguments, json),
         Command::Run(arguments) => run::run(&arguments),
         Command::Devnet(arguments) => devnet::devnet(arguments, json),
+        Command::Byzantine(arguments) => byzantine::byzantine(&arguments),
         Command::Simulate(arguments) => simulate::simulate(&arguments, json),
         Command::Wallet(command) => wallet::wallet(&command, json),
         Command::Transfer(arguments) => {

@@ -12,7 +12,7 @@ use neo_consensus::vote_log::LogError;
 use neo_ledger::LedgerError;
 use neo_network::NetworkError;
 use neo_node::config::{LogConfig, LogFormat, NodeConfig};
-use neo_node::{EventSink, NodeError, RunOptions};
+use neo_node::{Byzantine, EventSink, NodeError, RunOptions};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
@@ -27,7 +27,7 @@ const LAST_EVENTS: Duration = Duration::from_secs(2);
 pub(crate) struct RunArguments {
     /// The node's configuration.
     #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    pub(super) config: PathBuf,
     /// Report what happens as JSON lines on standard output: `ready`, `block`, `summary`.
     #[arg(long)]
     events: bool,
@@ -45,11 +45,23 @@ pub(crate) struct RunArguments {
 /// # Errors
 /// Why it did not start or had to end, with its exit code.
 pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
+    run_as(arguments, |_| Ok(None))
+}
+
+/// Runs a node that is Byzantine if `byzantine`, which gets its configuration, makes it so.
+///
+/// # Errors
+/// Why it did not start or had to end, with its exit code.
+pub(super) fn run_as(
+    arguments: &RunArguments,
+    byzantine: impl FnOnce(&NodeConfig) -> anyhow::Result<Option<Byzantine>>,
+) -> anyhow::Result<Exit> {
     let place = || format!("{}", arguments.config.display());
     let config = NodeConfig::load(&arguments.config)
         .or_exit(Exit::Refused)
         .with_context(place)?;
     start_log(config.log);
+    let byzantine = byzantine(&config).with_context(place)?;
     let (events, written) = match arguments.events {
         true => {
             let (sink, thread) = EventSink::stdout().or_exit(Exit::Failure)?;
@@ -60,6 +72,7 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let options = RunOptions {
         events,
         trust_vote_log: arguments.trust_vote_log,
+        byzantine,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -118,10 +131,11 @@ fn start_log(config: LogConfig) {
     let level = config.level.name();
     let filter = match level {
         "debug" | "trace" => format!(
-            "info,neo_node={level},neo_consensus={level},neo_ledger={level},neo_network={level}"
+            "info,neo_cli={level},neo_node={level},neo_consensus={level},neo_ledger={level},neo_network={level}"
         ),
         "info" => {
-            "warn,neo_node=info,neo_consensus=info,neo_ledger=info,neo_network=info".to_owned()
+            "warn,neo_cli=info,neo_node=info,neo_consensus=info,neo_ledger=info,neo_network=info"
+                .to_owned()
         }
         _ => level.to_owned(),
     };

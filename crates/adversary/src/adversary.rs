@@ -6,6 +6,7 @@ use std::sync::Arc;
 use neo_consensus::engine::LedgerEvent;
 use neo_consensus::v3::Message;
 use neo_consensus::v3::timing::TimerSettings;
+use neo_driver::Interference;
 use neo_primitives::{BlockBody, PublicKey, UInt256};
 
 use crate::attack::Attack;
@@ -89,78 +90,6 @@ impl Adversary {
         &self.attacks
     }
 
-    /// Tells it what the ledger tells the engine: every event, before the engine takes it.
-    pub fn learn(&mut self, own: &PublicKey, event: &LedgerEvent) {
-        self.collusion.join(own);
-        match event {
-            LedgerEvent::Opened(info) => self.knowledge.open(info, own),
-            LedgerEvent::Built(body) => self.knowledge.built(body),
-            _ => {}
-        }
-    }
-
-    /// What leaves instead of what the engine, having signed it, would send. Both the drafts and the
-    /// repeated messages of one step go through here, in one list.
-    pub fn outgoing(
-        &mut self,
-        around: &Surroundings<'_>,
-        outgoing: Vec<Outgoing>,
-    ) -> Vec<Outgoing> {
-        for one in &outgoing {
-            if let Content::Message(message) = &one.content {
-                self.knowledge.note(message);
-            }
-        }
-        let honest = outgoing.len();
-        let bent = self.through(around, outgoing, |strategy, scene, outgoing| {
-            strategy.outgoing(scene, outgoing)
-        });
-        self.finish(bent, honest)
-    }
-
-    /// What becomes of a message of a validator, before the own engine gets it.
-    pub fn incoming(
-        &mut self,
-        around: &Surroundings<'_>,
-        from: &PublicKey,
-        message: &Message,
-    ) -> Reaction {
-        self.knowledge.note(message);
-        let mut keep = true;
-        let send = self.through(around, Vec::new(), |strategy, scene, mut send| {
-            let reaction = strategy.incoming(scene, from, message);
-            keep &= reaction.keep;
-            send.extend(reaction.send);
-            send
-        });
-        let send = self.finish(send, 0);
-        Reaction { keep, send }
-    }
-
-    /// The body out of which a request for a body, its hashes or its transactions is answered; `None`
-    /// is no answer. `held` is what an honest node would answer with.
-    pub fn body(
-        &mut self,
-        around: &Surroundings<'_>,
-        asker: &PublicKey,
-        hash: &UInt256,
-        held: Option<Arc<BlockBody>>,
-    ) -> Option<Arc<BlockBody>> {
-        let held = held.or_else(|| self.collusion.body(hash));
-        self.through(around, held, |strategy, scene, held| {
-            strategy.body(scene, asker, hash, held)
-        })
-    }
-
-    /// What leaves of its own accord. To be called every 20 to 50 ms.
-    pub fn tick(&mut self, around: &Surroundings<'_>) -> Vec<Outgoing> {
-        let sent = self.through(around, Vec::new(), |strategy, scene, mut sent| {
-            sent.extend(strategy.tick(scene));
-            sent
-        });
-        self.finish(sent, 0)
-    }
-
     /// Keeps the bound, and remembers what was made up: it can be repeated, and makes certificates.
     fn finish(&mut self, mut sent: Vec<Outgoing>, honest: usize) -> Vec<Outgoing> {
         let receivers = self.knowledge.latest();
@@ -191,5 +120,68 @@ impl Adversary {
         self.strategies.iter_mut().fold(first, |value, strategy| {
             pass(strategy.as_mut(), &mut scene, value)
         })
+    }
+}
+
+impl Interference for Adversary {
+    fn learn(&mut self, own: &PublicKey, event: &LedgerEvent) {
+        self.collusion.join(own);
+        match event {
+            LedgerEvent::Opened(info) => self.knowledge.open(info, own),
+            LedgerEvent::Built(body) => self.knowledge.built(body),
+            _ => {}
+        }
+    }
+
+    fn outgoing(&mut self, around: &Surroundings<'_>, outgoing: Vec<Outgoing>) -> Vec<Outgoing> {
+        for one in &outgoing {
+            if let Content::Message(message) = &one.content {
+                self.knowledge.note(message);
+            }
+        }
+        let honest = outgoing.len();
+        let bent = self.through(around, outgoing, |strategy, scene, outgoing| {
+            strategy.outgoing(scene, outgoing)
+        });
+        self.finish(bent, honest)
+    }
+
+    fn incoming(
+        &mut self,
+        around: &Surroundings<'_>,
+        from: &PublicKey,
+        message: &Message,
+    ) -> Reaction {
+        self.knowledge.note(message);
+        let mut keep = true;
+        let send = self.through(around, Vec::new(), |strategy, scene, mut send| {
+            let reaction = strategy.incoming(scene, from, message);
+            keep &= reaction.keep;
+            send.extend(reaction.send);
+            send
+        });
+        let send = self.finish(send, 0);
+        Reaction { keep, send }
+    }
+
+    fn body(
+        &mut self,
+        around: &Surroundings<'_>,
+        asker: &PublicKey,
+        hash: &UInt256,
+        held: Option<Arc<BlockBody>>,
+    ) -> Option<Arc<BlockBody>> {
+        let held = held.or_else(|| self.collusion.body(hash));
+        self.through(around, held, |strategy, scene, held| {
+            strategy.body(scene, asker, hash, held)
+        })
+    }
+
+    fn tick(&mut self, around: &Surroundings<'_>) -> Vec<Outgoing> {
+        let sent = self.through(around, Vec::new(), |strategy, scene, mut sent| {
+            sent.extend(strategy.tick(scene));
+            sent
+        });
+        self.finish(sent, 0)
     }
 }

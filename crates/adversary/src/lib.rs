@@ -1,9 +1,9 @@
 //! Byzantine validators.
 //!
-//! An [`Adversary`] stands between an honest engine and its network. The driver of a Byzantine node
-//! runs the engine as usual, signs its drafts, and passes what would leave through
-//! [`Adversary::outgoing`], what arrives through [`Adversary::incoming`], requests for bodies through
-//! [`Adversary::body`], and calls [`Adversary::tick`] every 20 to 50 ms. Nothing here knows whether the
+//! An [`Adversary`] stands between an honest engine and its network: it is an [`Interference`]. The driver
+//! of a Byzantine node runs the engine as usual, signs its drafts, and passes what would leave through
+//! [`Interference::outgoing`], what arrives through [`Interference::incoming`], requests for bodies through
+//! [`Interference::body`], and calls [`Interference::tick`] every 20 to 50 ms. Nothing here knows whether the
 //! network is simulated: the same strategies run in `neo-simulator` and on a real network.
 //!
 //! | module            | what it holds                                                      |
@@ -31,4 +31,5 @@ pub mod strategy;
 pub use adversary::Adversary;
 pub use attack::{Attack, UnknownAttack};
 pub use collusion::Collusion;
-pub use strategy::{Content, Outgoing, Reaction, Strategy, Surroundings};
+pub use neo_driver::interference::{Content, Interference, Outgoing, Reaction, Surroundings};
+pub use strategy::Strategy;

@@ -2,95 +2,15 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::time::Duration;
 
-use neo_consensus::engine::{Now, Recipient};
+use neo_consensus::v3::Message;
 use neo_consensus::v3::timing::TimerSettings;
-use neo_consensus::v3::{Message, Signer};
+pub use neo_driver::interference::{Content, Outgoing, Reaction, Surroundings};
 use neo_primitives::{BlockBody, PublicKey, UInt256};
 
 use crate::collusion::Collusion;
 use crate::knowledge::Knowledge;
 use crate::random::Random;
-
-/// What leaves a node.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly everything that leaves is a message"
-)]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Content {
-    /// A message, with whatever signature it has.
-    Message(Message),
-    /// The bytes of an envelope, or of nothing sensible.
-    Bytes(Vec<u8>),
-}
-
-/// One thing on its way out of a node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outgoing {
-    /// Whom it is for.
-    pub to: Recipient,
-    /// What it is.
-    pub content: Content,
-    /// How much later than now it leaves.
-    pub delay: Duration,
-}
-
-impl Outgoing {
-    /// A message that leaves at once.
-    #[must_use]
-    pub fn message(to: Recipient, message: Message) -> Self {
-        Self {
-            to,
-            content: Content::Message(message),
-            delay: Duration::ZERO,
-        }
-    }
-
-    /// Bytes that leave at once.
-    #[must_use]
-    pub fn bytes(to: Recipient, bytes: Vec<u8>) -> Self {
-        Self {
-            to,
-            content: Content::Bytes(bytes),
-            delay: Duration::ZERO,
-        }
-    }
-}
-
-/// What the node lends for one call.
-#[derive(Clone, Copy)]
-pub struct Surroundings<'a> {
-    /// The moment.
-    pub now: Now,
-    /// The own key.
-    pub own: &'a PublicKey,
-    /// Signs with the own key, and with no other.
-    pub signer: &'a dyn Signer,
-    /// Bodies that the own engine holds (`Engine::body`).
-    pub bodies: &'a dyn Fn(&UInt256) -> Option<Arc<BlockBody>>,
-}
-
-/// What becomes of a received message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reaction {
-    /// Whether the own engine gets it.
-    pub keep: bool,
-    /// What is sent because of it.
-    pub send: Vec<Outgoing>,
-}
-
-impl Reaction {
-    /// The engine gets the message, and nothing else happens.
-    #[must_use]
-    pub fn keep() -> Self {
-        Self {
-            keep: true,
-            send: Vec::new(),
-        }
-    }
-}
 
 /// All that a strategy sees and may use in one call.
 #[derive(Debug)]
@@ -104,15 +24,6 @@ pub struct Scene<'a> {
     pub(crate) random: &'a mut Random,
     /// The timers that the others are thought to have.
     pub timers: TimerSettings,
-}
-
-impl Debug for Surroundings<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Surroundings")
-            .field("now", &self.now)
-            .field("own", self.own)
-            .finish_non_exhaustive()
-    }
 }
 
 /// One way to misbehave. What it leaves alone passes through.

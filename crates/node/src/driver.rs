@@ -11,17 +11,19 @@ use neo_consensus::engine::{
     Status, TimerId,
 };
 use neo_consensus::v3::wire::{self, Hints};
-use neo_consensus::v3::{Message, Outcome, Record, Signer, V3Engine};
+use neo_consensus::v3::{Message, Outcome, Record, V3Engine};
 use neo_consensus::vote_log::{LogError, VoteLog};
-use neo_driver::Ballot;
+use neo_driver::interference::leaving;
+use neo_driver::{Ballot, Content};
 use neo_ledger::LedgerError;
 use neo_network::{NetworkHandle, Priority};
-use neo_primitives::{Height, PrivateKey, PublicKey, Signature, UInt256};
+use neo_primitives::{Height, PrivateKey, PublicKey, UInt256};
 use parking_lot::RwLock;
 use tokio::sync::{mpsc, watch};
 
 use crate::bodies::Bodies;
 use crate::events::{EventSink, NodeEvent};
+use crate::intrusion::{Intrusion, KeySigner};
 use crate::lanes;
 use crate::ledger_worker::{LedgerWorker, Report, unix_ns};
 use crate::metrics::Metrics;
@@ -87,6 +89,8 @@ pub(crate) struct Parts {
     pub(crate) status: Arc<StatusBoard>,
     pub(crate) security: Arc<Security>,
     pub(crate) inside: mpsc::UnboundedSender<Inside>,
+    /// A Byzantine validator's will; an honest node has none.
+    pub(crate) intrusion: Option<Intrusion>,
 }
 
 /// The engine's state as RPC shows it. Making it costs a little, so it is only kept fresh while somebody looks.
@@ -116,14 +120,6 @@ impl StatusBoard {
         self.looked
             .read()
             .is_some_and(|at| at.elapsed() < STATUS_INTEREST)
-    }
-}
-
-struct KeySigner<'a>(&'a PrivateKey);
-
-impl Signer for KeySigner<'_> {
-    fn sign(&self, preimage: &[u8]) -> Signature {
-        self.0.sign(preimage)
     }
 }
 
@@ -169,8 +165,10 @@ impl Driver {
     ) -> Result<u64, DriverError> {
         self.handle(Event::Start)?;
         loop {
-            let next = self.timers.values().min().copied();
-            let wake = next.map(|at| tokio::time::Instant::from_std(self.began + at));
+            let next = self.timers.values().min().map(|at| self.began + *at);
+            let intrusion = self.parts.intrusion.as_ref().map(Intrusion::wake);
+            let wake = next.into_iter().chain(intrusion).min();
+            let wake = wake.map(tokio::time::Instant::from_std);
             let timer = async {
                 match wake {
                     Some(at) => tokio::time::sleep_until(at).await,
@@ -207,6 +205,10 @@ impl Driver {
             self.timers.remove(&id);
             self.handle(Event::Timer(id))?;
         }
+        if let Some(intrusion) = &mut self.parts.intrusion {
+            let leaving = intrusion.due(&self.parts.engine, Instant::now());
+            self.leave(leaving);
+        }
         Ok(())
     }
 
@@ -216,6 +218,13 @@ impl Driver {
                 self.parts
                     .metrics
                     .message_received(lanes::name(message.kind()), bytes.len());
+                if let Some(intrusion) = &mut self.parts.intrusion {
+                    let (keep, leaving) = intrusion.incoming(&self.parts.engine, &from, &message);
+                    self.leave(leaving);
+                    if !keep {
+                        return Ok(());
+                    }
+                }
                 self.handle(Event::Received { from, message })
             }
             Err(error) => {
@@ -304,6 +313,9 @@ impl Driver {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             let now = self.now();
+            if let (Some(intrusion), Event::Ledger(event)) = (&self.parts.intrusion, &event) {
+                intrusion.learn(event);
+            }
             let actions = self.parts.engine.step(now, event);
             self.carry_out(actions, &mut events)?;
         }
@@ -357,18 +369,16 @@ impl Driver {
             tracing::error!(validator = %evidence.culprit(), kind = lanes::name(evidence.kind()),
                 form = evidence.guilt.name(), %evidence, "a validator broke the protocol");
         }
-        self.vote(actions.persist, actions.send, events)?;
-        for (recipient, message) in &actions.resend {
-            self.send(recipient, message);
-        }
-        Ok(())
+        self.vote(actions.persist, actions.send, actions.resend, events)
     }
 
-    /// Signs, makes durable, then sends, then hands the own votes back (protocol section 5, rule 8).
+    /// Signs, makes durable, then sends, then hands the own votes back (protocol section 5, rule 8). What is
+    /// repeated leaves behind the new.
     fn vote(
         &mut self,
         records: Vec<Record>,
         drafts: Vec<(Recipient, neo_consensus::v3::Draft)>,
+        resend: Vec<(Recipient, Message)>,
         events: &mut VecDeque<Event<V3Engine>>,
     ) -> Result<(), DriverError> {
         let ballot = Ballot::sign(records, drafts, &KeySigner(&self.parts.key));
@@ -382,11 +392,31 @@ impl Driver {
             self.parts.log.append(ballot.records())?;
             self.parts.metrics.vote_log_sync(began.elapsed());
         }
-        for (recipient, message) in ballot.outgoing() {
-            self.send(recipient, message);
+        if let Some(intrusion) = &mut self.parts.intrusion {
+            let leaving = intrusion.outgoing(&self.parts.engine, leaving(&ballot, resend));
+            self.leave(leaving);
+        } else {
+            for (recipient, message) in ballot.outgoing() {
+                self.send(recipient, message);
+            }
+            for (recipient, message) in &resend {
+                self.send(recipient, message);
+            }
         }
         events.extend(ballot.into_own().map(Event::Own));
         Ok(())
+    }
+
+    /// Sends what an intrusion lets out. Bytes that are no message go the way of votes.
+    fn leave(&self, leaving: Vec<(Recipient, Content)>) {
+        for (recipient, content) in leaving {
+            match content {
+                Content::Message(message) => self.send(&recipient, &message),
+                Content::Bytes(bytes) => {
+                    self.deliver(&recipient, Priority::Prepare, Bytes::from(bytes));
+                }
+            }
+        }
     }
 
     fn send(&self, recipient: &Recipient, message: &Message) {
@@ -397,19 +427,19 @@ impl Driver {
         };
         let bytes = Bytes::from(wire::encode(message, hints));
         let length = bytes.len();
-        let copies = match recipient {
-            Recipient::All => self.parts.network.broadcast_validators(priority, bytes),
-            Recipient::One(key) => usize::from(
-                self.parts
-                    .network
-                    .send(key.clone(), priority, bytes)
-                    .is_ok(),
-            ),
-        };
-        for _ in 0..copies {
+        for _ in 0..self.deliver(recipient, priority, bytes) {
             self.parts
                 .metrics
                 .message_sent(lanes::name(message.kind()), length);
+        }
+    }
+
+    /// Hands bytes to the network; gives the number of receivers.
+    fn deliver(&self, recipient: &Recipient, priority: Priority, bytes: Bytes) -> usize {
+        let network = &self.parts.network;
+        match recipient {
+            Recipient::All => network.broadcast_validators(priority, bytes),
+            Recipient::One(key) => usize::from(network.send(key.clone(), priority, bytes).is_ok()),
         }
     }
 

@@ -10,6 +10,7 @@ mod driver;
 mod events;
 mod fetcher;
 mod gossip;
+mod intrusion;
 mod lanes;
 mod ledger_worker;
 pub mod metrics;
@@ -23,4 +24,5 @@ pub mod vote_log_file;
 
 pub use driver::DriverError;
 pub use events::{EventSink, NodeEvent};
+pub use intrusion::{Beside, Byzantine};
 pub use node::{NodeError, RunOptions, log_identity, run};

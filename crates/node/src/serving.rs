@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use neo_ledger::{Ledger, LedgerError};
-use neo_network::{NetworkHandle, ReplyChannel, SyncRequest, SyncResponse};
+use neo_network::{NetworkHandle, PeerId, ReplyChannel, SyncRequest, SyncResponse};
 use neo_primitives::{BlockBody, Encode, Height, Transaction, UInt256};
 
 use crate::bodies::Bodies;
+use crate::intrusion::Intruder;
 
 /// Bytes of blocks in one answer, unless a single block is larger.
 const MAX_ANSWER: usize = 8 << 20;
@@ -18,15 +19,17 @@ pub(crate) struct Server {
     pub(crate) network: NetworkHandle,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) bodies: Arc<Bodies>,
+    /// A Byzantine validator's will; an honest node has none.
+    pub(crate) intruder: Option<Arc<Intruder>>,
 }
 
 impl Server {
     /// Answers on a thread that may block.
-    pub(crate) fn serve(&self, request: SyncRequest, reply: ReplyChannel) {
+    pub(crate) fn serve(&self, from: PeerId, request: SyncRequest, reply: ReplyChannel) {
         let server = self.clone();
         tokio::task::spawn_blocking(move || {
             let what = request.describe();
-            match server.answer(request) {
+            match server.answer(from, request) {
                 Ok(response) => {
                     if let Err(error) = server.network.respond(reply, response) {
                         tracing::debug!(what, %error, "answer not delivered");
@@ -38,17 +41,19 @@ impl Server {
         });
     }
 
-    fn answer(&self, request: SyncRequest) -> Result<SyncResponse, LedgerError> {
+    fn answer(&self, from: PeerId, request: SyncRequest) -> Result<SyncResponse, LedgerError> {
         Ok(match request {
             SyncRequest::Blocks { start, count } => {
                 SyncResponse::Blocks(self.blocks(start, count)?)
             }
-            SyncRequest::Body { hash } => {
-                SyncResponse::Body(self.body(&hash)?.map(|body| Bytes::from(body.to_bytes())))
-            }
-            SyncRequest::Hashes { block } => {
-                SyncResponse::Hashes(self.body(&block)?.map(|body| body.transaction_hashes()))
-            }
+            SyncRequest::Body { hash } => SyncResponse::Body(
+                self.body(from, &hash)?
+                    .map(|body| Bytes::from(body.to_bytes())),
+            ),
+            SyncRequest::Hashes { block } => SyncResponse::Hashes(
+                self.body(from, &block)?
+                    .map(|body| body.transaction_hashes()),
+            ),
             SyncRequest::Transactions { hashes } => {
                 let mut found = Vec::with_capacity(hashes.len());
                 for hash in hashes {
@@ -60,7 +65,7 @@ impl Server {
                 SyncResponse::Transactions(found)
             }
             SyncRequest::Positions { block, positions } => {
-                let body = self.body(&block)?;
+                let body = self.body(from, &block)?;
                 let at = |position: &u32| {
                     let position = usize::try_from(*position).ok()?;
                     let transaction = body.as_ref()?.transactions.get(position)?;
@@ -86,7 +91,17 @@ impl Server {
         Ok(blocks)
     }
 
-    fn body(&self, hash: &UInt256) -> Result<Option<Arc<BlockBody>>, LedgerError> {
+    fn body(&self, from: PeerId, hash: &UInt256) -> Result<Option<Arc<BlockBody>>, LedgerError> {
+        let held = self.held_body(hash)?;
+        let asker = || self.network.peer(from)?.validator;
+        let intrusion = self.intruder.as_ref().and_then(|it| Some((it, asker()?)));
+        Ok(match intrusion {
+            Some((intruder, asker)) => intruder.body(&asker, hash, held, &self.bodies),
+            None => held,
+        })
+    }
+
+    fn held_body(&self, hash: &UInt256) -> Result<Option<Arc<BlockBody>>, LedgerError> {
         if let Some(body) = self.bodies.get(hash) {
             return Ok(Some(body));
         }

@@ -7,6 +7,7 @@ mod pump;
 mod shared;
 mod watchful;
 
+use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ use crate::driver::{CONSENSUS_LANES, Driver, DriverError, Inside, Parts, StatusB
 use crate::events::{EventSink, NodeEvent};
 use crate::fetcher::Fetcher;
 use crate::gossip;
+use crate::intrusion::{Byzantine, Intruder, Intrusion};
 use crate::ledger_worker::{LedgerWorker, Report};
 use crate::metrics::{self, Metrics, Sources};
 use crate::rpc::{self, RpcContext};
@@ -46,12 +48,24 @@ const MESSAGE_QUEUE: usize = 4096;
 const SYNC_QUEUE: usize = 16;
 
 /// What a run may do besides its configuration.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct RunOptions {
     /// Where events go.
     pub events: EventSink,
     /// The operator takes the blame for a missing or damaged vote log: vote at once.
     pub trust_vote_log: bool,
+    /// What makes this validator Byzantine, for tests of the others; an observer has no use for it.
+    pub byzantine: Option<Byzantine>,
+}
+
+impl fmt::Debug for RunOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunOptions")
+            .field("events", &self.events)
+            .field("trust_vote_log", &self.trust_vote_log)
+            .field("byzantine", &self.byzantine.is_some())
+            .finish()
+    }
 }
 
 /// Runs a node until `shutdown` resolves or something makes going on unsafe.
@@ -153,6 +167,13 @@ impl Node {
             sync: sync.clone(),
             gossip,
         };
+        let mut intruder = None;
+        if let (Some(Byzantine { will, beside }), Some(key)) = (options.byzantine, &key) {
+            intruder = Some(Arc::new(Intruder::new(will, key.clone())));
+            if let Some(beside) = beside {
+                beside(network.clone(), key.clone());
+            }
+        }
         if let Some(key) = key {
             let (fetches, wanted) = mpsc::unbounded_channel();
             let fetcher = Fetcher {
@@ -180,6 +201,7 @@ impl Node {
                 status: Arc::clone(&status),
                 security: Arc::clone(&security),
                 inside: inside.clone(),
+                intrusion: intruder.clone().map(Intrusion::new),
             };
             node.start_driver(parts, from_inside, from_messages, stopped.clone())?;
         } else {
@@ -195,6 +217,7 @@ impl Node {
             network: network.clone(),
             ledger: Arc::clone(&dynamic),
             bodies,
+            intruder,
         };
         node.tasks
             .spawn(pump(network_events, inlets, server, stopped.clone()));

@@ -55,7 +55,11 @@ pub(super) async fn pump(
                 // What is dropped here is found again with the block that has it.
                 let _ = inlets.gossip.try_send((from, txs));
             }
-            NetworkEvent::Request { request, reply, .. } => server.serve(request, reply),
+            NetworkEvent::Request {
+                from,
+                request,
+                reply,
+            } => server.serve(from, request, reply),
             NetworkEvent::PeerUp {
                 peer,
                 validator,

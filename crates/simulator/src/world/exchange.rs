@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use neo_adversary::Interference as _;
 use neo_consensus::engine::{Event, Fetch, Fetched};
 use neo_invariants::Observation;
 use neo_ledger::ChainReader;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
-use neo_adversary::{Content as Bent, Outgoing};
+use neo_adversary::{Content as Bent, Interference as _, Outgoing};
 use neo_consensus::ValidatorSet;
 use neo_consensus::engine::Recipient;
 use neo_consensus::v3::Message;

@@ -4,12 +4,13 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use neo_adversary::{Outgoing, Surroundings};
+use neo_adversary::{Interference as _, Surroundings};
 use neo_consensus::engine::{Actions, Engine, Event, LedgerEvent, Now, Recipient};
 use neo_consensus::v3::certificate::Obligation;
 use neo_consensus::v3::context::HeightContext;
 use neo_consensus::v3::{Message, SignatureCheck, V3Engine};
 use neo_driver::Ballot;
+use neo_driver::interference::leaving;
 use neo_invariants::Observation;
 use neo_invariants::ideal::IdealCheck;
 
@@ -204,13 +205,7 @@ impl World<'_> {
         resend: Vec<(Recipient, Message)>,
     ) {
         if self.nodes[node].adversary.is_some() {
-            let fresh = ballot
-                .outgoing()
-                .map(|(to, message)| Outgoing::message(to.clone(), message.clone()));
-            let again = resend
-                .into_iter()
-                .map(|(to, message)| Outgoing::message(to, message));
-            let outgoing: Vec<_> = fresh.chain(again).collect();
+            let outgoing = leaving(ballot, resend);
             let bent = self.plot(node, now, |adversary, around| {
                 adversary.outgoing(around, outgoing)
             });

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use neo_adversary::{Adversary, Attack, Collusion, Content, Outgoing};
+use neo_adversary::{Adversary, Attack, Collusion, Content, Interference as _, Outgoing};
 use neo_consensus::ValidatorSet;
 use neo_consensus::engine::{Connectivity, Event, Fetched, LedgerEvent, Notice, Now, TimerId};
 use neo_consensus::v3::evidence::Evidence;

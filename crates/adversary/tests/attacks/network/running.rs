@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use neo_adversary::{Adversary, Content, Outgoing, Surroundings};
+use neo_adversary::{Adversary, Content, Interference as _, Outgoing, Surroundings};
 use neo_consensus::engine::{
     Actions, Engine, Event, Fetch, Fetched, LedgerEvent, Notice, Now, Recipient,
 };
