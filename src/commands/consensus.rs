@@ -38,6 +38,8 @@ struct State {
     view: Option<u32>,
     phase: Option<String>,
     leader: Option<Leader>,
+    #[serde(default)]
+    order: Vec<Standing>,
     ownindex: Option<u8>,
     block: Option<UInt256>,
     #[serde(default)]
@@ -47,6 +49,12 @@ struct State {
 #[derive(Debug, Deserialize)]
 struct Leader {
     index: u8,
+}
+
+#[derive(Debug, Deserialize)]
+struct Standing {
+    index: u8,
+    score: u8,
 }
 
 #[derive(Debug, Deserialize)]
@@ -114,7 +122,12 @@ fn describe(endpoint: &Endpoint, answer: &Result<Value, RpcError>) -> Value {
     }
 }
 
-const HEADING: [&str; 11] = [
+/// Leaders that are shown of an order.
+const SHOWN_LEADERS: usize = 7;
+/// Score of a validator whose views do not fail.
+const FULL_SCORE: u8 = 100;
+
+const HEADING: [&str; 13] = [
     "RPC",
     "node",
     "stored",
@@ -122,6 +135,8 @@ const HEADING: [&str; 11] = [
     "view",
     "phase",
     "leader",
+    "order",
+    "scores",
     "prepare",
     "precommit",
     "commit",
@@ -142,7 +157,7 @@ fn row(endpoint: &Endpoint, answer: &Result<Value, RpcError>) -> Vec<String> {
 }
 
 /// One cell for each column after the first; votes are shown one sign per validator, in their order.
-fn cells(state: &State) -> [String; 10] {
+fn cells(state: &State) -> [String; 12] {
     let number =
         |value: Option<u32>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
     let seen = |of: fn(&Votes) -> bool| -> String {
@@ -175,11 +190,39 @@ fn cells(state: &State) -> [String; 10] {
         number(state.view),
         phase,
         number(state.leader.as_ref().map(|leader| leader.index.into())),
+        order(&state.order),
+        scores(&state.order),
         seen(|votes| votes.prepare),
         seen(|votes| votes.precommit),
         seen(|votes| votes.commit),
         asked.join(" "),
     ]
+}
+
+/// Who leads the first views of the height.
+fn order(order: &[Standing]) -> String {
+    let leaders = order.iter().take(SHOWN_LEADERS);
+    let mut leaders: Vec<_> = leaders.map(|one| one.index.to_string()).collect();
+    if order.len() > SHOWN_LEADERS {
+        leaders.push("…".to_owned());
+    }
+    leaders.join(" ")
+}
+
+/// The validators that lead more rarely than others because their views failed, with their scores.
+fn scores(order: &[Standing]) -> String {
+    let mut lower: Vec<_> = order.iter().filter(|one| one.score < FULL_SCORE).collect();
+    lower.sort_by_key(|one| one.index);
+    match lower.as_slice() {
+        [] if order.is_empty() => "-".to_owned(),
+        [] => "all 100".to_owned(),
+        lower => {
+            let each = lower
+                .iter()
+                .map(|one| format!("{}:{}", one.index, one.score));
+            each.collect::<Vec<_>>().join(" ")
+        }
+    }
 }
 
 #[cfg(test)]
@@ -190,7 +233,9 @@ mod tests {
     fn a_validator_and_an_observer() {
         let state = json!({
             "stored": 6, "voting": true, "height": 7, "view": 1, "phase": "Prepare",
-            "leader": {"index": 2, "publickey": null}, "ownindex": 0, "block": format!("0x{}", "00".repeat(32)),
+            "leader": {"index": 2, "publickey": null},
+            "order": [{"index": 2, "score": 100, "credit": 200}, {"index": 0, "score": 25, "credit": -75}],
+            "ownindex": 0, "block": format!("0x{}", "00".repeat(32)),
             "validators": [
                 {"index": 0, "prepare": true, "precommit": false, "commit": false, "changeview": null},
                 {"index": 1, "prepare": false, "precommit": false, "commit": true, "changeview": 1},
@@ -208,6 +253,8 @@ mod tests {
                 "1",
                 "Prepare",
                 "2",
+                "2 0",
+                "0:25",
                 "x.",
                 "..",
                 ".x",

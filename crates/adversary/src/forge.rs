@@ -245,11 +245,7 @@ fn bend_recovery(
     )
 }
 
-/// The index that leads a view in round robin, the order of protocol section 7.
+/// The validator that leads a view (protocol section 7).
 pub(crate) fn leader(seen: &Seen, view: View) -> ValidatorIndex {
-    let order = neo_consensus::v3::leader::LeaderOrder::round_robin(
-        seen.info.height,
-        &seen.info.validators,
-    );
-    order.leader(view)
+    seen.info.leaders.order().leader(view)
 }

@@ -15,6 +15,7 @@ use neo_primitives::{
 };
 
 use crate::performance::PerformanceMetrics;
+use crate::v3::leader::{LeaderState, Standing};
 use crate::v3::recovery::RecoveryStrategy;
 use crate::validators::{ValidatorSet, View};
 
@@ -61,6 +62,8 @@ pub struct HeightInfo {
     pub limits: BlockLimits,
     /// Transactions that waited in the memory pool when the height was opened.
     pub pool: u32,
+    /// Who leads its views: the state for this height (protocol section 7).
+    pub leaders: LeaderState,
 }
 
 /// Names a timer; setting one again moves it.
@@ -532,6 +535,8 @@ pub struct HeightStatus {
     pub phase: String,
     /// Leader of the current view.
     pub leader: ValidatorIndex,
+    /// The leader order with what it follows from, the leader of view 0 first.
+    pub order: Vec<(ValidatorIndex, Standing)>,
     /// Own index, if any.
     pub own_index: Option<ValidatorIndex>,
     /// The proposed or decided block.

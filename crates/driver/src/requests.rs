@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use neo_consensus::engine::{BlockLimits, HeightInfo, LedgerAction, LedgerEvent, Witnessed};
+use neo_consensus::v3::leader::LeaderState;
 use neo_consensus::{ValidatorSet, engine};
 use neo_ledger::{LedgerAnswer, LedgerError, LedgerRequest};
 use neo_primitives::{Block, Magic, UInt256};
@@ -81,19 +82,27 @@ impl Question {
         Self { checked }
     }
 
-    /// The answer to it, from a ledger of the network `magic`.
+    /// The answer to it, from a ledger of the network `magic`. `leaders` says who leads the height that
+    /// opens: [`Leaders::at`](crate::Leaders::at) of the one kept for this ledger.
     #[must_use]
-    pub fn answered(self, answer: LedgerAnswer, magic: Magic) -> Answered {
+    pub fn answered(
+        self,
+        answer: LedgerAnswer,
+        magic: Magic,
+        leaders: impl FnOnce(&neo_ledger::HeightInfo) -> Result<LeaderState, LedgerError>,
+    ) -> Answered {
         let event = match answer {
-            LedgerAnswer::Opened(info) => match height_info(info, magic) {
-                Ok(info) => LedgerEvent::Opened(info),
-                Err(error) => {
-                    return Answered::Fatal {
-                        request: "open",
-                        error,
-                    };
+            LedgerAnswer::Opened(info) => {
+                match leaders(&info).and_then(|state| height_info(info, magic, state)) {
+                    Ok(info) => LedgerEvent::Opened(info),
+                    Err(error) => {
+                        return Answered::Fatal {
+                            request: "open",
+                            error,
+                        };
+                    }
                 }
-            },
+            }
             LedgerAnswer::Built(body) => LedgerEvent::Built(body),
             LedgerAnswer::Found { hash, transactions } => LedgerEvent::Found { hash, transactions },
             LedgerAnswer::Checked { hash, result } => LedgerEvent::Checked {
@@ -128,7 +137,11 @@ impl Question {
     }
 }
 
-fn height_info(info: neo_ledger::HeightInfo, magic: Magic) -> Result<HeightInfo, LedgerError> {
+fn height_info(
+    info: neo_ledger::HeightInfo,
+    magic: Magic,
+    leaders: LeaderState,
+) -> Result<HeightInfo, LedgerError> {
     let validators = ValidatorSet::new(info.validators)
         .map_err(|error| LedgerError::Inconsistent(error.to_string()))?;
     Ok(engine::HeightInfo {
@@ -145,6 +158,7 @@ fn height_info(info: neo_ledger::HeightInfo, magic: Magic) -> Result<HeightInfo,
             max_block_system_fee: info.limits.max_block_system_fee,
         },
         pool: info.pool,
+        leaders,
     })
 }
 
@@ -169,6 +183,10 @@ mod tests {
         })
     }
 
+    fn unasked(_: &neo_ledger::HeightInfo) -> Result<LeaderState, LedgerError> {
+        panic!("no height opens")
+    }
+
     fn failed(request: &'static str) -> LedgerAnswer {
         LedgerAnswer::Failed {
             request,
@@ -182,7 +200,7 @@ mod tests {
             body: body(),
             fresh: true,
         };
-        let answered = Question::of(&action).answered(failed("check"), Magic(1));
+        let answered = Question::of(&action).answered(failed("check"), Magic(1), unasked);
         let Answered::Event(LedgerEvent::Checked { hash, result }) = answered else {
             panic!("{answered:?}");
         };
@@ -194,7 +212,7 @@ mod tests {
         let action = LedgerAction::Promote {
             hash: UInt256::ZERO,
         };
-        let answered = Question::of(&action).answered(failed("promote"), Magic(1));
+        let answered = Question::of(&action).answered(failed("promote"), Magic(1), unasked);
         assert!(matches!(
             answered,
             Answered::Refused {

@@ -136,13 +136,6 @@ pub(crate) fn justification_hash(certificate: Option<&ViewChangeCertificate>) ->
     UInt256::from_wire(sha256(&bytes))
 }
 
-/// Leader of a view by round robin (section 7): `order(h)` begins with validator `h mod n`.
-pub(crate) fn leader(height: Height, view: View, validators: usize) -> u8 {
-    let count = u64::try_from(validators).unwrap_or(u64::MAX).max(1);
-    let position = (u64::from(height.0) + u64::from(view.0) % count) % count;
-    u8::try_from(position).unwrap_or(u8::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,14 +200,5 @@ mod tests {
         for (signed, expected) in cases {
             assert_eq!(signed.as_bytes(), expected);
         }
-    }
-
-    #[test]
-    fn round_robin_begins_with_the_height() {
-        let leaders: Vec<_> = (0..5)
-            .map(|view| leader(Height(6), View(view), 4))
-            .collect();
-        assert_eq!(leaders, [2, 3, 0, 1, 2]);
-        assert_eq!(leader(Height(u32::MAX), View(u32::MAX), 255), 0);
     }
 }

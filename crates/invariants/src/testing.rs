@@ -9,6 +9,7 @@ use neo_consensus::v3::certificate::{
     Claim, CommitCertificate, Decision, PreparedCertificate, PreparedClaim, Signatures,
     ViewChangeCertificate, ViewChangeEntry,
 };
+use neo_consensus::v3::leader::LeaderState;
 use neo_consensus::v3::message::{ChangeView, ChangeViewReason, Proposal, RecoveryMessage};
 use neo_consensus::v3::{Message, Payload, Record, Signer};
 use neo_consensus::{ValidatorSet, View};
@@ -74,6 +75,7 @@ pub(crate) fn info(height: Height, parent_hash: UInt256) -> HeightInfo {
             max_block_system_fee: Datoshi(0),
         },
         pool: 0,
+        leaders: LeaderState::undisturbed(height, 4),
     }
 }
 

@@ -1,11 +1,11 @@
 //! The thread that carries out ledger requests of consensus in their order.
 
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use neo_consensus::engine::{LedgerAction, LedgerEvent};
-use neo_driver::{Answered, Question, to_request};
+use neo_driver::{Answered, Leaders, Question, to_request};
 use neo_ledger::{InvalidBlock, Ledger, LedgerAnswer, LedgerError, LedgerRequest};
 use neo_primitives::{Block, Height, UInt256};
 
@@ -71,8 +71,9 @@ impl LedgerWorker {
         let thread = std::thread::Builder::new()
             .name("ledger".to_owned())
             .spawn(move || {
+                let leaders = Arc::new(Mutex::new(Leaders::new()));
                 while let Ok(job) = queue.recv() {
-                    run(ledger.as_ref(), job, &report);
+                    run(&ledger, &leaders, job, &report);
                 }
             })?;
         Ok((Self { jobs }, thread))
@@ -94,7 +95,12 @@ impl LedgerWorker {
     }
 }
 
-fn run(ledger: &dyn Ledger, job: Job, report: &(impl Fn(Report) + Clone + Send + 'static)) {
+fn run(
+    ledger: &Arc<dyn Ledger>,
+    leaders: &Arc<Mutex<Leaders>>,
+    job: Job,
+    report: &(impl Fn(Report) + Clone + Send + 'static),
+) {
     match job {
         Job::Consensus(action) => {
             let began = Instant::now();
@@ -102,11 +108,16 @@ fn run(ledger: &dyn Ledger, job: Job, report: &(impl Fn(Report) + Clone + Send +
             let question = Question::of(&action);
             let magic = ledger.magic();
             let report = report.clone();
+            let (chain, leaders) = (Arc::clone(ledger), Arc::clone(leaders));
             ledger.request(
                 to_request(action),
                 Box::new(move |answer| {
                     let took = stores.then(|| began.elapsed());
-                    report(to_report(question.answered(answer, magic), took));
+                    let answered = question.answered(answer, magic, |info| {
+                        let mut leaders = leaders.lock().unwrap_or_else(PoisonError::into_inner);
+                        leaders.at(chain.as_ref(), info)
+                    });
+                    report(to_report(answered, took));
                 }),
             );
         }

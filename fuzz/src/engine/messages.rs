@@ -87,8 +87,8 @@ impl World<'_> {
                 return Arc::clone(&known[usize::from(choice) % known.len()]);
             }
         }
-        let leader = height.0.wrapping_add(view.0) % u32::from(VALIDATORS);
-        let primary = ValidatorIndex(leader as u8 ^ u8::from(choice > 250));
+        let leader = self.leaders(&parent).order().leader(view);
+        let primary = ValidatorIndex(leader.0 ^ u8::from(choice > 250));
         let timestamp = match choice {
             240..=243 => parent.timestamp,
             // With the keys of three validators the input can have any block certified; one at the end of
@@ -346,11 +346,12 @@ impl World<'_> {
             _ => self.view(),
         };
         let payload = self.payload(&context, kind, view);
-        let leader = height.0.wrapping_add(view.0) % u32::from(VALIDATORS);
+        let parent = self
+            .parent(height)
+            .unwrap_or_else(|| self.tip().header.clone());
+        let leader = self.leaders(&parent).order().leader(view);
         let sender = match kind {
-            MessageKind::Proposal if Some(ValidatorIndex(leader as u8)) != self.own => {
-                ValidatorIndex(leader as u8)
-            }
+            MessageKind::Proposal if Some(leader) != self.own => leader,
             _ => self.somebody_else(),
         };
         self.signed(&context, view, sender, payload)

@@ -10,6 +10,7 @@ use neo_consensus::engine::{
     Actions, BlockLimits, Connectivity, Event, Fetch, Fetched, HeightInfo, LedgerAction,
     LedgerEvent, Now, TimerId, TimerKind, Witnessed,
 };
+use neo_consensus::v3::leader::LeaderState;
 use neo_consensus::v3::timing::TimerSettings;
 use neo_consensus::v3::{
     EngineSettings, Message, OwnMessage, Record, Restored, Signer, V3Engine, VerifyJob,
@@ -552,7 +553,19 @@ impl<'a> World<'a> {
                 max_block_system_fee: Datoshi(900_000_000_000),
             },
             pool: 1,
+            leaders: self.leaders(parent),
         }
+    }
+
+    /// Who leads after this block: the fold from genesis on.
+    pub(super) fn leaders(&self, parent: &Header) -> LeaderState {
+        let count = self.network.validators.len();
+        let below = self.stored.iter().map(|body| body.header);
+        let below = below.take_while(|header| header.index < parent.index);
+        let first = LeaderState::fresh(Height(0), count);
+        below
+            .chain([*parent])
+            .fold(first, |state, header| state.after(&header, count, false))
     }
 
     fn keep(&mut self, body: Arc<BlockBody>) {

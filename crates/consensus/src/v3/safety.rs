@@ -25,7 +25,6 @@ use super::certificate::{
     Decision, PreparedCertificate, ViewChangeCertificate, justification_hash,
 };
 use super::context::{HeightContext, MessageKind};
-use super::leader::LeaderOrder;
 use super::message::{ChangeView, ChangeViewReason, Draft, Message, Payload, Proposal, ShortId};
 use crate::engine::HeightInfo;
 use crate::validators::View;
@@ -400,7 +399,6 @@ pub enum HeaderProblem {
 pub fn check_fresh_header(
     header: &Header,
     view: View,
-    order: &LeaderOrder,
     info: &HeightInfo,
     wall_ms: u64,
 ) -> Result<(), HeaderProblem> {
@@ -425,7 +423,7 @@ pub fn check_fresh_header(
     require(
         "primary_index",
         header.primary_index.to_string(),
-        order.leader(view).to_string(),
+        info.leaders.order().leader(view).to_string(),
     )?;
     require(
         "next_consensus",

@@ -11,7 +11,7 @@ use super::knowledge::{Knowledge, Wrong, claim_text};
 use super::log::{HeightLog, Signed};
 use crate::certificates::greatest_claim;
 use crate::findings::Findings;
-use crate::layout::{justification_hash, leader};
+use crate::layout::justification_hash;
 use crate::violation::Invariant;
 
 /// Up to this many validators a ChangeView carries its certificate to everybody (section 3).
@@ -114,9 +114,8 @@ impl Judge<'_> {
     fn proposal(&mut self, view: View, proposal: &Proposal) {
         let hash = proposal.header.hash();
         self.body(MessageKind::Proposal, &hash);
-        let count = self.known.info.validators.len();
-        let leads = leader(self.known.height(), view, count);
-        if self.own.0 != leads {
+        let leads = self.known.leader(view);
+        if self.own != leads {
             let what = format!("proposal in view {view}, which validator {leads} leads");
             self.report(Invariant::FreshHeader, what);
         }
@@ -223,8 +222,8 @@ impl Judge<'_> {
         let holds = match reason {
             ChangeViewReason::Joined => self.known.asking_for(to) >= few,
             ChangeViewReason::LeaderResigned => {
-                let leader = leader(self.known.height(), current, validators.len());
-                self.known.asks_above(leader, current)
+                let leader = self.known.leader(current);
+                self.known.asks_above(leader.0, current)
             }
             ChangeViewReason::Suspected => self.known.suspicions(current) >= quorum,
             ChangeViewReason::Timeout

@@ -14,7 +14,7 @@ use super::log::{Content, HeightLog, Vote};
 use super::tally::Tallies;
 use crate::bits::Bits;
 use crate::certificates::{Checker, greatest_claim};
-use crate::layout::{Place, justification_hash, leader};
+use crate::layout::{Place, justification_hash};
 
 const NOTHING: UInt256 = UInt256::ZERO;
 /// Views below the current one whose votes are kept (protocol section 5).
@@ -110,8 +110,13 @@ impl Knowledge {
         }
     }
 
+    /// Who leads a view of this height.
+    pub(crate) fn leader(&self, view: View) -> ValidatorIndex {
+        self.info.leaders.order().leader(view)
+    }
+
     pub(crate) fn leads(&self, validator: ValidatorIndex, view: View) -> bool {
-        leader(self.height(), view, self.info.validators.len()) == validator.0
+        self.leader(view) == validator
     }
 
     /// Takes what a message says, as far as its signatures hold. Without `heeded` the engine may have
@@ -428,9 +433,9 @@ impl Knowledge {
     }
 
     fn fresh_header(&self, view: View, header: &Header) -> Result<(), String> {
-        let leader = leader(self.height(), view, self.info.validators.len());
+        let leader = self.leader(view);
         let wrong = |field: &str| Err(format!("{field} of {header:?} in view {view}"));
-        if header.primary_index.0 != leader {
+        if header.primary_index != leader {
             return wrong("primary index");
         }
         if header.version != 0 {

@@ -10,6 +10,7 @@ use neo_consensus::v3::certificate::{
     justification_hash,
 };
 use neo_consensus::v3::context::{HeightContext, MessageKind};
+use neo_consensus::v3::leader::LeaderState;
 use neo_consensus::v3::message::{ChangeView, ChangeViewReason, Proposal, RecoveryMessage};
 use neo_consensus::v3::{Message, Payload, Signer};
 use neo_consensus::{ValidatorSet, View};
@@ -93,6 +94,7 @@ impl World {
                 max_block_system_fee: Datoshi(i64::MAX),
             },
             pool: 0,
+            leaders: LeaderState::fresh(HEIGHT, set.len()),
         };
         let mut world = Self {
             keys: set.keys().to_vec(),
@@ -162,8 +164,7 @@ impl World {
     /// The leader of a view.
     #[must_use]
     pub fn leader(&self, view: View) -> ValidatorIndex {
-        let count = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
-        ValidatorIndex(u8::try_from(view.0 % count).unwrap_or(u8::MAX))
+        self.info.leaders.order().leader(view)
     }
 
     fn make_block(&self, primary: ValidatorIndex, variant: u8) -> Arc<BlockBody> {

@@ -8,6 +8,7 @@ use hyper_util::rt::TokioIo;
 use neo_consensus::{
     PerformanceMetrics, View,
     engine::{HeightStatus, Status, VotesSeen},
+    v3::leader::Standing,
 };
 use neo_ledger::{
     ChainReader, EmbeddedLedger, GenesisConfig, Ledger, LedgerAnswer, LedgerRequest,
@@ -149,6 +150,11 @@ impl ConsensusView for Consensus {
                 view: View(1),
                 phase: "PreCommit".into(),
                 leader: ValidatorIndex(2),
+                order: [(3, 50, 300), (2, 100, 200), (0, 100, 100), (1, 4, -250)]
+                    .map(|(index, score, credit)| {
+                        (ValidatorIndex(index), Standing { score, credit })
+                    })
+                    .to_vec(),
                 own_index: Some(ValidatorIndex(0)),
                 block: Some(UInt256::from_wire([7; 32])),
                 votes: keys().into_iter().enumerate().map(votes).collect(),

@@ -56,7 +56,9 @@ impl World<'_> {
                 };
                 let new = running.ledger.height() > before;
                 let magic = running.ledger.magic();
-                match question.answered(answer, magic) {
+                match question.answered(answer, magic, |info| {
+                    running.leaders.at(&running.ledger, info)
+                }) {
                     Answered::Event(event) => {
                         // A block that synchronisation brought before is not stored again.
                         if new {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use neo_consensus::engine::{Connectivity, Event};
 use neo_consensus::v3::{EngineSettings, Record, Restored, V3Engine, VoteLogState};
 use neo_consensus::vote_log::{Condition, Identity, VoteLog};
+use neo_driver::Leaders;
 use neo_invariants::Observation;
 use neo_ledger::{ChainReader, EmbeddedLedger, Ledger};
 
@@ -116,6 +117,7 @@ impl World<'_> {
             engine: V3Engine::new(settings, restored),
             log: opened.log,
             ledger,
+            leaders: Leaders::new(),
             timers: BTreeMap::new(),
             wake_at: None,
             inside: VecDeque::new(),

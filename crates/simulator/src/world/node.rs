@@ -8,6 +8,7 @@ use neo_adversary::Adversary;
 use neo_consensus::engine::{Engine, Event, LedgerAction, TimerId};
 use neo_consensus::v3::V3Engine;
 use neo_consensus::vote_log::{MemoryMedium, VoteLog};
+use neo_driver::Leaders;
 use neo_invariants::ideal::IdealSigner;
 use neo_ledger::store::MemoryStore;
 use neo_ledger::{ChainReader, EmbeddedLedger};
@@ -56,6 +57,7 @@ pub(super) struct Running {
     pub(super) engine: V3Engine,
     pub(super) log: VoteLog<MemoryMedium>,
     pub(super) ledger: EmbeddedLedger,
+    pub(super) leaders: Leaders,
     pub(super) timers: BTreeMap<TimerId, Duration>,
     /// When the next `Wake` is planned.
     pub(super) wake_at: Option<Ns>,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use neo_consensus::v3::leader::LeaderOrder;
+use neo_consensus::v3::leader::LeaderState;
 use neo_consensus::{ValidatorSet, View};
 use neo_primitives::Height;
 
@@ -15,8 +15,8 @@ const NS_PER_MS: u64 = 1_000_000;
 /// The nodes that a selection names.
 pub(super) fn resolve(nodes: &Nodes, plan: &Plan, validators: &ValidatorSet) -> BTreeSet<u16> {
     let leader = |height: u32, view: u32| {
-        let order = LeaderOrder::round_robin(Height(height), validators);
-        u16::from(order.leader(View(view)).0)
+        let state = LeaderState::undisturbed(Height(height), validators.len());
+        u16::from(state.order().leader(View(view)).0)
     };
     let fits = |node: &u16| match nodes {
         Nodes::All => true,

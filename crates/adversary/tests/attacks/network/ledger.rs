@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use neo_consensus::ValidatorSet;
 use neo_consensus::engine::{BlockLimits, HeightInfo, LedgerAction, LedgerEvent};
+use neo_consensus::v3::leader::LeaderState;
 use neo_primitives::{
     BlockBody, Datoshi, Header, Height, Magic, Signer, Transaction, TransactionIds, UInt160,
     UInt256, UnsignedTransaction, ValidatorIndex, Witness, WitnessScope, merkle_root, short_id,
@@ -92,7 +93,18 @@ impl Ledger {
                 max_block_system_fee: Datoshi(1_000_000),
             },
             pool: 0,
+            leaders: self.leaders(&parent.header),
         }
+    }
+
+    /// Who leads after this block: the fold from genesis on.
+    fn leaders(&self, parent: &Header) -> LeaderState {
+        let below = self.stored.iter().map(|body| body.header);
+        let below = below.take_while(|header| header.index < parent.index);
+        let first = LeaderState::fresh(Height(0), self.set.len());
+        below.chain([*parent]).fold(first, |state, header| {
+            state.after(&header, self.set.len(), false)
+        })
     }
 
     /// Takes blocks of others over; returns what is new.

@@ -21,6 +21,7 @@ use crate::v3::certificate::{
     ViewChangeCertificate, ViewChangeEntry, claim_bytes, hash_and_justification,
 };
 use crate::v3::context::{HeightContext, MessageKind};
+use crate::v3::leader::LeaderState;
 use crate::v3::message::{
     ChangeView, ChangeViewReason, Draft, Message, Payload, Proposal, RecoveryMessage,
     RecoveryRequest, short_id,
@@ -340,6 +341,7 @@ impl World {
                         max_block_system_fee: Datoshi(0),
                     },
                     pool: 0,
+                    leaders: LeaderState::undisturbed(parent.header.index.next(), self.set.len()),
                 })
             }
             4 => LedgerEvent::Built(body),

@@ -12,6 +12,7 @@ use neo_primitives::{
 use crate::engine::{
     BlockLimits, HeightInfo, LedgerAction, LedgerEvent, TransactionIds, Witnessed,
 };
+use crate::v3::leader::LeaderState;
 use crate::v3::message::short_id;
 use crate::validators::ValidatorSet;
 
@@ -220,6 +221,7 @@ impl ToyLedger {
                 max_block_system_fee: Datoshi(i64::MAX),
             },
             pool: self.waiting(parent),
+            leaders: self.leaders(&header),
         }))
     }
 
@@ -227,6 +229,18 @@ impl ToyLedger {
     fn waiting(&self, parent: &UInt256) -> u32 {
         let fresh = |tx: &&Arc<Transaction>| !self.contains(parent, &tx.hash());
         u32::try_from(self.pool.iter().filter(fresh).count()).unwrap()
+    }
+
+    /// Who leads after this block: the fold from genesis on.
+    fn leaders(&self, parent: &Header) -> LeaderState {
+        let below = self.stored.iter().map(|block| block.body.header);
+        let below = below.take_while(|header| header.index < parent.index);
+        let first = LeaderState::fresh(Height(0), self.schedule.at(Height(0)).len());
+        below.chain([*parent]).fold(first, |state, header| {
+            let (own, next) = (header.index, header.index.next());
+            let (own, next) = (self.schedule.at(own), self.schedule.at(next));
+            state.after(&header, next.len(), own != next)
+        })
     }
 
     fn build(

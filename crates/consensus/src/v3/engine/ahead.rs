@@ -6,7 +6,6 @@ use neo_primitives::{BlockBody, Header, UInt256, consensus_address};
 
 use super::{V3Actions, V3Engine};
 use crate::engine::{LedgerAction, Now};
-use crate::v3::leader::LeaderOrder;
 use crate::validators::View;
 
 /// A candidate for the height after a block that is prepared and not opened yet.
@@ -41,7 +40,8 @@ impl V3Engine {
         };
         let set = &state.info.validators;
         let limit = state.info.limits.max_transactions;
-        let leader = LeaderOrder::round_robin(header.index.next(), set).leader(View::ZERO);
+        let next = state.info.leaders.after(&header, set.len(), false);
+        let leader = next.order().leader(View::ZERO);
         let own = self.settings.own.as_ref().and_then(|key| set.index_of(key));
         // Who votes next is known before the ledger says so only when nobody changes.
         if own != Some(leader) || header.next_consensus != consensus_address(set.keys()) {

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use neo_primitives::{BlockBody, Height, PublicKey, UInt256};
+use neo_primitives::{BlockBody, Height, PublicKey, UInt256, ValidatorIndex};
 
 use crate::engine::{
     Actions, Engine, Event, HeightStatus, Notice, Now, Protocol, Status, VotesSeen,
@@ -22,6 +22,7 @@ use crate::v3::certificate::Decision;
 use crate::v3::context::MessageKind;
 use crate::v3::evidence::Evidence;
 use crate::v3::height::HeightState;
+use crate::v3::leader::{LeaderState, Standing};
 use crate::v3::message::{Draft, Message};
 use crate::v3::record::Record;
 use crate::v3::timing::TimerSettings;
@@ -284,8 +285,17 @@ fn height_status(state: &HeightState) -> HeightStatus {
         view,
         phase: state.phase.to_string(),
         leader: state.leader(),
+        order: standings(&state.info.leaders),
         own_index: state.own,
         block: state.decision.as_ref().map(Decision::hash).or(proposed),
         votes: votes.collect(),
     }
+}
+
+fn standings(leaders: &LeaderState) -> Vec<(ValidatorIndex, Standing)> {
+    let one = |index: ValidatorIndex| {
+        let standing = leaders.standings().get(usize::from(index.0))?;
+        Some((index, *standing))
+    };
+    leaders.order().iter().filter_map(one).collect()
 }

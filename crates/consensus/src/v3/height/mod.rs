@@ -19,7 +19,6 @@ use crate::v3::blocks::Blocks;
 use crate::v3::certificate::{Decision, ViewChangeCertificate};
 use crate::v3::context::{HeightContext, MessageKind};
 use crate::v3::engine::V3Engine;
-use crate::v3::leader::LeaderOrder;
 use crate::v3::message::{ChangeViewReason, Message};
 use crate::v3::phase::{Next, Phase, Trigger, next};
 use crate::v3::record::Record;
@@ -64,7 +63,6 @@ pub(super) struct HeightState {
     /// Others hold a signature of the own key that this node does not know of, or that contradicts an
     /// own one: the vote log is an old copy, or somebody else signs with the key.
     pub(super) voice_in_doubt: bool,
-    pub(super) order: LeaderOrder,
     pub(super) phase: Phase,
     pub(super) safety: Safety,
     pub(super) votes: Votes,
@@ -118,7 +116,6 @@ impl HeightState {
             validators: Arc::clone(&info.validators),
         });
         let voice = own.filter(|_| !silent);
-        let order = LeaderOrder::round_robin(info.height, &info.validators);
         let at = now.monotonic;
         let ends = timers.first_deadline(at, previous_start, info.block_time, now.entropy);
         let mut state = Self {
@@ -129,7 +126,6 @@ impl HeightState {
             others_ahead: None,
             convicted: BTreeSet::new(),
             voice_in_doubt: false,
-            order,
             phase: Phase::Initialization,
             votes: Votes::default(),
             blocks: Blocks::default(),
@@ -170,7 +166,7 @@ impl HeightState {
         state.set_timer(TimerKind::View, Some(ends), actions);
         let resend = at.saturating_add(state.resend_after());
         state.set_timer(TimerKind::Resend, Some(resend), actions);
-        if state.own == Some(state.order.leader(View::ZERO)) && !silent {
+        if state.own == Some(state.leader_of(View::ZERO)) && !silent {
             let due = state
                 .timers
                 .proposal_due(at, previous_start, state.info.block_time);
@@ -248,7 +244,12 @@ impl HeightState {
     }
 
     pub(super) fn leader(&self) -> ValidatorIndex {
-        self.order.leader(self.view())
+        self.leader_of(self.view())
+    }
+
+    /// Who leads a view of this height (protocol section 7).
+    pub(super) fn leader_of(&self, view: View) -> ValidatorIndex {
+        self.info.leaders.order().leader(view)
     }
 
     pub(super) fn proposal(&self) -> Option<&Message> {

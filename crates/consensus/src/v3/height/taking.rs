@@ -37,7 +37,7 @@ impl HeightState {
                     (&change.prepared, backing, &mut full.payload)
                 {
                     Arc::make_mut(change).prepared = Some(prepared);
-                    let leader = self.info.validators.key(self.order.leader(message.view));
+                    let leader = self.info.validators.key(self.leader_of(message.view));
                     if let Some(leader) = leader {
                         actions
                             .resend
@@ -150,7 +150,7 @@ impl HeightState {
             }
             return;
         }
-        if message.view != self.view() || message.sender != self.order.leader(message.view) {
+        if message.view != self.view() || message.sender != self.leader_of(message.view) {
             return;
         }
         let hash = proposal.header.hash();
@@ -221,9 +221,9 @@ impl HeightState {
         if self.is_fresh(proposal) {
             let mut header = proposal.header;
             if mutated!(self, AnyPrimaryIndex) {
-                header.primary_index = self.order.leader(view);
+                header.primary_index = self.leader_of(view);
             }
-            check_fresh_header(&header, view, &self.order, &self.info, now.wall_ms)?;
+            check_fresh_header(&header, view, &self.info, now.wall_ms)?;
         }
         Ok(())
     }
@@ -419,7 +419,7 @@ impl HeightState {
             _ if decided.is_some() => false,
             Payload::Proposal(_) => {
                 view >= self.view()
-                    && message.sender == self.order.leader(view)
+                    && message.sender == self.leader_of(view)
                     && self.proposals.get(&view).is_none_or(differs)
             }
             Payload::Prepare { .. } => {

@@ -104,7 +104,7 @@ impl HeightState {
             && (change.view == self.safety.asked() || mutated!(self, LowersTarget))
             && !mutated!(self, NeverRepeats)
         {
-            let leader = self.info.validators.key(self.order.leader(change.view));
+            let leader = self.info.validators.key(self.leader_of(change.view));
             if self.info.validators.len() > CERTIFICATES_TO_ALL
                 && let Some(leader) = leader
             {

@@ -236,6 +236,7 @@ mod tests {
     use crate::index_set::IndexSet;
     use crate::v3::certificate::Signatures;
     use crate::v3::height::Opening;
+    use crate::v3::leader::LeaderState;
     use crate::v3::testing::{context, hash, signature};
     use crate::v3::timing::TimerSettings;
 
@@ -276,6 +277,7 @@ mod tests {
                 max_block_system_fee: Datoshi(0),
             },
             pool: 0,
+            leaders: LeaderState::undisturbed(context.height, 4),
         };
         let opening = Opening {
             info,

@@ -53,6 +53,8 @@ struct HeightJson<'a> {
     view: u32,
     phase: &'a str,
     leader: LeaderJson<'a>,
+    /// Who leads which view, the leader of view 0 first.
+    order: Vec<StandingJson>,
     /// Index of this node among the validators, if it is one.
     ownindex: Option<u8>,
     /// Hash of the proposed or decided block.
@@ -64,6 +66,15 @@ struct HeightJson<'a> {
 struct LeaderJson<'a> {
     index: u8,
     publickey: Option<&'a PublicKey>,
+}
+
+/// A validator's place in the leader order follows from its credit, its share of turns from its score.
+#[derive(Serialize)]
+struct StandingJson {
+    index: u8,
+    /// 4 to 100; 100 unless its views failed.
+    score: u8,
+    credit: i32,
 }
 
 /// What was seen of one validator.
@@ -100,6 +111,15 @@ impl<'a> From<&'a HeightStatus> for HeightJson<'a> {
                     .get(leader.position())
                     .map(|seen| &seen.validator),
             },
+            order: status
+                .order
+                .iter()
+                .map(|(index, standing)| StandingJson {
+                    index: index.0,
+                    score: standing.score,
+                    credit: standing.credit,
+                })
+                .collect(),
             ownindex: status.own_index.map(|index| index.0),
             block: status.block,
             validators: status.votes.iter().enumerate().map(votes).collect(),

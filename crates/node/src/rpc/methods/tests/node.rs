@@ -92,6 +92,11 @@ async fn the_state_of_consensus_is_shown() {
         state["leader"],
         json!({"index": 2, "publickey": keys()[2].public_key()})
     );
+    assert_eq!(state["order"].as_array().unwrap().len(), 4);
+    assert_eq!(
+        state["order"][3],
+        json!({"index": 1, "score": 4, "credit": -250})
+    );
     assert_eq!(state["ownindex"], 0);
     assert_eq!(state["block"], format!("0x{}", "07".repeat(32)));
     assert_eq!(state["validators"].as_array().unwrap().len(), 4);
