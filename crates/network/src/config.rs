@@ -4,7 +4,7 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use neo_primitives::{Height, Magic, PrivateKey, PublicKey, Signature, UInt256};
 
-use crate::{address::PeerAddress, identity::Identity};
+use crate::{address::PeerAddress, identity::Identity, rates::Rate};
 
 /// Signs the hello message with the validator key, wherever that key lives.
 pub trait HelloSigner: Send + Sync {
@@ -121,6 +121,16 @@ pub struct NetworkLimits {
     pub consensus_events: usize,
     /// Batches, requests and statuses that may wait for the node.
     pub bulk_events: usize,
+    /// Incoming connections from one address, those under way included. Loopback addresses are not counted.
+    pub connections_per_address: u32,
+    /// Incoming connections that may be begun from one address. Loopback addresses are not counted.
+    pub connection_rate: Rate,
+    /// Validators that are asked to relay each message for one that cannot be reached.
+    pub relay_copies: usize,
+    /// What one peer may send of each kind.
+    pub rates: PeerRates,
+    /// What misbehaviour costs.
+    pub reputation: ReputationLimits,
 }
 
 impl Default for NetworkLimits {
@@ -136,6 +146,87 @@ impl Default for NetworkLimits {
             gossip_batch_bytes: 64 << 10,
             consensus_events: 4096,
             bulk_events: 256,
+            connections_per_address: 64,
+            connection_rate: Rate::new(20, 5),
+            relay_copies: 2,
+            rates: PeerRates::default(),
+            reputation: ReputationLimits::default(),
+        }
+    }
+}
+
+/// What one peer may send of each kind.
+///
+/// The defaults are far above the greatest load of honest nodes: a validator of an unpaced network makes some five
+/// messages a block and, in a recovery storm, one more for each other validator and 50 ms; a proposal has at most 2
+/// MiB. What flooders send beyond costs them a ban, or is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerRates {
+    /// A validator's own consensus messages.
+    pub consensus: Rate,
+    /// Bytes of a validator's own consensus messages.
+    pub consensus_bytes: Rate,
+    /// Bytes of transactions and pushed blocks.
+    pub bulk_bytes: Rate,
+    /// Messages that a validator asks us to give to others.
+    pub relay: Rate,
+    /// Bytes of these.
+    pub relay_bytes: Rate,
+    /// Messages of others that a validator gives to us.
+    pub relayed: Rate,
+    /// Bytes of these.
+    pub relayed_bytes: Rate,
+    /// Proofs of guilt.
+    pub evidence: Rate,
+    /// Sync requests.
+    pub requests: Rate,
+}
+
+impl Default for PeerRates {
+    fn default() -> Self {
+        Self {
+            consensus: Rate::new(10_000, 2),
+            consensus_bytes: Rate::new(64 << 20, 2),
+            bulk_bytes: Rate::new(128 << 20, 2),
+            relay: Rate::new(2_000, 2),
+            relay_bytes: Rate::new(16 << 20, 2),
+            relayed: Rate::new(20_000, 2),
+            relayed_bytes: Rate::new(64 << 20, 2),
+            evidence: Rate::new(20, 10),
+            requests: Rate::new(1_000, 2),
+        }
+    }
+}
+
+/// What misbehaviour costs, see [`crate::Offence`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReputationLimits {
+    /// Half of the points are forgotten in this time.
+    pub half_life: Duration,
+    /// Length of the first ban; each further one lasts twice as long.
+    pub ban: Duration,
+    /// Longest ban of a stranger or an address.
+    pub ban_most: Duration,
+    /// Longest ban of a validator.
+    pub validator_ban_most: Duration,
+    /// For each such time without a ban one of the history is forgotten.
+    pub history: Duration,
+    /// How many times the points that ban a peer ban its address.
+    pub address_tolerance: u32,
+    /// Whether loopback addresses are neither charged nor banned: all nodes of a machine share them.
+    pub spare_loopback: bool,
+}
+
+impl Default for ReputationLimits {
+    fn default() -> Self {
+        Self {
+            half_life: Duration::from_secs(60),
+            ban: Duration::from_secs(30),
+            ban_most: Duration::from_secs(3_600),
+            validator_ban_most: Duration::from_secs(300),
+            history: Duration::from_secs(3_600),
+            address_tolerance: 4,
+            spare_loopback: true,
         }
     }
 }
@@ -145,6 +236,10 @@ impl Default for NetworkLimits {
 pub struct NetworkTiming {
     /// Between two heartbeats of validators.
     pub heartbeat: Duration,
+    /// Between two heartbeats of a watched validator, see [`crate::NetworkHandle::set_watched`].
+    pub watch_heartbeat: Duration,
+    /// A watched validator silent for this long, and for three round trips, is quiet.
+    pub quiet_after: Duration,
     /// Between two heartbeats where one side is a stranger.
     pub stranger_heartbeat: Duration,
     /// A validator silent for this long, and for three round trips, is down.
@@ -167,8 +262,13 @@ pub struct NetworkTiming {
     pub redial_max: Duration,
     /// How long a transaction may wait for others to share a batch.
     pub gossip_flush: Duration,
-    /// How long a misbehaving peer id stays out.
-    pub ban: Duration,
+    /// How much later those peers get a batch of transactions that do not get it first, see
+    /// [`crate::NetworkHandle::set_fan_out`].
+    pub gossip_late: Duration,
+    /// Between two redials of everybody while fewer than M validators are connected.
+    pub partition_redial: Duration,
+    /// For the first connections after the start, before fewer than M are a partition.
+    pub partition_grace: Duration,
     /// How long a connection that another one replaced is still read.
     pub linger: Duration,
 }
@@ -177,6 +277,8 @@ impl Default for NetworkTiming {
     fn default() -> Self {
         Self {
             heartbeat: Duration::from_millis(100),
+            watch_heartbeat: Duration::from_millis(50),
+            quiet_after: Duration::from_millis(150),
             stranger_heartbeat: Duration::from_secs(1),
             dead_after: Duration::from_millis(1500),
             stranger_dead_after: Duration::from_secs(10),
@@ -188,7 +290,9 @@ impl Default for NetworkTiming {
             redial_min: Duration::from_millis(50),
             redial_max: Duration::from_secs(1),
             gossip_flush: Duration::from_millis(10),
-            ban: Duration::from_secs(30),
+            gossip_late: Duration::from_millis(50),
+            partition_redial: Duration::from_millis(250),
+            partition_grace: Duration::from_secs(5),
             linger: Duration::from_millis(500),
         }
     }

@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, time::Duration};
 use libp2p::PeerId;
 use neo_primitives::PublicKey;
 
-use crate::priority::Priority;
+use crate::{priority::Priority, reputation::Offence};
 
 /// Why the network could not start.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +85,9 @@ pub enum SendError {
         /// The message's priority.
         priority: Priority,
     },
+    /// No connected validator says that it is connected with that one.
+    #[error("{0} cannot be reached, not even through others")]
+    Unreachable(PublicKey),
     /// The message exceeds a frame.
     #[error("a {priority} message of {length} bytes exceeds the limit of {limit}")]
     TooLarge {
@@ -244,29 +247,10 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Whether the peer did what no correct node does, so that it is kept out for a while.
+    /// Whether the peer did what no correct node does, so that it is held against it.
     #[must_use]
     pub fn is_offence(&self) -> bool {
-        match self {
-            Refusal::MalformedHello(_)
-            | Refusal::Impostor(_)
-            | Refusal::OversizedFrame { .. }
-            | Refusal::MalformedFrame { .. }
-            | Refusal::StrangerOnConsensusLane
-            | Refusal::SecondLane(_)
-            | Refusal::ControlFlood(_) => true,
-            Refusal::Magic { .. }
-            | Refusal::Genesis { .. }
-            | Refusal::Version { .. }
-            | Refusal::OwnKey(_)
-            | Refusal::HelloTimeout(_)
-            | Refusal::TooManyStrangers(_)
-            | Refusal::Banned(_)
-            | Refusal::SlowFrame { .. }
-            | Refusal::SlowReader { .. }
-            | Refusal::Silent(_)
-            | Refusal::Lane { .. } => false,
-        }
+        Offence::of(self).is_some()
     }
 
     /// The reason in snake case, as metrics label it.

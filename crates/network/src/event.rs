@@ -1,23 +1,96 @@
 //! What the network tells the node.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use libp2p::{Multiaddr, PeerId, request_response::ResponseChannel};
 use neo_primitives::{Height, PublicKey, UInt256};
 use tokio::sync::mpsc;
 
-use crate::sync::{SyncRequest, SyncResponse};
+use crate::{
+    reputation::{Culprit, Offence},
+    sync::{SyncRequest, SyncResponse},
+};
 
 /// Something that came from a peer or happened to one.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum NetworkEvent {
-    /// A consensus message of a validator. The connection is proven to be the validator's; the message is not
-    /// checked at all, and may be one that the validator forwards for another.
+    /// A consensus message. The connection is proven to be the validator's that sent it; the message is not
+    /// checked at all.
     Consensus {
         /// Who sent it.
         from: PublicKey,
+        /// Whose it is, as `from` says, if that relays it for another: what is wrong with it then is not held
+        /// against `from`. A relaying validator says the truth or lies only about the way; messages sign
+        /// themselves.
+        relayed_for: Option<PublicKey>,
         /// The message.
         bytes: Bytes,
+    },
+    /// Proof that a validator broke the protocol, as the peer says, unchecked and not seen before. Hand it to
+    /// [`crate::NetworkHandle::broadcast_evidence`] if it proves what it says, so that it travels on.
+    Evidence {
+        /// Who sent it.
+        peer: PeerId,
+        /// The proof, at most [`crate::MAX_EVIDENCE`] bytes.
+        bytes: Bytes,
+    },
+    /// A watched validator that is connected has been silent for [`crate::NetworkTiming::quiet_after`] and three
+    /// round trips.
+    Quiet {
+        /// The validator.
+        validator: PublicKey,
+        /// For how long this node would have heard it.
+        silent: Duration,
+    },
+    /// A quiet validator was heard again, or is not watched any more.
+    Heard {
+        /// The validator.
+        validator: PublicKey,
+    },
+    /// Somebody did what no honest node does. Told once a second for each culprit.
+    Offended {
+        /// Who.
+        culprit: Culprit,
+        /// What, most recently.
+        offence: Offence,
+        /// Offences since the last such event.
+        times: u32,
+        /// What is left of its reputation, from 100 down to 0.
+        score: u8,
+    },
+    /// Somebody is kept out for a while.
+    Banned {
+        /// Who.
+        culprit: Culprit,
+        /// For what, most recently.
+        offence: Offence,
+        /// For how long.
+        length: Duration,
+        /// Its bans that are not forgotten, this one included.
+        number: u32,
+    },
+    /// A ban is over.
+    Unbanned {
+        /// Whose.
+        culprit: Culprit,
+    },
+    /// Fewer than M validators are connected, ourselves included: nothing can be decided here.
+    Partition {
+        /// Validators that are connected, ourselves included.
+        reachable: usize,
+        /// How many it takes: M.
+        needed: usize,
+    },
+    /// M validators are connected again.
+    Healed {
+        /// Validators that are connected, ourselves included.
+        reachable: usize,
+        /// How many it takes: M.
+        needed: usize,
+        /// How long it took.
+        after: Duration,
     },
     /// Transactions not seen before, unchecked. Hand back those that are valid to
     /// [`crate::NetworkHandle::gossip_transactions`], so that they travel on.
@@ -179,6 +252,7 @@ mod tests {
         let key = PrivateKey::generate();
         NetworkEvent::Consensus {
             from: PrivateKey::public_key(&key).clone(),
+            relayed_for: None,
             bytes: Bytes::new(),
         }
     }

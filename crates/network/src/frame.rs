@@ -2,18 +2,18 @@
 //!
 //! ```text
 //! frame   = length u32 ‖ message*                  length of the messages together
-//! message = priority u8 ‖ length u32 ‖ payload
+//! message = kind u8 ‖ length u32 ‖ payload
 //! batch   = (length u32 ‖ transaction)*            payload of a `Transactions` message
 //! ```
 //!
-//! Integers are little-endian.
+//! Integers are little-endian. Kinds 0 to 7 are the priorities; 8 to 10 are in [`crate::kind`].
 
 use std::io;
 
 use bytes::Bytes;
 use futures::{AsyncWrite, AsyncWriteExt};
 
-use crate::{priority::Priority, queue::EXPRESS_ITEM};
+use crate::{evidence::MAX_EVIDENCE, kind::Kind, queue::EXPRESS_ITEM};
 
 /// Bytes in front of each message's payload.
 pub(crate) const MESSAGE_HEAD: usize = 5;
@@ -36,8 +36,8 @@ const COPY_BELOW: usize = 16 << 10;
 /// Bytes of a frame that mean nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum FrameError {
-    #[error("unknown priority {byte} at offset {offset}")]
-    Priority { byte: u8, offset: usize },
+    #[error("unknown kind {byte} at offset {offset}")]
+    Kind { byte: u8, offset: usize },
     #[error("a message of {length} bytes at offset {offset}, where {remaining} are left")]
     Length {
         length: usize,
@@ -50,12 +50,24 @@ pub(crate) enum FrameError {
     Transaction { length: usize },
     #[error("a batch of {length} bytes, the limit is {MAX_BATCH}")]
     Batch { length: usize },
+    #[error(
+        "a relayed message of {length} bytes with its head, from {least} to {most} are allowed"
+    )]
+    Relay {
+        length: usize,
+        least: usize,
+        most: usize,
+    },
+    #[error("a relayed message of priority {byte}, which is none of consensus")]
+    RelayPriority { byte: u8 },
+    #[error("evidence of {length} bytes, from 1 to {MAX_EVIDENCE} are allowed")]
+    Evidence { length: usize },
 }
 
 /// Writes one frame with these messages and flushes it. `scratch` is memory to reuse.
 pub(crate) async fn write_frame<W: AsyncWrite + Unpin>(
     io: &mut W,
-    messages: &[(Priority, Bytes)],
+    messages: &[(Kind, Bytes)],
     scratch: &mut Vec<u8>,
 ) -> io::Result<()> {
     let length: usize = messages
@@ -64,8 +76,8 @@ pub(crate) async fn write_frame<W: AsyncWrite + Unpin>(
         .sum();
     scratch.clear();
     scratch.extend_from_slice(&length_prefix(length)?);
-    for (priority, payload) in messages {
-        scratch.push(*priority as u8);
+    for (kind, payload) in messages {
+        scratch.push(kind.byte());
         scratch.extend_from_slice(&length_prefix(payload.len())?);
         if payload.len() <= COPY_BELOW {
             scratch.extend_from_slice(payload);
@@ -97,7 +109,7 @@ impl Messages {
         Self { body, offset: 0 }
     }
 
-    fn read(&mut self) -> Result<(Priority, Bytes), FrameError> {
+    fn read(&mut self) -> Result<(Kind, Bytes), FrameError> {
         let rest = self.body.get(self.offset..).unwrap_or_default();
         let Some(([byte, length @ ..], payload)) = rest.split_first_chunk::<MESSAGE_HEAD>() else {
             return Err(FrameError::Head {
@@ -105,7 +117,7 @@ impl Messages {
                 remaining: rest.len(),
             });
         };
-        let priority = Priority::from_byte(*byte).ok_or(FrameError::Priority {
+        let kind = Kind::from_byte(*byte).ok_or(FrameError::Kind {
             byte: *byte,
             offset: self.offset,
         })?;
@@ -119,12 +131,12 @@ impl Messages {
         };
         let payload = self.body.slice_ref(payload);
         self.offset += MESSAGE_HEAD + length;
-        Ok((priority, payload))
+        Ok((kind, payload))
     }
 }
 
 impl Iterator for Messages {
-    type Item = Result<(Priority, Bytes), FrameError>;
+    type Item = Result<(Kind, Bytes), FrameError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.offset >= self.body.len() {
@@ -191,7 +203,7 @@ mod tests {
 
     use super::*;
 
-    fn written(messages: &[(Priority, Bytes)]) -> Vec<u8> {
+    fn written(messages: &[(Kind, Bytes)]) -> Vec<u8> {
         let mut out = Vec::new();
         futures::executor::block_on(write_frame(&mut out, messages, &mut Vec::new())).unwrap();
         out
@@ -199,10 +211,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn frames_come_back(messages in vec((0u8..8, 0usize..40_000), 0..8)) {
+        fn frames_come_back(messages in vec((0u8..11, 0usize..40_000), 0..8)) {
             let messages: Vec<_> = messages
                 .into_iter()
-                .map(|(byte, length)| (Priority::from_byte(byte).unwrap(), Bytes::from(vec![byte; length])))
+                .map(|(byte, length)| (Kind::from_byte(byte).unwrap(), Bytes::from(vec![byte; length])))
                 .collect();
             let bytes = written(&messages);
             let (prefix, body) = bytes.split_at(4);
@@ -235,8 +247,11 @@ mod tests {
                 .unwrap_err()
         };
         assert_eq!(
-            first(&[9, 0, 0, 0, 0]),
-            FrameError::Priority { byte: 9, offset: 0 }
+            first(&[11, 0, 0, 0, 0]),
+            FrameError::Kind {
+                byte: 11,
+                offset: 0
+            }
         );
         assert_eq!(
             first(&[0, 5, 0, 0, 0, 1]),

@@ -3,26 +3,37 @@
 //! Own ones go to every peer. One that came from a validator goes to strangers only, because its validator has
 //! sent it to all others itself. One that came from a stranger goes to all. Nobody gets back what it sent.
 //! Only what the node has found valid arrives here.
+//!
+//! With a fan-out below the number of peers a batch goes to so many first, those who lead next before all others,
+//! and a little later to the rest, unless these have sent it themselves meanwhile. So a node under load spreads its
+//! work, whoever needs the transactions for the next block has them in time, and everybody gets everything.
 
-use std::{collections::HashMap, sync::Arc, sync::atomic::Ordering::Relaxed};
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
 
 use bytes::Bytes;
 use neo_primitives::sha256;
 use parking_lot::Mutex;
-use tokio::{sync::Notify, time::timeout};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until, timeout},
+};
 
 use crate::{
     frame::{MAX_BATCH, MAX_TRANSACTION, encode_batch},
+    metrics::increment,
     peer::Peer,
     priority::Priority,
     seen::Fingerprint,
-    shared::Shared,
+    shared::{Directory, Shared},
 };
 
-/// Bytes that may wait for the next batch.
+/// Bytes that may wait for the next batch, and for the peers that get theirs later.
 const INBOX_BYTES: usize = 32 << 20;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Outgoing {
     bytes: Bytes,
     fingerprint: Fingerprint,
@@ -91,12 +102,56 @@ impl Shared {
         }
     }
 
-    /// Queues what waits for each peer. Peers that get the same share the same memory.
-    fn flush(&self) {
-        let batch = std::mem::take(&mut *self.gossip.waiting.lock()).transactions;
-        if batch.is_empty() {
-            return;
+    /// Queues what waits for the peers that get it first; returns what is left to do for the others.
+    fn flush(&self) -> Option<Late> {
+        let batch = std::mem::take(&mut *self.gossip.waiting.lock());
+        if batch.transactions.is_empty() {
+            return None;
         }
+        let fan_out = self.fan_out.load(Relaxed);
+        let directory = self.directory.read();
+        let mut peers: Vec<_> = directory.peers().collect();
+        let late = if peers.len() > fan_out {
+            let watched = self.watched.borrow().clone();
+            // Whoever leads next, then other validators, then strangers; within these by id, so that two
+            // batches in a row take the same way.
+            peers.sort_by_key(|peer| {
+                let leads = peer.key.as_ref().is_some_and(|key| watched.contains(key));
+                (!leads, !directory.is_validator(peer), peer.id)
+            });
+            let later = peers.split_off(fan_out.max(1));
+            (!later.is_empty()).then(|| peers.iter().map(|peer| peer.session).collect())
+        } else {
+            None
+        };
+        self.push_to(peers.into_iter(), &directory, &batch.transactions);
+        late.map(|served: HashSet<u32>| {
+            increment(&self.counters.late_batches);
+            Late {
+                due: Instant::now() + self.timing.gossip_late,
+                bytes: batch.bytes,
+                transactions: batch.transactions,
+                served,
+            }
+        })
+    }
+
+    /// Queues a batch for everybody who did not get it at first.
+    fn flush_late(&self, late: &Late) {
+        let directory = self.directory.read();
+        let rest = directory
+            .peers()
+            .filter(|peer| !late.served.contains(&peer.session));
+        self.push_to(rest, &directory, &late.transactions);
+    }
+
+    /// Queues of a batch for each of these peers what it lacks. Peers that get the same share the same memory.
+    fn push_to<'a>(
+        &self,
+        peers: impl Iterator<Item = &'a Arc<Peer>>,
+        directory: &Directory,
+        batch: &[Outgoing],
+    ) {
         let holders: Vec<_> = {
             let seen = self.seen.lock();
             batch
@@ -105,8 +160,7 @@ impl Shared {
                 .collect()
         };
         let mut encoded: HashMap<Vec<bool>, Vec<Bytes>> = HashMap::new();
-        let directory = self.directory.read();
-        for peer in directory.peers() {
+        for peer in peers {
             let is_validator = directory.is_validator(peer);
             let choice: Vec<bool> = batch
                 .iter()
@@ -118,11 +172,54 @@ impl Shared {
                 .collect();
             let messages = encoded
                 .entry(choice)
-                .or_insert_with_key(|choice| encode(&batch, choice));
+                .or_insert_with_key(|choice| encode(batch, choice));
             for message in messages.iter() {
                 self.counters
                     .dropped(&peer.queue.push(Priority::Transactions, message.clone()));
             }
+        }
+    }
+}
+
+/// A batch that some peers get later.
+#[derive(Debug)]
+struct Late {
+    due: Instant,
+    bytes: usize,
+    transactions: Vec<Outgoing>,
+    /// Sessions of those who have it.
+    served: HashSet<u32>,
+}
+
+/// Batches that some peers get later, in the order of their time.
+#[derive(Debug, Default)]
+struct LateBatches {
+    waiting: VecDeque<Late>,
+    bytes: usize,
+}
+
+impl LateBatches {
+    fn push(&mut self, late: Late) {
+        self.bytes = self.bytes.saturating_add(late.bytes);
+        self.waiting.push_back(late);
+    }
+
+    /// The next one whose time has come. One comes before its time if too much waits: nothing is ever left out.
+    fn pop(&mut self, now: Instant) -> Option<Late> {
+        let first = self.waiting.front()?;
+        if first.due > now && self.bytes <= INBOX_BYTES {
+            return None;
+        }
+        let late = self.waiting.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(late.bytes);
+        Some(late)
+    }
+
+    /// Returns when the next one is due; never if none waits.
+    async fn wait(&self) {
+        match self.waiting.front() {
+            Some(late) => sleep_until(late.due).await,
+            None => std::future::pending().await,
         }
     }
 }
@@ -155,11 +252,22 @@ fn encode(batch: &[Outgoing], choice: &[bool]) -> Vec<Bytes> {
 /// Sends batches until the network ends: a batch leaves [`crate::NetworkTiming::gossip_flush`] after its first
 /// transaction, or when it is long enough.
 pub(crate) async fn run(shared: Arc<Shared>) {
+    let mut late = LateBatches::default();
     loop {
-        shared.gossip.first.notified().await;
-        // Ends early by a batch that is long enough; otherwise the elapsed time is the sign to go on.
-        let _ = timeout(shared.timing.gossip_flush, shared.gossip.full.notified()).await;
-        shared.flush();
+        tokio::select! {
+            () = shared.gossip.first.notified() => {
+                // Ends early by a batch that is long enough; otherwise the elapsed time is the sign to go on.
+                let full = shared.gossip.full.notified();
+                let _ = timeout(shared.timing.gossip_flush, full).await;
+                if let Some(rest) = shared.flush() {
+                    late.push(rest);
+                }
+            }
+            () = late.wait() => {}
+        }
+        while let Some(rest) = late.pop(Instant::now()) {
+            shared.flush_late(&rest);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the node does with the network.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use bytes::Bytes;
 use libp2p::{Multiaddr, PeerId};
@@ -10,12 +10,16 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::{
     error::{PeerRef, RequestError, SendError},
     event::ReplyChannel,
+    evidence::MAX_EVIDENCE,
     frame::{MAX_MESSAGE, MAX_TRANSACTION, encode_batch},
     metrics::NetworkMetrics,
     peer::PeerInfo,
     priority::Priority,
+    relay::MAX_RELAYED,
+    reputation::{Offence, Reputation},
     shared::Shared,
     sync::{MAX_SYNC_RESPONSE, SyncRequest, SyncResponse},
+    topology::Topology,
 };
 
 /// What the handle asks of the mesh.
@@ -34,6 +38,7 @@ pub(crate) enum Command {
     SetValidators(Vec<PublicKey>),
     RedialNow,
     Disconnect(PeerRef),
+    Report(PeerRef, Offence),
     ShutDown(oneshot::Sender<()>),
 }
 
@@ -102,8 +107,42 @@ impl NetworkHandle {
         Ok(())
     }
 
+    /// Queues a consensus message for a validator that is not connected, through others that are connected with it
+    /// ([`crate::NetworkLimits::relay_copies`] of them, in turn). It arrives as a message of theirs with
+    /// `relayed_for` naming us, or is lost without a word. Returns how many were asked.
+    ///
+    /// [`NetworkHandle::broadcast_validators`] does this by itself for validators that are not connected.
+    ///
+    /// # Errors
+    /// When no connected validator says that it is connected with that one, or the message is none of consensus,
+    /// empty or too long.
+    pub fn send_around(
+        &self,
+        to: &PublicKey,
+        priority: Priority,
+        bytes: &Bytes,
+    ) -> Result<usize, SendError> {
+        if bytes.is_empty() || bytes.len() > MAX_RELAYED || !priority.is_consensus() {
+            let limit = if priority.is_consensus() {
+                MAX_RELAYED
+            } else {
+                0
+            };
+            return Err(SendError::TooLarge {
+                priority,
+                length: bytes.len(),
+                limit,
+            });
+        }
+        match self.shared.send_around(to, priority, bytes) {
+            0 => Err(SendError::Unreachable(to.clone())),
+            asked => Ok(asked),
+        }
+    }
+
     /// Queues a message for every connected validator but ourselves; the bytes are shared, not copied. Returns
-    /// how many there are. A message of more than a frame goes to nobody.
+    /// how many there are. Validators that are not connected get a consensus message through others, if there is a
+    /// way. A message of more than a frame goes to nobody.
     pub fn broadcast_validators(&self, priority: Priority, bytes: Bytes) -> usize {
         if bytes.len() > MAX_MESSAGE {
             tracing::error!(%priority, length = bytes.len(), limit = MAX_MESSAGE, "message exceeds a frame, it is not sent");
@@ -115,6 +154,7 @@ impl NetworkHandle {
             bytes
         };
         let directory = self.shared.directory.read();
+        self.shared.broadcast_around(&directory, priority, &payload);
         let mut reached = 0;
         for peer in directory.peers().filter(|peer| peer.is_welcome()) {
             self.shared
@@ -140,6 +180,28 @@ impl NetworkHandle {
         // Whoever sent it has left; that it was no validator is the safe guess, so that nobody misses it.
         let from = if gone { None } else { from };
         self.shared.spread(transactions, from.as_deref());
+    }
+
+    /// To how many peers each batch of transactions goes first: watched validators before the other validators, and
+    /// these before strangers. The others get it [`crate::NetworkTiming::gossip_late`] later, unless they have sent
+    /// it themselves by then: everybody gets everything. At first, and with a number that is large enough, all get
+    /// it at once. 0 counts as 1.
+    pub fn set_fan_out(&self, peers: usize) {
+        self.shared.fan_out.store(peers.max(1), Relaxed);
+    }
+
+    /// Sends a proof of guilt, which the node has verified or made, to every peer that is not known to have it.
+    /// Returns how many there are; 0 for one that was sent before, or that exceeds [`crate::MAX_EVIDENCE`].
+    pub fn broadcast_evidence(&self, proof: Bytes) -> usize {
+        if proof.is_empty() || proof.len() > MAX_EVIDENCE {
+            tracing::error!(
+                length = proof.len(),
+                limit = MAX_EVIDENCE,
+                "evidence exceeds its limit, it is not sent"
+            );
+            return 0;
+        }
+        self.shared.spread_evidence(&proof)
     }
 
     /// Asks a peer and waits for its answer, which is of the request's kind and no more than was asked for, but
@@ -230,6 +292,40 @@ impl NetworkHandle {
         let _ = self.commands.send(Command::SetValidators(validators));
     }
 
+    /// Watches these validators from now on, those who lead next, instead of the ones before: heartbeats are exchanged
+    /// with them every [`crate::NetworkTiming::watch_heartbeat`], and [`crate::NetworkEvent::Quiet`] tells when one
+    /// is silent.
+    pub fn set_watched(&self, validators: Vec<PublicKey>) {
+        let validators = validators.into_iter().collect();
+        self.shared.watched.send_if_modified(|watched| {
+            let changed = **watched != validators;
+            if changed {
+                *watched = Arc::new(validators);
+            }
+            changed
+        });
+    }
+
+    /// Notes that a peer did what no honest node does; enough of it is a ban. The peer need not be connected any
+    /// more. Read [`Offence`] before reporting one.
+    pub fn report(&self, peer: impl Into<PeerRef>, offence: Offence) {
+        // Fails only when the network has ended.
+        let _ = self.commands.send(Command::Report(peer.into(), offence));
+    }
+
+    /// What is held against whom, the worst first.
+    #[must_use]
+    pub fn reputations(&self) -> Vec<Reputation> {
+        let now_us = self.shared.clock.now_us();
+        self.shared.reputations.lock().list(now_us)
+    }
+
+    /// All validators as seen from here.
+    #[must_use]
+    pub fn topology(&self) -> Topology {
+        self.shared.topology()
+    }
+
     /// Dials all configured peers that are not connected, without waiting for their next turn.
     pub fn redial_now(&self) {
         let _ = self.commands.send(Command::RedialNow);
@@ -243,7 +339,7 @@ impl NetworkHandle {
     /// What has been counted since the start.
     #[must_use]
     pub fn metrics(&self) -> NetworkMetrics {
-        self.shared.counters.snapshot()
+        self.shared.metrics()
     }
 
     /// Closes all connections, so that peers notice at once, and ends the network.

@@ -9,7 +9,7 @@ use neo_primitives::{
 use crate::{config::HelloSigner, error::Refusal};
 
 /// Version of the hello and of the lanes it opens.
-pub(crate) const HELLO_VERSION: u16 = 1;
+pub(crate) const HELLO_VERSION: u16 = 2;
 /// Most listen addresses in a hello.
 pub(crate) const MAX_LISTEN: usize = 8;
 const MAX_ADDRESS: usize = 128;

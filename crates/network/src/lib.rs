@@ -22,13 +22,13 @@
 //! [`start`] needs a tokio runtime and returns a [`NetworkHandle`] to send with and [`NetworkEvents`] to listen to.
 
 mod address;
-mod bans;
 mod config;
 mod control;
 mod dialer;
 mod duplicates;
 mod error;
 mod event;
+mod evidence;
 mod frame;
 mod frame_reader;
 mod gossip;
@@ -37,6 +37,7 @@ mod hello;
 #[cfg(test)]
 mod hostile;
 mod identity;
+mod kind;
 mod lanes;
 mod mesh;
 mod metrics;
@@ -44,25 +45,36 @@ mod peer;
 mod priority;
 mod pulse;
 mod queue;
+mod rates;
+mod relay;
+mod reputation;
 mod seen;
 mod shared;
 mod start;
 mod sync;
 mod sync_codec;
 mod tasks;
+mod topology;
+mod vigil;
 
 pub use address::{Endpoint, EndpointError, PeerAddress};
-pub use config::{HelloSigner, NetworkConfig, NetworkLimits, NetworkTiming};
+pub use config::{
+    HelloSigner, NetworkConfig, NetworkLimits, NetworkTiming, PeerRates, ReputationLimits,
+};
 pub use error::{NetworkError, PeerRef, Refusal, RequestError, SendError};
 pub use event::{NetworkEvent, NetworkEvents, ReplyChannel};
+pub use evidence::MAX_EVIDENCE;
 pub use handle::NetworkHandle;
 pub use identity::{Identity, IdentityError};
 pub use libp2p::{Multiaddr, PeerId};
 pub use metrics::{NetworkMetrics, Traffic};
 pub use peer::PeerInfo;
 pub use priority::Priority;
+pub use rates::{Flow, Rate};
+pub use reputation::{BAN_POINTS, Culprit, Offence, Reputation};
 pub use start::start;
 pub use sync::{
     MAX_SYNC_BLOCKS, MAX_SYNC_HASHES, MAX_SYNC_REQUEST, MAX_SYNC_RESPONSE, MAX_SYNC_TRANSACTIONS,
     SyncRequest, SyncResponse,
 };
+pub use topology::{Topology, ValidatorLink};

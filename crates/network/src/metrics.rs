@@ -7,7 +7,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use crate::{error::Refusal, priority::Priority, queue::Dropped};
+use crate::{error::Refusal, priority::Priority, queue::Dropped, reputation::Offence};
 
 /// How much of one kind passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,6 +64,38 @@ pub struct NetworkMetrics {
     pub bans: u64,
     /// Connections refused or cut, by reason.
     pub refusals: BTreeMap<&'static str, u64>,
+    /// Offences noted, by kind.
+    pub offences: BTreeMap<&'static str, u64>,
+    /// Messages that others were asked to give to a validator, written; each copy counts.
+    pub relays_sent: Traffic,
+    /// Messages given to a validator for another.
+    pub relays_passed: Traffic,
+    /// Messages that came through another validator, copies not counted.
+    pub relays_received: Traffic,
+    /// Messages to be given to a validator that were forgotten: too many, no connection, or no room.
+    pub relays_dropped: u64,
+    /// Proofs of guilt written.
+    pub evidence_sent: Traffic,
+    /// Proofs of guilt read, copies included.
+    pub evidence_received: Traffic,
+    /// Proofs of guilt not looked at because too many came.
+    pub evidence_dropped: u64,
+    /// How often a watched validator was found quiet.
+    pub quiet: u64,
+    /// How long lanes were not read because their peers sent too much, in milliseconds.
+    pub throttled_ms: u64,
+    /// Batches of transactions that went to some peers later than to others.
+    pub late_batches: u64,
+    /// Partitions noticed.
+    pub partitions: u64,
+    /// Validators that are connected, ourselves included.
+    pub reachable: u64,
+    /// How many it takes to decide, M; 0 for an observer.
+    pub needed: u64,
+    /// Whether fewer are connected.
+    pub partitioned: bool,
+    /// Peers and addresses that are banned.
+    pub banned: u64,
 }
 
 /// One kind's counter.
@@ -115,6 +147,18 @@ pub(crate) struct Counters {
     pub(crate) peers_down: AtomicU64,
     pub(crate) bans: AtomicU64,
     refusals: Mutex<BTreeMap<&'static str, u64>>,
+    offences: Mutex<BTreeMap<&'static str, u64>>,
+    pub(crate) relays_sent: Flow,
+    pub(crate) relays_passed: Flow,
+    pub(crate) relays_received: Flow,
+    pub(crate) relays_dropped: AtomicU64,
+    pub(crate) evidence_sent: Flow,
+    pub(crate) evidence_received: Flow,
+    pub(crate) evidence_dropped: AtomicU64,
+    pub(crate) quiet: AtomicU64,
+    pub(crate) throttled_us: AtomicU64,
+    pub(crate) late_batches: AtomicU64,
+    pub(crate) partitions: AtomicU64,
 }
 
 /// Adds one.
@@ -137,6 +181,10 @@ impl Counters {
 
     pub(crate) fn refused(&self, refusal: &Refusal) {
         *self.refusals.lock().entry(refusal.name()).or_default() += 1;
+    }
+
+    pub(crate) fn offended(&self, offence: Offence) {
+        *self.offences.lock().entry(offence.name()).or_default() += 1;
     }
 
     pub(crate) fn snapshot(&self) -> NetworkMetrics {
@@ -166,6 +214,19 @@ impl Counters {
             peers_down: number(&self.peers_down),
             bans: number(&self.bans),
             refusals: self.refusals.lock().clone(),
+            offences: self.offences.lock().clone(),
+            relays_sent: self.relays_sent.read(),
+            relays_passed: self.relays_passed.read(),
+            relays_received: self.relays_received.read(),
+            relays_dropped: number(&self.relays_dropped),
+            evidence_sent: self.evidence_sent.read(),
+            evidence_received: self.evidence_received.read(),
+            evidence_dropped: number(&self.evidence_dropped),
+            quiet: number(&self.quiet),
+            throttled_ms: number(&self.throttled_us) / 1_000,
+            late_batches: number(&self.late_batches),
+            partitions: number(&self.partitions),
+            ..NetworkMetrics::default()
         }
     }
 }

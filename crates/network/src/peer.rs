@@ -1,7 +1,11 @@
 //! A connected peer, shared by all who send to it or read from it.
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -9,7 +13,7 @@ use libp2p::{Multiaddr, PeerId};
 use neo_primitives::{Height, PublicKey, UInt256};
 use parking_lot::Mutex;
 
-use crate::queue::PeerQueue;
+use crate::{queue::PeerQueue, rates::Meters, relay::KeyPrint};
 
 /// What is known of a connected peer.
 #[derive(Clone, Debug)]
@@ -37,6 +41,8 @@ pub struct PeerInfo {
     pub queued_bytes: usize,
     /// Its program, as it says.
     pub agent: String,
+    /// Whether it is a watched validator that has been silent for too long.
+    pub quiet: bool,
 }
 
 /// Microseconds since the network started; never 0.
@@ -83,6 +89,12 @@ pub(crate) struct Peer {
     pub(crate) welcomed: AtomicBool,
     /// Until when, in microseconds of the clock, a stray consensus message of a former validator is forgiven.
     pub(crate) grace_until_us: AtomicU64,
+    /// It is watched and has been silent for too long.
+    pub(crate) quiet: AtomicBool,
+    /// The validators that it says to be connected with.
+    pub(crate) reach: Mutex<HashSet<KeyPrint>>,
+    /// What it has sent lately. A validator that comes back finds its own again.
+    pub(crate) meters: Arc<Meters>,
     last_heard_us: AtomicU64,
     rtt_us: AtomicU64,
 }
@@ -98,6 +110,7 @@ impl Peer {
         queue: PeerQueue,
         place: Place,
         status: (Height, UInt256),
+        meters: Arc<Meters>,
         now_us: u64,
     ) -> Self {
         Self {
@@ -113,6 +126,9 @@ impl Peer {
             welcome: AtomicBool::new(false),
             welcomed: AtomicBool::new(false),
             grace_until_us: AtomicU64::new(0),
+            quiet: AtomicBool::new(false),
+            reach: Mutex::default(),
+            meters,
             last_heard_us: AtomicU64::new(now_us),
             rtt_us: AtomicU64::new(0),
         }
@@ -121,6 +137,11 @@ impl Peer {
     /// Something came from the peer.
     pub(crate) fn heard(&self, now_us: u64) {
         self.last_heard_us.store(now_us, Relaxed);
+    }
+
+    /// When anything last came from it, in microseconds of the clock.
+    pub(crate) fn last_heard_us(&self) -> u64 {
+        self.last_heard_us.load(Relaxed)
     }
 
     pub(crate) fn silent(&self, now_us: u64) -> Duration {
@@ -153,6 +174,15 @@ impl Peer {
         self.welcomed.load(Relaxed)
     }
 
+    /// Consensus messages pass in both directions.
+    pub(crate) fn is_mutual(&self) -> bool {
+        self.is_welcome() && self.is_welcomed()
+    }
+
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet.load(Relaxed)
+    }
+
     pub(crate) fn info(&self, now_us: u64, is_validator: bool) -> PeerInfo {
         let Place { address, outgoing } = self.place.lock().clone();
         let (height, tip) = *self.status.lock();
@@ -168,6 +198,7 @@ impl Peer {
             tip,
             queued_bytes: self.queue.bytes(),
             agent: self.agent.clone(),
+            quiet: self.is_quiet(),
         }
     }
 }
@@ -190,6 +221,7 @@ mod tests {
             PeerQueue::new(10, 10),
             place,
             (Height(0), UInt256::ZERO),
+            Arc::default(),
             5,
         )
     }

@@ -1,8 +1,12 @@
 //! Round-trip times and signs of life from heartbeats.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU16, Ordering::Relaxed},
+    time::Duration,
+};
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use crate::control::Control;
 
@@ -14,11 +18,33 @@ const LONGEST_US: u64 = 60_000_000;
 pub(crate) struct Pulse {
     /// Stamp and arrival of the remote's last heartbeat.
     last: Mutex<Option<(u64, u64)>>,
+    /// How often, in milliseconds, the remote wants to hear from us; 0 if it does not say.
+    wanted_ms: AtomicU16,
+    /// Rings when that changes.
+    pub(crate) hurry: Notify,
 }
 
+/// Nobody is heard more often than this, whatever it wants.
+const LEAST_PACE: Duration = Duration::from_millis(20);
+
 impl Pulse {
-    /// The heartbeat to send now.
-    pub(crate) fn beat(&self, now_us: u64) -> Control {
+    /// Notes how often the remote wants to hear from us.
+    pub(crate) fn wanted(&self, wanted_ms: u16) {
+        if self.wanted_ms.swap(wanted_ms, Relaxed) != wanted_ms {
+            self.hurry.notify_one();
+        }
+    }
+
+    /// The pause between two heartbeats: as usual, or shorter if the remote wants so.
+    pub(crate) fn pace(&self, usual: Duration) -> Duration {
+        match self.wanted_ms.load(Relaxed) {
+            0 => usual,
+            ms => usual.min(Duration::from_millis(u64::from(ms)).max(LEAST_PACE)),
+        }
+    }
+
+    /// The heartbeat to send now. `wanted` is the pause that we want the remote to make at most, if any.
+    pub(crate) fn beat(&self, now_us: u64, wanted: Option<Duration>) -> Control {
         let (echo_us, held) = match *self.last.lock() {
             Some((stamp, arrival)) => (stamp, now_us.saturating_sub(arrival)),
             None => (0, 0),
@@ -27,6 +53,9 @@ impl Pulse {
             stamp_us: now_us,
             echo_us,
             held_us: u32::try_from(held).unwrap_or(u32::MAX),
+            wanted_ms: wanted.map_or(0, |pause| {
+                u16::try_from(pause.as_millis()).unwrap_or(u16::MAX).max(1)
+            }),
         }
     }
 
@@ -64,6 +93,7 @@ mod tests {
                 stamp_us,
                 echo_us,
                 held_us,
+                ..
             } => (stamp_us, echo_us, held_us),
             other => panic!("no heartbeat: {other:?}"),
         }
@@ -72,9 +102,9 @@ mod tests {
     #[test]
     fn the_time_an_echo_was_held_is_not_in_the_round_trip() {
         let (ours, theirs) = (Pulse::default(), Pulse::default());
-        let (stamp, echo, held) = fields(ours.beat(1_000));
+        let (stamp, echo, held) = fields(ours.beat(1_000, None));
         assert_eq!(theirs.heard(stamp, echo, held, 500_000), None);
-        let (stamp, echo, held) = fields(theirs.beat(590_000));
+        let (stamp, echo, held) = fields(theirs.beat(590_000, None));
         assert_eq!((echo, held), (1_000, 90_000));
         assert_eq!(ours.heard(stamp, echo, held, 91_300), Some(300));
     }
@@ -85,6 +115,24 @@ mod tests {
         assert_eq!(pulse.heard(1, 5_000, 0, 4_000), None);
         assert_eq!(pulse.heard(1, 3_000, 2_000, 4_000), None);
         assert_eq!(pulse.heard(1, 1, 0, u64::MAX), None);
+    }
+
+    #[test]
+    fn a_remote_that_watches_us_sets_the_pace_within_bounds() {
+        let pulse = Pulse::default();
+        let usual = Duration::from_millis(100);
+        assert_eq!(pulse.pace(usual), usual);
+        for (wanted, pace) in [(50, 50), (1, 20), (200, 100), (0, 100)] {
+            pulse.wanted(wanted);
+            assert_eq!(pulse.pace(usual), Duration::from_millis(pace));
+        }
+        let wish = |wanted| match pulse.beat(1, wanted) {
+            Control::Heartbeat { wanted_ms, .. } => wanted_ms,
+            other => panic!("no heartbeat: {other:?}"),
+        };
+        assert_eq!(wish(None), 0);
+        assert_eq!(wish(Some(Duration::from_millis(50))), 50);
+        assert_eq!(wish(Some(Duration::from_secs(1000))), u16::MAX);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::{frame::MESSAGE_HEAD, priority::Priority};
+use crate::{frame::MESSAGE_HEAD, kind::Kind, priority::Priority};
 
 /// Longest message on the express lane, in bytes.
 pub(crate) const EXPRESS_ITEM: usize = 32 << 10;
@@ -24,8 +24,10 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    fn of(priority: Priority, length: usize) -> Exit {
-        match priority.is_consensus() && length <= EXPRESS_ITEM {
+    fn of(kind: Kind, priority: Priority, length: usize) -> Exit {
+        // Strangers get evidence, too, and they have no express lane.
+        let express = priority.is_consensus() && kind != Kind::Evidence && length <= EXPRESS_ITEM;
+        match express {
             true => Exit::Express,
             false => Exit::Bulk,
         }
@@ -51,6 +53,7 @@ pub(crate) struct Dropped {
 struct Waiting {
     /// Order of arrival over both exits, for dropping the oldest.
     number: u64,
+    kind: Kind,
     payload: Bytes,
 }
 
@@ -90,17 +93,21 @@ impl OutboundQueue {
     /// Adds a message, then drops what exceeds the limits; that can be the message itself.
     pub(crate) fn push(
         &mut self,
+        kind: Kind,
         priority: Priority,
         payload: Bytes,
         dropped: &mut Dropped,
     ) -> Exit {
-        let exit = Exit::of(priority, payload.len());
+        let exit = Exit::of(kind, priority, payload.len());
         let number = self.next_number;
         self.next_number = self.next_number.wrapping_add(1);
         self.bytes = self.bytes.saturating_add(payload.len());
         self.items = self.items.saturating_add(1);
-        self.class(exit, priority)
-            .push_back(Waiting { number, payload });
+        self.class(exit, priority).push_back(Waiting {
+            number,
+            kind,
+            payload,
+        });
         while (self.bytes > self.max_bytes || self.items > self.max_items) && self.drop_one(dropped)
         {
         }
@@ -139,7 +146,7 @@ impl OutboundQueue {
 
     /// Moves the next frame's messages to `frame`, highest priority first. At least one message if any waits;
     /// more as long as they fit together.
-    pub(crate) fn take(&mut self, exit: Exit, frame: &mut Vec<(Priority, Bytes)>) {
+    pub(crate) fn take(&mut self, exit: Exit, frame: &mut Vec<(Kind, Bytes)>) {
         let mut room = exit.frame_fill();
         for priority in Priority::ALL {
             while let Some(first) = self.class(exit, priority).front() {
@@ -153,7 +160,7 @@ impl OutboundQueue {
                 room = room.saturating_sub(MESSAGE_HEAD + length);
                 self.bytes = self.bytes.saturating_sub(length);
                 self.items = self.items.saturating_sub(1);
-                frame.push((priority, waiting.payload));
+                frame.push((waiting.kind, waiting.payload));
             }
         }
     }
@@ -189,16 +196,24 @@ impl PeerQueue {
         }
     }
 
-    /// Queues a message and wakes its writer. Returns what had to be dropped for it.
+    /// Queues a message for the peer itself and wakes its writer. Returns what had to be dropped for it.
     pub(crate) fn push(&self, priority: Priority, payload: Bytes) -> Dropped {
+        self.push_kind(Kind::Own(priority), priority, payload)
+    }
+
+    /// Queues a message of any kind, to leave as messages of `priority` do.
+    pub(crate) fn push_kind(&self, kind: Kind, priority: Priority, payload: Bytes) -> Dropped {
         let mut dropped = Dropped::default();
-        let exit = self.queue.lock().push(priority, payload, &mut dropped);
+        let exit = self
+            .queue
+            .lock()
+            .push(kind, priority, payload, &mut dropped);
         self.bell(exit).notify_one();
         dropped
     }
 
     /// Waits until something is there for `exit`, then moves one frame of it to `frame`, which must be empty.
-    pub(crate) async fn next(&self, exit: Exit, frame: &mut Vec<(Priority, Bytes)>) {
+    pub(crate) async fn next(&self, exit: Exit, frame: &mut Vec<(Kind, Bytes)>) {
         loop {
             self.queue.lock().take(exit, frame);
             if !frame.is_empty() {
@@ -240,6 +255,18 @@ mod tests {
         let mut frame = Vec::new();
         queue.take(exit, &mut frame);
         frame
+            .into_iter()
+            .map(|(kind, payload)| match kind {
+                Kind::Own(priority) => (priority, payload),
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    }
+
+    impl OutboundQueue {
+        fn push_own(&mut self, priority: Priority, payload: Bytes, dropped: &mut Dropped) -> Exit {
+            self.push(Kind::Own(priority), priority, payload, dropped)
+        }
     }
 
     #[test]
@@ -252,9 +279,9 @@ mod tests {
             Priority::Recovery,
             Priority::Commit,
         ] {
-            queue.push(priority, message(priority as u8, 200), &mut dropped);
+            queue.push_own(priority, message(priority as u8, 200), &mut dropped);
         }
-        queue.push(Priority::Transactions, message(6, 200), &mut dropped);
+        queue.push_own(Priority::Transactions, message(6, 200), &mut dropped);
         let order: Vec<_> = taken(&mut queue, Exit::Express)
             .iter()
             .map(|(p, _)| *p)
@@ -276,13 +303,13 @@ mod tests {
     fn a_large_proposal_leaves_by_the_bulk_exit_before_transactions() {
         let mut queue = OutboundQueue::new(16 << 20, 100);
         let mut dropped = Dropped::default();
-        queue.push(Priority::Transactions, message(6, 1000), &mut dropped);
+        queue.push_own(Priority::Transactions, message(6, 1000), &mut dropped);
         assert_eq!(
-            queue.push(Priority::Proposal, message(4, 1 << 20), &mut dropped),
+            queue.push_own(Priority::Proposal, message(4, 1 << 20), &mut dropped),
             Exit::Bulk
         );
         assert_eq!(
-            queue.push(Priority::Commit, message(0, 200), &mut dropped),
+            queue.push_own(Priority::Commit, message(0, 200), &mut dropped),
             Exit::Express
         );
         assert_eq!(taken(&mut queue, Exit::Express)[0].0, Priority::Commit);
@@ -297,9 +324,9 @@ mod tests {
     fn the_lowest_priority_is_dropped_first_and_the_oldest_of_it() {
         let mut queue = OutboundQueue::new(1000, 100);
         let mut dropped = Dropped::default();
-        queue.push(Priority::Transactions, message(1, 400), &mut dropped);
-        queue.push(Priority::Transactions, message(2, 400), &mut dropped);
-        queue.push(Priority::Commit, message(3, 400), &mut dropped);
+        queue.push_own(Priority::Transactions, message(1, 400), &mut dropped);
+        queue.push_own(Priority::Transactions, message(2, 400), &mut dropped);
+        queue.push_own(Priority::Commit, message(3, 400), &mut dropped);
         assert_eq!(dropped.items[Priority::Transactions.index()], 1);
         assert_eq!(dropped.bytes[Priority::Transactions.index()], 400);
         let left = taken(&mut queue, Exit::Bulk);
@@ -312,9 +339,9 @@ mod tests {
         let mut queue = OutboundQueue::new(1 << 20, 3);
         let mut dropped = Dropped::default();
         for _ in 0..3 {
-            queue.push(Priority::Commit, message(0, 10), &mut dropped);
+            queue.push_own(Priority::Commit, message(0, 10), &mut dropped);
         }
-        queue.push(Priority::Sync, message(7, 10), &mut dropped);
+        queue.push_own(Priority::Sync, message(7, 10), &mut dropped);
         assert_eq!(dropped.items, [0, 0, 0, 0, 0, 0, 0, 1]);
         assert!(taken(&mut queue, Exit::Bulk).is_empty());
     }
@@ -324,7 +351,7 @@ mod tests {
         let mut queue = OutboundQueue::new(1 << 20, 100);
         let mut dropped = Dropped::default();
         for priority in Priority::ALL {
-            queue.push(priority, message(0, 10), &mut dropped);
+            queue.push_own(priority, message(0, 10), &mut dropped);
         }
         queue.drop_consensus(&mut dropped);
         assert_eq!(dropped.items, [1, 1, 1, 1, 1, 1, 0, 0]);
@@ -345,7 +372,7 @@ mod tests {
             let mut model: Vec<(Priority, usize, u8)> = Vec::new();
             for (position, (byte, length)) in messages.into_iter().enumerate() {
                 let priority = Priority::from_byte(byte).unwrap();
-                queue.push(priority, message(position as u8, length), &mut dropped);
+                queue.push_own(priority, message(position as u8, length), &mut dropped);
                 model.push((priority, length, position as u8));
                 while model.len() > max_items || model.iter().map(|m| m.1).sum::<usize>() > max_bytes {
                     let lowest = model.iter().map(|m| m.0).max().unwrap();
@@ -355,7 +382,7 @@ mod tests {
                 prop_assert_eq!(queue.bytes(), model.iter().map(|m| m.1).sum::<usize>());
             }
             for exit in [Exit::Express, Exit::Bulk] {
-                let mut expected: Vec<_> = model.iter().filter(|m| Exit::of(m.0, m.1) == exit).collect();
+                let mut expected: Vec<_> = model.iter().filter(|m| Exit::of(Kind::Own(m.0), m.0, m.1) == exit).collect();
                 expected.sort_by_key(|m| m.0);
                 let mut left = Vec::new();
                 loop {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicUsize},
 };
 
 use libp2p::PeerId;
@@ -15,9 +15,12 @@ use crate::{
     error::PeerRef,
     event::EventSenders,
     gossip::GossipInbox,
-    metrics::Counters,
+    metrics::{Counters, NetworkMetrics},
     peer::{Clock, Peer},
+    relay::KeyPrint,
+    reputation::Reputations,
     seen::Seen,
+    topology::{Partition, Remembered},
 };
 
 /// Height and hash of our last stored block.
@@ -26,6 +29,8 @@ pub(crate) type Status = (Height, UInt256);
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) own_id: PeerId,
+    /// Our validator key, whether or not it is one of the current ones.
+    pub(crate) own_key: Option<PublicKey>,
     pub(crate) limits: NetworkLimits,
     pub(crate) timing: NetworkTiming,
     pub(crate) clock: Clock,
@@ -35,6 +40,39 @@ pub(crate) struct Shared {
     pub(crate) gossip: GossipInbox,
     pub(crate) status: watch::Sender<Status>,
     pub(crate) events: EventSenders,
+    /// Validators that are watched.
+    pub(crate) watched: watch::Sender<Arc<HashSet<PublicKey>>>,
+    /// What we tell others about our connections.
+    pub(crate) reach: watch::Sender<Arc<HashSet<KeyPrint>>>,
+    /// Counts relayed messages, so that each takes another way.
+    pub(crate) relay_turn: AtomicUsize,
+    /// Relayed messages that came lately.
+    pub(crate) seen_relays: Mutex<Seen>,
+    /// Proofs that passed lately, and who has them.
+    pub(crate) seen_evidence: Mutex<Seen>,
+    /// Proofs that we have sent to everybody.
+    pub(crate) sent_evidence: Mutex<Seen>,
+    pub(crate) reputations: Mutex<Reputations>,
+    pub(crate) partition: Mutex<Partition>,
+    /// Validators whose connection is gone.
+    pub(crate) remembered: Mutex<HashMap<PublicKey, Remembered>>,
+    /// To how many peers a batch of transactions goes first.
+    pub(crate) fan_out: AtomicUsize,
+}
+
+impl Shared {
+    /// Everything counted since the start, and how things stand.
+    pub(crate) fn metrics(&self) -> NetworkMetrics {
+        let now_us = self.clock.now_us();
+        let (reachable, needed) = self.directory.read().reachable(self.own_key.as_ref());
+        NetworkMetrics {
+            reachable: reachable as u64,
+            needed: needed as u64,
+            partitioned: self.partition.lock().is_on(),
+            banned: self.reputations.lock().banned_now(now_us) as u64,
+            ..self.counters.snapshot()
+        }
+    }
 }
 
 /// The peers that are up, and the validators of now.

@@ -3,7 +3,7 @@
 use std::{
     net::{SocketAddr, TcpListener, UdpSocket},
     num::NonZeroU8,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicUsize},
     time::{Duration, Instant},
 };
 
@@ -27,11 +27,18 @@ use crate::{
     mesh::{Behaviour, Mesh, MeshParts},
     metrics::Counters,
     peer::Clock,
+    reputation::Reputations,
     seen::Seen,
     shared::{Directory, Shared},
     sync_codec::SYNC_PROTOCOL,
+    topology::Partition,
+    vigil,
 };
 
+/// Relayed messages remembered so that copies which took other ways are told once.
+const REMEMBERED_RELAYS: usize = 1 << 14;
+/// Proofs of guilt remembered so that each floods the network once.
+const REMEMBERED_PROOFS: usize = 1 << 13;
 /// Connections that one peer id may have at a time: the old one, the new one, and one dialled by either side.
 const CONNECTIONS_PER_PEER: u32 = 4;
 /// Silence after which QUIC itself gives up a connection, in milliseconds.
@@ -56,6 +63,10 @@ pub fn start(config: NetworkConfig) -> Result<(NetworkHandle, NetworkEvents), Ne
         event_channels(config.limits.consensus_events, config.limits.bulk_events);
     let shared = Arc::new(Shared {
         own_id: config.identity.peer_id(),
+        own_key: config
+            .validator_key
+            .as_ref()
+            .map(|signer| signer.public_key().clone()),
         clock: Clock::start(),
         counters: Counters::default(),
         directory: RwLock::new(Directory::new(config.validators)),
@@ -63,6 +74,16 @@ pub fn start(config: NetworkConfig) -> Result<(NetworkHandle, NetworkEvents), Ne
         gossip: GossipInbox::default(),
         status: watch::Sender::new((config.height, config.tip)),
         events: senders,
+        watched: watch::Sender::default(),
+        reach: watch::Sender::default(),
+        relay_turn: AtomicUsize::new(0),
+        seen_relays: Mutex::new(Seen::new(REMEMBERED_RELAYS)),
+        seen_evidence: Mutex::new(Seen::new(REMEMBERED_PROOFS)),
+        sent_evidence: Mutex::new(Seen::new(REMEMBERED_PROOFS)),
+        reputations: Mutex::new(Reputations::new(config.limits.reputation.clone())),
+        partition: Mutex::new(Partition::new(config.timing.partition_grace)),
+        remembered: Mutex::default(),
+        fan_out: AtomicUsize::new(usize::MAX),
         limits: config.limits,
         timing: config.timing,
     });
@@ -89,9 +110,11 @@ pub fn start(config: NetworkConfig) -> Result<(NetworkHandle, NetworkEvents), Ne
         },
     );
     let gossip = tokio::spawn(gossip::run(shared.clone()));
+    let vigil = tokio::spawn(vigil::run(shared.clone()));
     tokio::spawn(async move {
         mesh.run().await;
         gossip.abort();
+        vigil.abort();
     });
     Ok((
         NetworkHandle {

@@ -364,6 +364,12 @@ impl Driver {
                 None => self.timers.remove(&change.id),
             };
         }
+        if let Some(validators) = actions.watch {
+            self.parts.network.set_watched(validators);
+        }
+        if actions.redial {
+            self.parts.network.redial_now();
+        }
         for evidence in &actions.evidence {
             self.parts.metrics.evidence();
             tracing::error!(validator = %evidence.culprit(), kind = lanes::name(evidence.kind()),
@@ -439,7 +445,12 @@ impl Driver {
         let network = &self.parts.network;
         match recipient {
             Recipient::All => network.broadcast_validators(priority, bytes),
-            Recipient::One(key) => usize::from(network.send(key.clone(), priority, bytes).is_ok()),
+            Recipient::One(key) => {
+                let sent = network.send(key.clone(), priority, bytes.clone());
+                // Through others, if there is no connection.
+                let sent = sent.or_else(|_| network.send_around(key, priority, &bytes).map(drop));
+                usize::from(sent.is_ok())
+            }
         }
     }
 

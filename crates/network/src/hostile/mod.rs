@@ -112,7 +112,8 @@ impl Victim {
         );
         let heard = within(async {
             loop {
-                if let Some(NetworkEvent::Consensus { from, bytes }) = self.events.recv().await {
+                if let Some(NetworkEvent::Consensus { from, bytes, .. }) = self.events.recv().await
+                {
                     return (from, bytes);
                 }
             }

@@ -32,6 +32,7 @@ impl Mesh {
                 }
             }
             Report::Role { consensus } => self.on_role(connection, consensus),
+            Report::Offence(offence) => self.on_offence(connection, offence),
             Report::Cut(refusal) => self.cut(connection, refusal),
         }
     }
@@ -57,6 +58,16 @@ impl Mesh {
         let is_validator = key
             .as_ref()
             .is_some_and(|key| self.shared.directory.read().validators.contains(key));
+        let now_us = self.shared.clock.now_us();
+        let proven = key.as_ref().filter(|_| is_validator);
+        let banned = self
+            .shared
+            .reputations
+            .lock()
+            .banned(proven, &remote, &place.address, now_us);
+        if let Some(remaining) = banned {
+            return Err(Refusal::Banned(remaining));
+        }
         if !is_validator && !self.sessions.contains_key(&remote) {
             let strangers = self.strangers();
             if strangers >= self.shared.limits.max_strangers {
@@ -151,6 +162,10 @@ impl Mesh {
         let number = self.next_session;
         self.next_session = self.next_session.checked_add(1).unwrap_or(1);
         let limits = &self.shared.limits;
+        let meters = match &key {
+            Some(key) => self.meters.entry(key.clone()).or_default().clone(),
+            None => Arc::default(),
+        };
         let peer = Arc::new(Peer::new(
             remote,
             number,
@@ -160,6 +175,7 @@ impl Mesh {
             PeerQueue::new(limits.queue_bytes, limits.queue_items),
             place,
             (hello.height, hello.tip),
+            meters,
             self.shared.clock.now_us(),
         ));
         self.sessions.insert(

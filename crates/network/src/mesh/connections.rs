@@ -82,7 +82,9 @@ impl Mesh {
     ) {
         let target = self.dials.remove(&connection);
         let now = Instant::now();
-        if let Some(remaining) = self.bans.remaining(&remote, now) {
+        let now_us = self.shared.clock.now_us();
+        let banned = self.shared.reputations.lock().banned_id(&remote, now_us);
+        if let Some(remaining) = banned {
             self.note_refusal(
                 remote,
                 endpoint.get_remote_address(),
@@ -167,6 +169,7 @@ impl Mesh {
             return;
         };
         self.shared.directory.write().remove(id);
+        self.remember(&session.peer);
         let key = session.peer.key.clone();
         self.dialer
             .lost(id, key.as_ref(), Instant::now(), rand::random());
@@ -185,5 +188,6 @@ impl Mesh {
                     reason,
                 });
         }
+        self.look_around();
     }
 }

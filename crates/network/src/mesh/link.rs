@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use libp2p::{PeerId, Stream};
+use neo_primitives::PublicKey;
 use tokio::{
     sync::{oneshot, watch},
     task::{AbortHandle, JoinHandle},
@@ -87,6 +88,11 @@ impl Link {
         self.asked
             .get_mut(lane as usize)
             .is_some_and(|seen| !std::mem::replace(seen, true))
+    }
+
+    /// The validator key that the remote has proven on this connection.
+    pub(super) fn proven_key(&self) -> Option<PublicKey> {
+        self.peer.as_ref().and_then(|peer| peer.key.clone())
     }
 
     /// Ends the task with the connection.

@@ -15,11 +15,13 @@
 mod admission;
 mod connections;
 mod dialing;
+mod judging;
 mod lane_tasks;
 mod link;
 mod refusals;
 mod requests;
 mod roles;
+mod surroundings;
 
 use std::{
     collections::HashMap,
@@ -35,22 +37,25 @@ use libp2p::{
 use neo_primitives::{Magic, PublicKey, UInt256};
 use tokio::{
     sync::{mpsc, watch},
-    time::sleep_until,
+    time::{MissedTickBehavior, sleep_until},
 };
 
 use crate::{
-    bans::Bans,
     config::HelloSigner,
     dialer::{Dialer, TargetId},
     handle::Command,
     lanes::Lanes,
     peer::Peer,
+    rates::Meters,
     shared::Shared,
     sync_codec::SyncCodec,
     tasks::Report,
 };
 use link::Link;
 use requests::Requests;
+
+/// How often bans are looked through and the surroundings looked at, whatever happens.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What the swarm does for us.
 #[derive(NetworkBehaviour)]
@@ -82,7 +87,10 @@ pub(crate) struct Mesh {
     dialer: Dialer,
     /// Dials that have not reached anybody yet.
     dials: HashMap<ConnectionId, (TargetId, Multiaddr)>,
-    bans: Bans,
+    /// What validators have sent lately, kept over their connections.
+    meters: HashMap<PublicKey, Arc<Meters>>,
+    /// When everybody is dialled again because of a partition.
+    redial_at: Option<Instant>,
     /// Refusals that the log has told of lately.
     told: HashMap<(PeerId, &'static str), Instant>,
     requests: Requests,
@@ -128,7 +136,8 @@ impl Mesh {
             next_session: 1,
             dialer: parts.dialer,
             dials: HashMap::new(),
-            bans: Bans::default(),
+            meters: HashMap::new(),
+            redial_at: None,
             told: HashMap::new(),
             requests: Requests::default(),
             reports,
@@ -143,6 +152,8 @@ impl Mesh {
 
     /// Runs until [`Command::ShutDown`], or until every handle is gone.
     pub(crate) async fn run(mut self) {
+        let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let done = loop {
             self.dial_due();
             self.end_due();
@@ -158,6 +169,10 @@ impl Mesh {
                     Some(Command::ShutDown(done)) => break Some(done),
                     Some(command) => self.on_command(command),
                 },
+                _ = look.tick() => {
+                    self.release_bans();
+                    self.look_around();
+                }
                 () = sleep_until(wake.into()) => {}
             }
         };
@@ -197,6 +212,7 @@ impl Mesh {
                     self.swarm.close_connection(session.connection);
                 }
             }
+            Command::Report(who, offence) => self.on_reported(who, offence),
             Command::ShutDown(done) => {
                 let _: Result<(), ()> = done.send(());
             }

@@ -4,8 +4,11 @@ use std::time::{Duration, Instant};
 
 use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
 
-use super::{Mesh, link::Ending};
-use crate::{error::Refusal, metrics::increment};
+use super::{
+    Mesh,
+    link::{Ending, Link},
+};
+use crate::{error::Refusal, reputation::Offence};
 
 /// The same refusal of the same peer is logged again after this time.
 const TELL_AGAIN: Duration = Duration::from_secs(30);
@@ -29,11 +32,10 @@ impl Mesh {
             return;
         }
         self.note_refusal(remote, &address, &refusal);
-        if refusal.is_offence() {
-            increment(&self.shared.counters.bans);
-            self.bans
-                .add(remote, Instant::now() + self.shared.timing.ban);
-        }
+        let offence = Offence::of(&refusal).map(|offence| {
+            let key = self.links.get(&connection).and_then(Link::proven_key);
+            (self.culprit(key, Some(remote), Some(address)), offence)
+        });
         let told = matches!(
             refusal,
             Refusal::Magic { .. }
@@ -53,6 +55,9 @@ impl Mesh {
             self.end_session(&remote, refusal.to_string());
         }
         self.swarm.close_connection(connection);
+        if let Some((culprit, offence)) = offence {
+            self.charge(culprit, offence);
+        }
     }
 
     /// Counts and logs why somebody is turned away. The log tells of one peer and reason once in a while only: a

@@ -1,6 +1,9 @@
 //! Who has a consensus lane: both sides say so, and it changes with the validators.
 
-use std::{collections::HashSet, sync::atomic::Ordering::Relaxed};
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
 
 use libp2p::swarm::ConnectionId;
 use neo_primitives::PublicKey;
@@ -29,7 +32,7 @@ impl Mesh {
             .get_mut(&peer.id)
             .filter(|s| s.connection == connection && !s.up)
         else {
-            return;
+            return self.look_around();
         };
         session.up = true;
         self.dialer.connected(&peer.id, peer.key.as_ref());
@@ -50,6 +53,7 @@ impl Mesh {
             height,
             tip,
         });
+        self.look_around();
     }
 
     /// Asks for the lanes that both sides want and that are not open yet.
@@ -96,6 +100,11 @@ impl Mesh {
             }
             changed.push((session.connection, peer.id, welcome));
         }
+        self.meters
+            .retain(|key, meters| validators.contains(key) || Arc::strong_count(meters) > 1);
+        let mut remembered = self.shared.remembered.lock();
+        remembered.retain(|key, _| validators.contains(key));
+        drop(remembered);
         self.shared.directory.write().validators = validators;
         for (connection, id, welcome) in changed {
             if let Some(link) = self.links.get(&connection) {
@@ -108,5 +117,6 @@ impl Mesh {
             }
             self.open_lanes(connection);
         }
+        self.look_around();
     }
 }

@@ -71,7 +71,9 @@ impl ControlReader {
                     stamp_us,
                     echo_us,
                     held_us,
+                    wanted_ms,
                 } => {
+                    self.pulse.wanted(wanted_ms);
                     if let Some(sample) = self.pulse.heard(stamp_us, echo_us, held_us, now_us) {
                         peer.measured(sample);
                     }
@@ -89,6 +91,9 @@ impl ControlReader {
                 }
                 Control::Role { consensus } => {
                     self.reporter.report(Report::Role { consensus }).await
+                }
+                Control::Reach { validators } => {
+                    *peer.reach.lock() = validators.into_iter().collect();
                 }
             }
         }

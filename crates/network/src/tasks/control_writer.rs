@@ -19,7 +19,7 @@ use crate::{
     tasks::{Reporter, beats_fast, patience_with},
 };
 
-/// Least time between two statuses: blocks can follow each other faster than anybody needs to know.
+/// Least time between two statuses, and between two lists of validators that we reach: blocks can follow each other faster than anybody needs to know.
 const STATUS_PAUSE: Duration = Duration::from_millis(10);
 
 /// What the writer of a control lane needs.
@@ -57,11 +57,18 @@ async fn run<W: AsyncWrite + Unpin>(
         return Ok(());
     };
     let mut status = shared.status.subscribe();
+    let mut watched = shared.watched.subscribe();
+    let mut reach = shared.reach.subscribe();
+    reach.mark_changed();
     task.role.mark_changed();
     // The hello may tell of a block that is not the last any more.
     status.mark_changed();
     let mut next_beat = Instant::now();
     let mut next_status = Instant::now();
+    let mut next_reach = Instant::now();
+    // What the remote knows of our wish, and the pause before the next heartbeat as it was.
+    let mut told = None;
+    let mut last_pace = Duration::MAX;
     loop {
         out.clear();
         let mut frames = 0;
@@ -77,33 +84,55 @@ async fn run<W: AsyncWrite + Unpin>(
             append(&mut out, &Control::Status { height, tip }.to_bytes());
             frames += 1;
         }
+        let mutual = peer.is_mutual();
+        if mutual && next_reach <= Instant::now() && reach.has_changed().unwrap_or(false) {
+            next_reach = Instant::now() + STATUS_PAUSE;
+            let validators = reach.borrow_and_update().iter().copied().collect();
+            append(&mut out, &Control::Reach { validators }.to_bytes());
+            frames += 1;
+        }
+        let now_watched = watched.borrow_and_update().clone();
+        let is_watched = |key| mutual && now_watched.contains(key);
+        let watching = peer.key.as_ref().is_some_and(is_watched);
+        let wanted = watching.then_some(shared.timing.watch_heartbeat);
+        let usual = match (wanted, beats_fast(&peer)) {
+            (Some(wanted), _) => wanted.min(shared.timing.heartbeat),
+            (None, true) => shared.timing.heartbeat,
+            (None, false) => shared.timing.stranger_heartbeat,
+        };
+        let pace = task.pulse.pace(usual);
+        if wanted != told || pace < last_pace {
+            // The remote is to know at once, or wants to hear more.
+            next_beat = Instant::now();
+        }
+        (told, last_pace) = (wanted, pace);
         if next_beat <= Instant::now() {
             let now_us = shared.clock.now_us();
             let silent = peer.silent(now_us);
             if silent > patience_with(&shared, &peer) {
                 return Err(Refusal::Silent(silent));
             }
-            append(&mut out, &task.pulse.beat(now_us).to_bytes());
+            append(&mut out, &task.pulse.beat(now_us, wanted).to_bytes());
             frames += 1;
-            let interval = if beats_fast(&peer) {
-                shared.timing.heartbeat
-            } else {
-                shared.timing.stranger_heartbeat
-            };
-            next_beat = Instant::now() + interval;
+            next_beat = Instant::now() + pace;
         }
         if frames > 0 {
             write(&mut io, &out, &shared, patience).await?;
         }
-        let pausing = next_status > Instant::now();
-        let wake = if pausing {
-            next_beat.min(next_status)
-        } else {
-            next_beat
-        };
+        let now = Instant::now();
+        let pausing = next_status > now;
+        let told_lately = next_reach > now;
+        let pauses = [(pausing, next_status), (told_lately, next_reach)];
+        let wake = pauses
+            .into_iter()
+            .filter_map(|(pausing, until)| pausing.then_some(until))
+            .fold(next_beat, Instant::min);
         tokio::select! {
             changed = task.role.changed() => if changed.is_err() { return Ok(()) } else { task.role.mark_changed() },
             changed = status.changed(), if !pausing => if changed.is_err() { return Ok(()) } else { status.mark_changed() },
+            changed = reach.changed(), if !told_lately && mutual => if changed.is_err() { return Ok(()) } else { reach.mark_changed() },
+            changed = watched.changed() => if changed.is_err() { return Ok(()) },
+            () = task.pulse.hurry.notified() => {}
             () = sleep_until(wake) => {}
         }
     }

@@ -6,8 +6,8 @@ use futures::{AsyncWrite, AsyncWriteExt};
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
-    error::Refusal, frame::write_frame, lanes::Lane, metrics::increment, peer::Peer, queue::Exit,
-    shared::Shared, tasks::Reporter,
+    error::Refusal, frame::write_frame, kind::Kind, lanes::Lane, metrics::increment, peer::Peer,
+    queue::Exit, shared::Shared, tasks::Reporter,
 };
 
 /// Runs until the connection ends, or until `retired` says that another connection writes from now on.
@@ -52,8 +52,16 @@ pub(crate) async fn write_lane<W: AsyncWrite + Unpin>(
             return reporter.cut(refusal).await;
         }
         increment(&shared.counters.frames_sent);
-        for (priority, payload) in frame.drain(..) {
-            if let Some(flow) = shared.counters.sent.get(priority.index()) {
+        for (kind, payload) in frame.drain(..) {
+            let counters = &shared.counters;
+            let flow = match kind {
+                Kind::Own(priority) => counters.sent.get(priority.index()),
+                Kind::Relay => Some(&counters.relays_sent),
+                // Counted when it was taken.
+                Kind::Relayed => None,
+                Kind::Evidence => Some(&counters.evidence_sent),
+            };
+            if let Some(flow) = flow {
                 flow.count(payload.len());
             }
         }

@@ -18,7 +18,8 @@ pub(crate) use lane_reader::read_lane;
 pub(crate) use lane_writer::write_lane;
 
 use crate::{
-    error::Refusal, frame_reader::ReadError, hello::Hello, lanes::Lane, peer::Peer, shared::Shared,
+    error::Refusal, frame_reader::ReadError, hello::Hello, lanes::Lane, peer::Peer,
+    reputation::Offence, shared::Shared,
 };
 
 /// What a task tells the mesh.
@@ -32,6 +33,8 @@ pub(crate) enum Report {
     },
     /// The remote has accepted our hello, or changes what it accepts.
     Role { consensus: bool },
+    /// The remote did what no honest node does, but not so much that the connection must go at once.
+    Offence(Offence),
     /// The connection must go.
     Cut(Refusal),
 }

@@ -127,7 +127,7 @@ impl Node {
 
     pub(crate) async fn consensus(&mut self) -> (PublicKey, Vec<u8>) {
         self.wait(|event| match event {
-            NetworkEvent::Consensus { from, bytes } => Some((from, bytes.to_vec())),
+            NetworkEvent::Consensus { from, bytes, .. } => Some((from, bytes.to_vec())),
             _ => None,
         })
         .await

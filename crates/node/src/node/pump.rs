@@ -47,7 +47,7 @@ pub(super) async fn pump(
         };
         let Some(event) = event else { return Ok(()) };
         match event {
-            NetworkEvent::Consensus { from, bytes } => {
+            NetworkEvent::Consensus { from, bytes, .. } => {
                 // Waiting here holds the network back, so a flood cannot pile up.
                 let _ = inlets.messages.send((from, bytes)).await;
             }
@@ -86,6 +86,19 @@ pub(super) async fn pump(
                     let _ = inlets.inside.send(down);
                 }
             }
+            NetworkEvent::Quiet { validator, silent } => {
+                tracing::debug!(%validator, ?silent, "a watched validator is quiet");
+                let _ = inlets
+                    .inside
+                    .send(Inside::Connectivity(validator, Connectivity::Quiet));
+            }
+            NetworkEvent::Heard { validator } => {
+                let round_trip = server.network.peer(&validator).and_then(|peer| peer.rtt);
+                let up = Connectivity::Up {
+                    round_trip: round_trip.unwrap_or_default(),
+                };
+                let _ = inlets.inside.send(Inside::Connectivity(validator, up));
+            }
             NetworkEvent::Status { peer, height, .. } => follow(&inlets, &server, peer, height),
             _ => {}
         }
@@ -116,8 +129,9 @@ fn check_height(inlets: &Inlets, server: &Server, before: Option<Height>) -> Opt
     Some(own)
 }
 
+/// Of validators that are not quiet: an `Up` says that they were heard.
 fn report_round_trips(inlets: &Inlets, network: &NetworkHandle) {
-    for peer in network.peers() {
+    for peer in network.peers().into_iter().filter(|peer| !peer.quiet) {
         if let (Some(key), Some(round_trip)) = (peer.validator, peer.rtt) {
             let up = Connectivity::Up { round_trip };
             let _ = inlets.inside.send(Inside::Connectivity(key, up));
