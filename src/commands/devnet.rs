@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::devnet::{Devnet, Extent, TxRate};
+use crate::byzantine::AttackMode;
+use crate::devnet::{Devnet, Disturbances, Extent, Kill, LeaderFault, LeaderTrials, TxRate};
 use crate::duration::parse_duration;
 use crate::exit::Exit;
 
@@ -38,6 +39,22 @@ pub(crate) struct DevnetArguments {
     /// Greatest length of a block witness script in bytes, for more than 22 validators. Neo N3 nodes read 1024.
     #[arg(long)]
     witness_limit: Option<u32>,
+    /// One validator attacks the others (`neo-cli byzantine`); the summary says what they found out about it.
+    #[arg(long, value_name = "MODE")]
+    byzantine: Option<AttackMode>,
+    /// Which validator attacks; the last one if it is not said.
+    #[arg(long, value_name = "I", requires = "byzantine")]
+    byzantine_validator: Option<usize>,
+    /// Kill validator I for good (`kill -9`), so long after the load began; may be repeated.
+    #[arg(long, value_name = "I[@SECONDS]")]
+    kill: Vec<Kill>,
+    /// Let the leader fail again and again, each time at the moment at which it says that it leads; the summary has the
+    /// longest gap between blocks of each trial. The run ends with the last trial.
+    #[arg(long, value_name = "HOW", conflicts_with_all = ["duration", "blocks", "byzantine", "kill"])]
+    fail_leader: Option<LeaderFault>,
+    /// Number of such trials.
+    #[arg(long, default_value = "10", requires = "fail_leader", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    trials: u32,
 }
 
 /// Runs the network to the end of its load.
@@ -45,10 +62,15 @@ pub(crate) struct DevnetArguments {
 /// # Errors
 /// Why it did not start, or what was wrong in the end, with its exit code.
 pub(crate) fn devnet(arguments: DevnetArguments, json: bool) -> anyhow::Result<Exit> {
-    let extent = match (arguments.duration, arguments.blocks) {
-        (Some(duration), _) => Extent::Duration(duration),
-        (None, Some(blocks)) => Extent::Blocks(blocks),
-        (None, None) => Extent::UntilInterrupted,
+    let trials = arguments.fail_leader.map(|fault| LeaderTrials {
+        fault,
+        count: arguments.trials,
+    });
+    let extent = match (arguments.duration, arguments.blocks, trials) {
+        (Some(duration), _, _) => Extent::Duration(duration),
+        (None, Some(blocks), _) => Extent::Blocks(blocks),
+        (None, None, Some(_)) => Extent::Trials,
+        (None, None, None) => Extent::UntilInterrupted,
     };
     let devnet = Devnet {
         validators: arguments.validators.map(usize::from),
@@ -57,6 +79,12 @@ pub(crate) fn devnet(arguments: DevnetArguments, json: bool) -> anyhow::Result<E
         tx_rate: arguments.tx_rate,
         data_dir: arguments.data_dir,
         witness_limit: arguments.witness_limit,
+        disturbances: Disturbances {
+            byzantine: arguments.byzantine,
+            byzantine_validator: arguments.byzantine_validator,
+            kills: arguments.kill,
+        },
+        trials,
         json,
     };
     devnet.run()

@@ -11,6 +11,12 @@ pub(crate) enum NodeEvent {
     Ready {},
     /// A block is stored durably.
     Block(BlockEvent),
+    /// A proof against a validator was stored.
+    Evidence(Proof),
+    /// A validator's conduct shows a fault or an attack, or does not any more.
+    Finding(Finding),
+    /// A peer is kept out.
+    Ban(Ban),
     /// The node stops.
     Summary(NodeSummary),
     /// Something that is of no interest here.
@@ -38,6 +44,36 @@ pub(crate) struct BlockEvent {
     /// Microseconds from the first sight of the proposal to the full witness.
     #[serde(default)]
     pub(crate) witness_us: Option<u64>,
+}
+
+/// A proof against a validator.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct Proof {
+    /// Index of the guilty one.
+    pub(crate) validator: usize,
+    /// The form of its guilt.
+    pub(crate) form: String,
+}
+
+/// What a validator's conduct shows.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct Finding {
+    /// Its index.
+    pub(crate) validator: usize,
+    /// What it does.
+    pub(crate) fault: String,
+    /// Whether that begins or ends.
+    pub(crate) active: bool,
+}
+
+/// A peer that is kept out.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct Ban {
+    /// Index of the validator whose key the peer proved; none for strangers.
+    #[serde(default)]
+    pub(crate) validator: Option<usize>,
+    /// What it did.
+    pub(crate) reason: String,
 }
 
 /// Totals of a node's life.
@@ -79,6 +115,14 @@ mod tests {
         };
         assert_eq!((block.height, block.transactions), (Height(7), 3));
         assert_eq!((block.decision_us, block.witness_us), (Some(12_000), None));
+        let line = r#"{"event":"evidence","validator":3,"public_key":"02","height":4,"form":"amnesia","hash":"0x","t_ns":1}"#;
+        assert!(
+            matches!(parse(line), NodeEvent::Evidence(proof) if proof.validator == 3 && proof.form == "amnesia")
+        );
+        let line = r#"{"event":"finding","validator":1,"public_key":"02","fault":"silent","active":true,"detail":"","t_ns":1}"#;
+        assert!(matches!(parse(line), NodeEvent::Finding(finding) if finding.active));
+        let line = r#"{"event":"ban","validator":null,"reason":"malformed_frame","t_ns":1}"#;
+        assert!(matches!(parse(line), NodeEvent::Ban(ban) if ban.validator.is_none()));
         let line = r#"{"event":"summary","view_changes":0,"messages":120,"message_bytes":9000,"cpu_s":1.5,"peak_rss_mb":40.25}"#;
         let NodeEvent::Summary(summary) = parse(line) else {
             panic!("a summary")

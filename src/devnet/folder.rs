@@ -142,7 +142,7 @@ fn check_ports(network: &NetworkFolder) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::devnet::{Extent, TxRate};
+    use crate::devnet::{Disturbances, Extent, TxRate};
 
     fn devnet(data_dir: Option<PathBuf>) -> Devnet {
         Devnet {
@@ -152,6 +152,8 @@ mod tests {
             tx_rate: TxRate::PerSecond(0),
             data_dir,
             witness_limit: None,
+            disturbances: Disturbances::default(),
+            trials: None,
             json: true,
         }
     }

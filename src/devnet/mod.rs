@@ -3,13 +3,16 @@
 //! What is measured, and how:
 //! * A block is final at a node when it is stored durably with its witness there. The node reports that moment itself
 //!   (`run --events`), so nothing is polled; all processes share one machine's wall clock.
-//! * Block intervals are differences of those moments at validator 0, from block 2 on. Header timestamps play no part.
+//! * Block intervals are differences of those moments at the lowest validator that lasts (0 unless that one attacks or
+//!   is killed), from block 2 on. Header timestamps play no part.
 //! * The latency of a transaction runs from the moment its request is written to the finality of its block at the node
 //!   that got the request. In which block it is, is read over RPC after the load, when it disturbs nothing.
 //! * TPS counts what became final before the load ended. The drain after it, three block times or a second if that is
 //!   longer, counts for committed transactions only.
 
+mod accusations;
 mod calls;
+mod cast;
 mod clock;
 mod display;
 mod events;
@@ -17,15 +20,19 @@ mod faucet;
 mod folder;
 mod funding;
 mod load;
+mod memory;
 mod observations;
 mod outcome;
 mod pacing;
 mod process;
+mod processes;
 mod report;
 mod senders;
 mod session;
 mod statistics;
 mod summary;
+mod text;
+mod trials;
 mod usage;
 
 use std::path::PathBuf;
@@ -33,7 +40,9 @@ use std::time::Duration;
 
 use crate::exit::Exit;
 
+pub(crate) use cast::{Disturbances, Kill};
 pub(crate) use pacing::TxRate;
+pub(crate) use trials::{LeaderFault, LeaderTrials};
 
 /// What shall be run.
 #[derive(Clone, Debug)]
@@ -50,6 +59,10 @@ pub(crate) struct Devnet {
     pub(crate) data_dir: Option<PathBuf>,
     /// Limit of a block witness script, if it was said.
     pub(crate) witness_limit: Option<u32>,
+    /// Attackers among the validators, and processes that are killed.
+    pub(crate) disturbances: Disturbances,
+    /// Leaders that fail, instead of another end of the run.
+    pub(crate) trials: Option<LeaderTrials>,
     /// Whether the summary is JSON.
     pub(crate) json: bool,
 }
@@ -61,6 +74,8 @@ pub(crate) enum Extent {
     Duration(Duration),
     /// When so many blocks are final.
     Blocks(u32),
+    /// When all trials are done.
+    Trials,
     /// Never.
     UntilInterrupted,
 }

@@ -4,11 +4,17 @@ use neo_primitives::Height;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use super::accusations::Accusations;
+use super::cast::{Cast, Part};
 use super::events::{BlockEvent, NodeEvent, NodeSummary};
 
 /// What one validator has reported.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct NodeSeen {
+    /// Whether it is to follow the protocol to the end.
+    pub(crate) lasting: bool,
+    /// Whether its process is ended on purpose.
+    pub(crate) given_up: bool,
     /// Whether it listens.
     pub(crate) ready: bool,
     /// Its blocks since it started, by ascending height.
@@ -19,6 +25,8 @@ pub(crate) struct NodeSeen {
     pub(crate) summary: Option<NodeSummary>,
     /// How its process ended, once it did.
     pub(crate) ended: Option<String>,
+    /// What it found out about others.
+    pub(crate) accusations: Accusations,
 }
 
 impl NodeSeen {
@@ -48,6 +56,9 @@ impl NodeSeen {
                     self.blocks.push(block);
                 }
             }
+            NodeEvent::Evidence(proof) => self.accusations.proof(proof),
+            NodeEvent::Finding(finding) => self.accusations.finding(finding),
+            NodeEvent::Ban(ban) => self.accusations.ban(ban),
             NodeEvent::Summary(summary) => self.summary = Some(summary),
             NodeEvent::Other => {}
         }
@@ -62,10 +73,14 @@ pub(crate) struct Observations {
 }
 
 impl Observations {
-    /// Nothing yet about this many validators.
-    pub(crate) fn new(validators: usize) -> Self {
+    /// Nothing yet about validators with these parts.
+    pub(crate) fn new(cast: &Cast) -> Self {
+        let node = |index| NodeSeen {
+            lasting: cast.part(index) == Part::Lasting,
+            ..NodeSeen::default()
+        };
         Self {
-            nodes: Mutex::new(vec![NodeSeen::default(); validators]),
+            nodes: Mutex::new((0..cast.validators()).map(node).collect()),
             changed: watch::Sender::new(()),
         }
     }
@@ -78,6 +93,20 @@ impl Observations {
     /// Notes that a validator's process ended.
     pub(crate) fn ended(&self, node: usize, how: String) {
         self.change(node, |seen| seen.ended = Some(how));
+    }
+
+    /// A validator's process is about to be ended on purpose.
+    pub(crate) fn expect_end(&self, node: usize) {
+        self.change(node, |seen| seen.given_up = true);
+    }
+
+    /// A validator's process is started again.
+    pub(crate) fn begins_again(&self, node: usize) {
+        self.change(node, |seen| {
+            seen.given_up = false;
+            seen.ready = false;
+            seen.ended = None;
+        });
     }
 
     fn change(&self, node: usize, change: impl FnOnce(&mut NodeSeen)) {
@@ -105,34 +134,31 @@ impl Observations {
         }
     }
 
-    /// Waits until every validator has a block of this height.
+    /// Waits until every lasting validator has a block of this height.
     pub(crate) async fn until_height(&self, height: Height) {
         self.until(|nodes| {
             nodes
                 .iter()
-                .all(|node| node.height() >= height)
+                .all(|node| !node.lasting || node.height() >= height)
                 .then_some(())
         })
         .await;
     }
 
-    /// Waits until a validator's process ended, and says which and how.
+    /// Waits until a validator's process ended that nobody ended on purpose, and says which and how.
     pub(crate) async fn until_one_ended(&self) -> (usize, String) {
         self.until(|nodes| {
-            let mut nodes = nodes.iter().enumerate();
+            let mut nodes = nodes.iter().enumerate().filter(|(_, node)| !node.given_up);
             nodes.find_map(|(index, node)| Some((index, node.ended.clone()?)))
         })
         .await
     }
 
-    /// Greatest height that any validator has.
+    /// Greatest height that any lasting validator has.
     pub(crate) fn greatest_height(&self) -> Height {
         self.read(|nodes| {
-            nodes
-                .iter()
-                .map(NodeSeen::height)
-                .max()
-                .unwrap_or(Height(0))
+            let lasting = nodes.iter().filter(|node| node.lasting);
+            lasting.map(NodeSeen::height).max().unwrap_or(Height(0))
         })
     }
 }
@@ -140,6 +166,7 @@ impl Observations {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::devnet::cast::Disturbances;
     use neo_primitives::UInt256;
     use std::sync::Arc;
 
@@ -156,8 +183,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_is_killed_on_purpose_is_not_waited_for() {
+        let asked = Disturbances {
+            kills: vec!["1".parse().unwrap()],
+            ..Disturbances::default()
+        };
+        let seen = Observations::new(&Cast::of(&asked, 4).unwrap());
+        seen.expect_end(1);
+        seen.ended(1, "signal: 9".to_owned());
+        for node in [0, 2, 3] {
+            seen.record(node, block(1, 0));
+        }
+        seen.until_height(Height(1)).await;
+        seen.ended(2, "exit status: 1".to_owned());
+        assert_eq!(
+            seen.until_one_ended().await,
+            (2, "exit status: 1".to_owned())
+        );
+        seen.begins_again(1);
+        assert!(seen.read(|nodes| nodes[1].ended.is_none() && !nodes[1].ready));
+    }
+
+    #[tokio::test]
     async fn waiting_ends_with_the_change_that_fulfils_it() {
-        let seen = Arc::new(Observations::new(2));
+        let seen = Arc::new(Observations::new(&Cast::lasting_only(2)));
         let waiting = tokio::spawn({
             let seen = seen.clone();
             async move { seen.until_height(Height(2)).await }
@@ -178,7 +227,7 @@ mod tests {
 
     #[test]
     fn blocks_stay_in_order_and_are_found() {
-        let seen = Observations::new(1);
+        let seen = Observations::new(&Cast::lasting_only(1));
         for height in [3, 4, 4, 2, 6] {
             seen.record(0, block(height, 1));
         }

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::observations::Observations;
+use crate::byzantine::AttackMode;
 use crate::network_files::NodeFolder;
 
 /// How long a validator may take to end after it was told to.
@@ -23,12 +24,20 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 /// Name of a validator's log in its folder.
 pub(crate) const LOG_FILE: &str = "node.log";
 
+/// What a process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// It follows the protocol.
+    Honest,
+    /// It attacks the others.
+    Byzantine(AttackMode),
+}
+
 /// A running validator. Its standard input is a pipe that only we hold: however we end, it sees the end of the pipe
 /// and ends too.
 #[derive(Debug)]
 pub(crate) struct Validator {
     pid: u32,
-    log: PathBuf,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<()>,
 }
@@ -42,13 +51,17 @@ impl Validator {
         binary: &Path,
         index: usize,
         node: &NodeFolder,
+        role: Role,
         seen: Arc<Observations>,
     ) -> anyhow::Result<Self> {
-        let log = node.path().join(LOG_FILE);
+        let log = Self::log(node);
         let place = || format!("starting validator {index}");
         let log_file = OpenOptions::new().create(true).append(true).open(&log);
         let mut child = Command::new(binary)
-            .arg("run")
+            .args(match role {
+                Role::Honest => vec!["run"],
+                Role::Byzantine(mode) => vec!["byzantine", "--attack-mode", mode.name()],
+            })
             .arg("--config")
             .arg(node.config_file())
             .args(["--events", "--exit-with-parent"])
@@ -72,12 +85,7 @@ impl Validator {
             };
             seen.ended(index, how);
         });
-        Ok(Self {
-            pid,
-            log,
-            stop,
-            ended,
-        })
+        Ok(Self { pid, stop, ended })
     }
 
     /// Its process id.
@@ -85,9 +93,15 @@ impl Validator {
         self.pid
     }
 
-    /// Its log.
-    pub(crate) fn log(&self) -> &Path {
-        &self.log
+    /// The log of a validator in this folder.
+    pub(crate) fn log(node: &NodeFolder) -> PathBuf {
+        node.path().join(LOG_FILE)
+    }
+
+    /// Waits until it has ended.
+    pub(crate) async fn ended(self) {
+        // It fails only if the task was torn down with the runtime.
+        let _ = self.ended.await;
     }
 }
 

@@ -7,15 +7,19 @@ use anyhow::Context as _;
 use neo_primitives::{Height, UInt256};
 
 use super::Devnet;
+use super::cast::{Cast, Part};
 use super::display::Display;
 use super::faucet::Faucet;
 use super::folder::DevnetFolder;
+use super::memory::MemoryWatch;
 use super::observations::{NodeSeen, Observations};
-use super::process::{Validator, last_lines, stop_all};
+use super::process::last_lines;
+use super::processes::Processes;
 use super::session::{Findings, Session};
 use super::summary::{Measured, NodeFigures, Summary};
+use super::text::text;
 use super::usage::of_process;
-use crate::exit::Exit;
+use crate::exit::{Exit, OrExit as _};
 use crate::interrupt::Interrupt;
 use crate::network_files::NetworkFolder;
 use crate::output::{print_json, print_text};
@@ -30,7 +34,9 @@ const LOG_LINES: usize = 20;
 pub(crate) async fn run(devnet: Devnet, started: u64) -> anyhow::Result<Exit> {
     let interrupt = Interrupt::listen().context("listening for signals")?;
     let folder = DevnetFolder::prepare(&devnet)?;
-    match run_in(&devnet, &folder, &interrupt, started).await {
+    let validators = folder.network().nodes().len();
+    let cast = Cast::of(&devnet.disturbances, validators).or_exit(Exit::Usage)?;
+    match run_in(&devnet, &folder, &cast, &interrupt, started).await {
         Ok(exit) => Ok(exit),
         Err(error) if Exit::of(&error) == Exit::Interrupted => Err(error),
         Err(error) => {
@@ -46,6 +52,7 @@ pub(crate) async fn run(devnet: Devnet, started: u64) -> anyhow::Result<Exit> {
 async fn run_in(
     devnet: &Devnet,
     folder: &DevnetFolder,
+    cast: &Cast,
     interrupt: &Interrupt,
     started: u64,
 ) -> anyhow::Result<Exit> {
@@ -56,17 +63,17 @@ async fn run_in(
         .iter()
         .map(|node| node.rpc())
         .collect::<anyhow::Result<_>>()?;
-    let seen = Arc::new(Observations::new(endpoints.len()));
+    let seen = Arc::new(Observations::new(cast));
     let display = Display::new(seen.clone());
-    display.say(&introduction(devnet, network));
-    let validators = start(network, &seen)?;
-    let processes: Vec<_> = validators
-        .iter()
-        .map(|validator| (validator.pid(), validator.log().to_owned()))
-        .collect();
+    display.say(&introduction(devnet, network, cast));
+    let processes = Processes::start(network, cast, &seen)?;
+    let memory = MemoryWatch::new(cast.validators());
     let session = Session {
         devnet,
         network,
+        processes: &processes,
+        cast,
+        memory: &memory,
         faucet: &faucet,
         seen: &seen,
         endpoints: &endpoints,
@@ -75,14 +82,23 @@ async fn run_in(
     };
     let findings = tokio::select! {
         findings = session.run(started) => findings,
-        (index, how) = seen.until_one_ended() => Err(died(index, &how, &processes)),
+        (index, how) = seen.until_one_ended() => Err(died(index, &how, &processes.all())),
         () = interrupted_early(interrupt, &seen) => Err(Exit::Interrupted.error("interrupted before the load began")),
         () = display.run() => Err(Exit::Failure.error("the display ended")),
     };
-    stop_all(validators).await;
+    let all = processes.all();
+    processes.stop().await;
     display.clear();
     let findings = findings?;
-    let summary = seen.read(|nodes| summarise(network, nodes, findings, &processes));
+    let summary = seen.read(|nodes| {
+        let run = Run {
+            network,
+            cast,
+            memory: &memory,
+            processes: &all,
+        };
+        run.summarise(nodes, findings)
+    });
     if devnet.json {
         print_json(&summary)?;
     } else {
@@ -91,13 +107,12 @@ async fn run_in(
     judge(&summary, &seen)
 }
 
-fn start(network: &NetworkFolder, seen: &Arc<Observations>) -> anyhow::Result<Vec<Validator>> {
-    let binary = std::env::current_exe().context("finding this program's file")?;
-    let nodes = network.nodes().iter().enumerate();
-    // Those that were started end when the first error drops their pipes.
-    nodes
-        .map(|(index, node)| Validator::start(&binary, index, node, seen.clone()))
-        .collect()
+/// What the summary draws on besides the validators' reports.
+struct Run<'a> {
+    network: &'a NetworkFolder,
+    cast: &'a Cast,
+    memory: &'a MemoryWatch,
+    processes: &'a [(u32, PathBuf)],
 }
 
 /// A signal before there is anything to summarise. Later ones end the load, which the session sees to.
@@ -118,10 +133,10 @@ fn died(index: usize, how: &str, processes: &[(u32, PathBuf)]) -> anyhow::Error 
     ))
 }
 
-fn introduction(devnet: &Devnet, network: &NetworkFolder) -> String {
+fn introduction(devnet: &Devnet, network: &NetworkFolder, cast: &Cast) -> String {
     let genesis = network.genesis();
     format!(
-        "{} validators, block time {:?}, magic {}, {}; files in {}",
+        "{} validators, block time {:?}, magic {}, {}{cast}; files in {}",
         network.nodes().len(),
         genesis.block_time(),
         genesis.magic,
@@ -130,64 +145,64 @@ fn introduction(devnet: &Devnet, network: &NetworkFolder) -> String {
     )
 }
 
-fn summarise(
-    network: &NetworkFolder,
-    seen: &[NodeSeen],
-    findings: Findings,
-    processes: &[(u32, PathBuf)],
-) -> Summary {
-    let (nodes, tips_agree) = figures(network, seen, findings.height, &findings.tips, processes);
-    Summary::of(Measured {
-        moments: findings.moments,
-        seen,
-        sent: &findings.load.sent,
-        refused: findings.load.refused,
-        included: &findings.included,
-        height: findings.height,
-        nodes,
-        tips_agree,
-        own: of_process(std::process::id()),
-    })
-}
+impl Run<'_> {
+    fn summarise(&self, seen: &[NodeSeen], findings: Findings) -> Summary {
+        let (nodes, tips_agree) = self.figures(seen, findings.height, &findings.tips);
+        Summary::of(Measured {
+            moments: findings.moments,
+            block_time: self.network.genesis().block_time(),
+            cast: self.cast,
+            seen,
+            sent: &findings.load.sent,
+            refused: findings.load.refused,
+            included: &findings.included,
+            height: findings.height,
+            nodes,
+            tips_agree,
+            trials: findings.trials,
+            own: of_process(std::process::id()),
+        })
+    }
 
-/// The validators at the end, and whether all have the same block at the height of the fastest.
-fn figures(
-    network: &NetworkFolder,
-    seen: &[NodeSeen],
-    height: Height,
-    tips: &[Option<UInt256>],
-    processes: &[(u32, PathBuf)],
-) -> (Vec<NodeFigures>, bool) {
-    let first = tips.first().copied().flatten();
-    let agree = first.is_some() && tips.len() == seen.len() && tips.iter().all(|tip| *tip == first);
-    let nodes = network
-        .nodes()
-        .iter()
-        .zip(seen)
-        .enumerate()
-        .map(|(index, (node, seen))| {
-            let tip = tips.get(index).copied().flatten();
+    /// The validators at the end, and whether all that lasted have the same block at the height of the fastest.
+    fn figures(
+        &self,
+        seen: &[NodeSeen],
+        height: Height,
+        tips: &[Option<UInt256>],
+    ) -> (Vec<NodeFigures>, bool) {
+        let tip_of = |index: usize| tips.get(index).copied().flatten();
+        let first = tip_of(self.cast.reference());
+        let agree = first.is_some() && self.cast.lasting().all(|index| tip_of(index) == first);
+        let nodes = self.network.nodes().iter().zip(seen).enumerate();
+        let figures = nodes.map(|(index, (node, seen))| {
+            let tip = tip_of(index);
             let own = seen.blocks.last();
             NodeFigures {
                 index,
+                part: self.cast.part(index),
                 height: if tip.is_some() { height } else { seen.height() },
                 tip: tip.or(own.map(|block| block.hash)),
                 rpc: node.rpc().map(|rpc| rpc.to_string()).unwrap_or_default(),
                 metrics: node.metrics(),
-                pid: processes.get(index).map_or(0, |(pid, _)| *pid),
+                pid: self.processes.get(index).map_or(0, |(pid, _)| *pid),
                 cpu_s: seen.summary.map(|summary| summary.cpu_s),
                 peak_rss_mb: seen.summary.map(|summary| summary.peak_rss_mb),
+                memory: self.memory.figures(index),
             }
         });
-    (nodes.collect(), agree)
+        (figures.collect(), agree)
+    }
 }
 
 /// The exit code: whether the run shows what it must.
 fn judge(summary: &Summary, seen: &Observations) -> anyhow::Result<Exit> {
     if !summary.tips_agree {
+        let lasting = |node: &&NodeFigures| node.part == Part::Lasting;
         let tips: Vec<_> = summary
             .nodes
             .iter()
+            .filter(lasting)
             .map(|node| format!("{} at {:?}", node.height, node.tip))
             .collect();
         return Err(
@@ -197,13 +212,13 @@ fn judge(summary: &Summary, seen: &Observations) -> anyhow::Result<Exit> {
     let ends = seen.read(|nodes| {
         nodes
             .iter()
-            .map(|node| node.ended.clone().unwrap_or_default())
+            .map(|node| (node.given_up, node.ended.clone().unwrap_or_default()))
             .collect::<Vec<_>>()
     });
-    if let Some((index, how)) = ends
+    if let Some((index, (_, how))) = ends
         .iter()
         .enumerate()
-        .find(|(_, how)| *how != "exit status: 0")
+        .find(|(_, (given_up, how))| !given_up && how != "exit status: 0")
     {
         return Err(Exit::Died.error(format!("validator {index} did not stop in order: {how}")));
     }
@@ -214,65 +229,4 @@ fn judge(summary: &Summary, seen: &Observations) -> anyhow::Result<Exit> {
         )));
     }
     Ok(Exit::Success)
-}
-
-/// The summary for people.
-fn text(summary: &Summary) -> String {
-    let ms =
-        |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1} ms"));
-    let both = |name: &str, of: super::statistics::Percentiles| {
-        format!("  {name:<22}p50 {}, p99 {}", ms(of.p50), ms(of.p99))
-    };
-    let mut lines = vec![
-        format!(
-            "{} validators, {} s of load",
-            summary.validators, summary.duration_s
-        ),
-        format!(
-            "  {:<22}{}",
-            "first block after",
-            ms(summary.time_to_first_block_ms)
-        ),
-        format!(
-            "  {:<22}{} ({} per second under load)",
-            "blocks", summary.blocks, summary.blocks_per_s
-        ),
-        format!(
-            "  {:<22}{} submitted, {} committed, {} refused",
-            "transactions", summary.tx_submitted, summary.tx_committed, summary.tx_refused
-        ),
-    ];
-    let reasons = summary.refusals.iter().take(5);
-    lines.extend(reasons.map(|(reason, count)| format!("    {count} × {reason}")));
-    lines.extend([
-        format!("  {:<22}{}", "TPS", summary.tps),
-        both("block interval", summary.block_interval_ms),
-        both("proposal to decision", summary.decision_ms),
-        both("proposal to witness", summary.witness_ms),
-        both("latency", summary.latency_ms),
-        format!("  {:<22}{}", "view changes", summary.view_changes),
-        format!(
-            "  {:<22}{} messages of {} bytes per block",
-            "consensus", summary.consensus_messages_per_block, summary.message_bytes_avg
-        ),
-        format!(
-            "  {:<22}{}",
-            "tips agree",
-            if summary.tips_agree { "yes" } else { "NO" }
-        ),
-    ]);
-    lines.extend(summary.nodes.iter().map(|node| {
-        let of = |value: Option<f64>| {
-            value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"))
-        };
-        let tip = node.tip.map(|tip| tip.to_string()).unwrap_or_default();
-        format!(
-            "  validator {}: height {}, tip {tip}, CPU {} s, peak memory {} MiB",
-            node.index,
-            node.height,
-            of(node.cpu_s),
-            of(node.peak_rss_mb)
-        )
-    }));
-    lines.join("\n")
 }

@@ -201,6 +201,7 @@ impl Supply {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::devnet::cast::Cast;
     use neo_primitives::{Decode as _, Transaction, recognise_transfers, verify_witness};
     use std::collections::HashSet;
 
@@ -221,8 +222,12 @@ mod tests {
     #[tokio::test]
     async fn transfers_are_valid_distinct_and_of_both_tokens() {
         let total = 3 * SENDERS as u64;
-        let mut supply =
-            Supply::start(senders(), Some(total), Arc::new(Observations::new(1))).unwrap();
+        let mut supply = Supply::start(
+            senders(),
+            Some(total),
+            Arc::new(Observations::new(&Cast::lasting_only(1))),
+        )
+        .unwrap();
         supply.fill().await;
         let (mut hashes, mut tokens, mut from) = (HashSet::new(), HashSet::new(), HashSet::new());
         while let Some(prepared) = supply.next() {
@@ -252,7 +257,12 @@ mod tests {
 
     #[tokio::test]
     async fn an_endless_supply_stays_a_bounded_number_ahead() {
-        let mut supply = Supply::start(senders(), None, Arc::new(Observations::new(1))).unwrap();
+        let mut supply = Supply::start(
+            senders(),
+            None,
+            Arc::new(Observations::new(&Cast::lasting_only(1))),
+        )
+        .unwrap();
         supply.ahead = CHUNK;
         supply.fill().await;
         for _ in 0..CHUNK {

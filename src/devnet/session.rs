@@ -1,22 +1,27 @@
 //! From the start of the validators to the end of the drain.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use neo_primitives::{Height, UInt256};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
+use super::cast::Cast;
 use super::clock::now_ns;
 use super::display::Display;
 use super::faucet::Faucet;
 use super::funding::fund;
 use super::load::{Load, Outcome};
+use super::memory::MemoryWatch;
 use super::observations::{NodeSeen, Observations};
 use super::outcome::{tips, transactions};
 use super::pacing::{TxRate, due};
+use super::processes::Processes;
 use super::senders::{Senders, Supply};
 use super::summary::Moments;
+use super::trials::{self, Stage, TrialFigures};
 use super::{Devnet, Extent};
 use crate::exit::{Exit, OrExit as _};
 use crate::interrupt::Interrupt;
@@ -46,6 +51,12 @@ pub(crate) struct Session<'a> {
     pub(crate) devnet: &'a Devnet,
     /// Its files.
     pub(crate) network: &'a NetworkFolder,
+    /// Its processes.
+    pub(crate) processes: &'a Processes<'a>,
+    /// Who plays which part.
+    pub(crate) cast: &'a Cast,
+    /// Their memory.
+    pub(crate) memory: &'a MemoryWatch,
     /// The wallet for people.
     pub(crate) faucet: &'a Faucet,
     /// What the validators report.
@@ -71,6 +82,8 @@ pub(crate) struct Findings {
     pub(crate) height: Height,
     /// Each validator's block of that height.
     pub(crate) tips: Vec<Option<UInt256>>,
+    /// What the failures of leaders cost.
+    pub(crate) trials: Option<TrialFigures>,
 }
 
 impl Session<'_> {
@@ -90,9 +103,59 @@ impl Session<'_> {
         self.setup(&senders, supply.is_some()).await?;
         let mut findings = Findings::default();
         findings.moments.started = started;
-        self.load(supply, &mut findings).await?;
+        let over = Cell::new(false);
+        let trials = Cell::new(None);
+        tokio::select! {
+            loaded = self.load(supply, &mut findings, &over) => loaded?,
+            error = self.disturb(&over, &trials) => return Err(error),
+            never = self.memory.run(self.processes) => match never {},
+        }
+        findings.trials = trials.into_inner();
         self.settle(&mut findings).await?;
         Ok(findings)
+    }
+
+    /// Kills who is to be killed and lets leaders fail; returns only with an error.
+    async fn disturb(
+        &self,
+        over: &Cell<bool>,
+        outcome: &Cell<Option<TrialFigures>>,
+    ) -> anyhow::Error {
+        let disturbed = async {
+            let began = Instant::now();
+            let mut kills = self.devnet.disturbances.kills.clone();
+            kills.sort_by_key(|kill| kill.after);
+            for kill in kills {
+                sleep_until(began + kill.after).await;
+                self.processes.kill(kill.validator)?;
+                self.display
+                    .say(&format!("validator {} killed", kill.validator));
+                self.processes.bury(kill.validator).await;
+            }
+            if let Some(trials) = self.devnet.trials {
+                let stage = Stage {
+                    processes: self.processes,
+                    seen: self.seen,
+                    endpoints: self.endpoints,
+                    block_time: self.network.genesis().block_time(),
+                };
+                outcome.set(Some(trials::run(&stage, trials, self.display).await?));
+                over.set(true);
+            }
+            Ok(())
+        };
+        match disturbed.await {
+            Err(error) => error,
+            Ok(()) => std::future::pending().await,
+        }
+    }
+
+    /// The endpoints of the validators that last, with their indexes.
+    fn lasting(&self) -> (Vec<usize>, Vec<Endpoint>) {
+        let lasting = self.cast.lasting();
+        lasting
+            .filter_map(|index| Some((index, self.endpoints.get(index)?.clone())))
+            .unzip()
     }
 
     /// How many transactions will be sent, if that is known.
@@ -131,7 +194,7 @@ impl Session<'_> {
         let password = self.faucet.password_file.display();
         let first = self
             .endpoints
-            .first()
+            .get(self.cast.reference())
             .map(ToString::to_string)
             .unwrap_or_default();
         self.display.say(&format!(
@@ -150,9 +213,9 @@ impl Session<'_> {
     /// Funds the faucet and the senders, and waits until all validators have a block.
     async fn setup(&self, senders: &Senders, load: bool) -> anyhow::Result<()> {
         let mut grants: Vec<_> = self.faucet.grant().into_iter().collect();
+        let (_, endpoints) = self.lasting();
         if load {
-            let first = self
-                .endpoints
+            let first = endpoints
                 .first()
                 .ok_or_else(|| Exit::Failure.error("no endpoints"))?;
             let mut client = RpcClient::new(first.clone()).or_exit(Exit::Unreachable)?;
@@ -163,15 +226,21 @@ impl Session<'_> {
         let tip = self.seen.greatest_height();
         let height = match grants.is_empty() {
             true => tip.max(Height(1)),
-            false => fund(self.network, self.endpoints, &grants, tip).await?,
+            false => fund(self.network, &endpoints, &grants, tip).await?,
         };
         self.seen.until_height(height).await;
         Ok(())
     }
 
     /// Sends transactions until the run shall end.
-    async fn load(&self, supply: Option<Supply>, findings: &mut Findings) -> anyhow::Result<()> {
-        let mut load = Load::new(self.endpoints).or_exit(Exit::Unreachable)?;
+    async fn load(
+        &self,
+        supply: Option<Supply>,
+        findings: &mut Findings,
+        finished: &Cell<bool>,
+    ) -> anyhow::Result<()> {
+        let (lasting, endpoints) = self.lasting();
+        let mut load = Load::new(&endpoints).or_exit(Exit::Unreachable)?;
         let before = self.first(|node| (node.transactions, node.height()));
         let mut supply = supply;
         if let Some(supply) = &mut supply {
@@ -206,6 +275,7 @@ impl Session<'_> {
                 Extent::Blocks(blocks) => {
                     self.first(|node| node.blocks.len()) >= usize::try_from(blocks)?
                 }
+                Extent::Trials => finished.get(),
                 Extent::UntilInterrupted => false,
             };
             if over || self.interrupt.is_set() {
@@ -216,6 +286,9 @@ impl Session<'_> {
         // The threads that sign end with their supply.
         drop(supply);
         findings.load = load.finish().await;
+        for sent in &mut findings.load.sent {
+            sent.node = lasting.get(sent.node).copied().unwrap_or(sent.node);
+        }
         let accepted = findings
             .load
             .sent
@@ -224,7 +297,8 @@ impl Session<'_> {
             .count();
         let expected = before.0.saturating_add(u64::try_from(accepted)?);
         let drained = self.seen.until(|nodes| {
-            let committed = nodes.first().map(|node| node.transactions);
+            let first = nodes.get(self.cast.reference());
+            let committed = first.map(|node| node.transactions);
             committed
                 .is_none_or(|committed| committed >= expected)
                 .then_some(())
@@ -243,7 +317,7 @@ impl Session<'_> {
             .max(SHORTEST_DRAIN)
     }
 
-    /// Waits until all validators have what the fastest has, and asks for what it is.
+    /// Waits until all lasting validators have what the fastest has, and asks for what it is.
     async fn settle(&self, findings: &mut Findings) -> anyhow::Result<()> {
         let height = self.seen.greatest_height();
         // A validator that does not come this far shows in the tips.
@@ -260,7 +334,7 @@ impl Session<'_> {
                 .collect::<Vec<_>>()
         });
         if !findings.load.sent.is_empty()
-            && let Some(first) = self.endpoints.first()
+            && let Some(first) = self.endpoints.get(self.cast.reference())
         {
             let limit = self.network.genesis().witness_limit;
             findings.included = transactions(first, &blocks, limit).await?;
@@ -268,9 +342,10 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// What validator 0 has reported.
+    /// What the validator has reported at which blocks are counted.
     fn first<T: Default>(&self, look: impl FnOnce(&NodeSeen) -> T) -> T {
+        let reference = self.cast.reference();
         self.seen
-            .read(|nodes| nodes.first().map(look).unwrap_or_default())
+            .read(|nodes| nodes.get(reference).map(look).unwrap_or_default())
     }
 }

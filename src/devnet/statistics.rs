@@ -1,5 +1,7 @@
 //! Percentiles and intervals.
 
+use std::time::Duration;
+
 use neo_primitives::Height;
 use serde::Serialize;
 
@@ -58,6 +60,40 @@ pub(crate) fn block_intervals(blocks: &[BlockEvent]) -> Vec<u64> {
         .collect()
 }
 
+/// How block intervals lie to their target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Pace {
+    /// Number of intervals that were looked at.
+    pub(crate) intervals: usize,
+    /// Those longer than 1.5 target block times.
+    pub(crate) over_1_5: usize,
+    /// Those longer than 2.5 target block times.
+    pub(crate) over_2_5: usize,
+    /// The longest, in milliseconds.
+    pub(crate) longest_ms: Option<f64>,
+}
+
+impl Pace {
+    /// Of intervals in nanoseconds, against a target; with a target of 0 none is too long.
+    pub(crate) fn of(intervals: &[u64], target: Duration) -> Self {
+        let over = |tenths: u32| {
+            let limit = target.saturating_mul(tenths) / 10;
+            let slow = |interval: &&u64| Duration::from_nanos(**interval) > limit;
+            intervals
+                .iter()
+                .filter(slow)
+                .filter(|_| !target.is_zero())
+                .count()
+        };
+        Self {
+            intervals: intervals.len(),
+            over_1_5: over(15),
+            over_2_5: over(25),
+            longest_ms: intervals.iter().max().map(|longest| millis(*longest)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +139,16 @@ mod tests {
         ];
         assert_eq!(block_intervals(&blocks), [1_000, 1_500, 100]);
         assert!(block_intervals(&blocks[..1]).is_empty());
+    }
+
+    #[test]
+    fn long_intervals_are_counted_against_the_target() {
+        let target = Duration::from_secs(1);
+        let pace = Pace::of(&[1_000 * MS, 1_500 * MS, 1_501 * MS, 2_600 * MS], target);
+        assert_eq!((pace.intervals, pace.over_1_5, pace.over_2_5), (4, 2, 1));
+        assert_eq!(pace.longest_ms, Some(2_600.0));
+        assert_eq!(Pace::of(&[5], Duration::ZERO).over_1_5, 0);
+        assert_eq!(Pace::of(&[], target).longest_ms, None);
     }
 
     #[test]

@@ -6,10 +6,14 @@ use std::time::Duration;
 use neo_primitives::{Height, UInt256};
 use serde::Serialize;
 
+use super::accusations::Charges;
+use super::cast::{Cast, Part};
 use super::events::{BlockEvent, NodeSummary};
 use super::load::Sent;
+use super::memory::MemoryFigures;
 use super::observations::NodeSeen;
-use super::statistics::{Percentiles, block_intervals, millis, ratio};
+use super::statistics::{Pace, Percentiles, block_intervals, millis, ratio};
+use super::trials::TrialFigures;
 use super::usage::Usage;
 
 /// The figures of a run; with `--json` this is what standard output gets.
@@ -21,7 +25,7 @@ pub(crate) struct Summary {
     pub(crate) duration_s: f64,
     /// From the start of this program to the first final block.
     pub(crate) time_to_first_block_ms: Option<f64>,
-    /// Final blocks since the start, at validator 0.
+    /// Final blocks since the start, at the lowest validator that lasts.
     pub(crate) blocks: usize,
     /// Blocks per second in the measured phase.
     pub(crate) blocks_per_s: f64,
@@ -35,8 +39,12 @@ pub(crate) struct Summary {
     pub(crate) refusals: BTreeMap<String, u64>,
     /// Transactions per second that became final before the measured phase ended.
     pub(crate) tps: f64,
-    /// Wall-clock time between final blocks at validator 0, from block 2 on.
+    /// Wall-clock time between final blocks at that validator, from block 2 on.
     pub(crate) block_interval_ms: Percentiles,
+    /// The target time between blocks.
+    pub(crate) block_time_ms: f64,
+    /// The intervals of the measured phase against it.
+    pub(crate) pace: Pace,
     /// From the first sight of a proposal to its decision, at every validator.
     pub(crate) decision_ms: Percentiles,
     /// From the first sight of a proposal to its full witness, at every validator.
@@ -53,10 +61,69 @@ pub(crate) struct Summary {
     pub(crate) message_bytes_avg: f64,
     /// Processor time of this program, which makes and measures the load, in seconds.
     pub(crate) generator_cpu_s: Option<f64>,
-    /// Whether all validators reached the same height with the same hash.
+    /// Whether all validators that lasted reached the same height with the same hash.
     pub(crate) tips_agree: bool,
+    /// The attacker and what the others found out about it.
+    pub(crate) byzantine: Option<AttackFigures>,
+    /// What the failures of leaders cost.
+    pub(crate) trials: Option<TrialFigures>,
     /// The validators.
     pub(crate) nodes: Vec<NodeFigures>,
+}
+
+/// An attacker, and what the lasting validators found out.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct AttackFigures {
+    /// Its index.
+    pub(crate) validator: usize,
+    /// What it did.
+    pub(crate) mode: &'static str,
+    /// How many validators lasted.
+    pub(crate) lasting: usize,
+    /// How many of them hold something against the attacker.
+    pub(crate) named_by: usize,
+    /// What they hold against it, added up.
+    pub(crate) charges: Charges,
+    /// Bans of peers that proved no validator's key, by reason.
+    pub(crate) strangers: BTreeMap<String, u64>,
+    /// Honest validators that somebody holds something against, added up.
+    pub(crate) honest_accused: BTreeMap<usize, Charges>,
+}
+
+impl AttackFigures {
+    fn of(cast: &Cast, seen: &[NodeSeen]) -> Option<Self> {
+        let (validator, mode) = cast.attacker()?;
+        let mut figures = Self {
+            validator,
+            mode: mode.name(),
+            lasting: cast.lasting().count(),
+            named_by: 0,
+            charges: Charges::default(),
+            strangers: BTreeMap::new(),
+            honest_accused: BTreeMap::new(),
+        };
+        for node in seen.iter().filter(|node| node.lasting) {
+            for accused in node.accusations.accused() {
+                let Some(charges) = node.accusations.charges(accused) else {
+                    continue;
+                };
+                if accused == validator {
+                    figures.named_by += 1;
+                    figures.charges.add(charges);
+                } else {
+                    figures
+                        .honest_accused
+                        .entry(accused)
+                        .or_default()
+                        .add(charges);
+                }
+            }
+            for (reason, count) in node.accusations.strangers() {
+                *figures.strangers.entry(reason.clone()).or_default() += count;
+            }
+        }
+        Some(figures)
+    }
 }
 
 /// One validator at the end.
@@ -64,6 +131,8 @@ pub(crate) struct Summary {
 pub(crate) struct NodeFigures {
     /// Its index.
     pub(crate) index: usize,
+    /// Its part in the run.
+    pub(crate) part: Part,
     /// The height at which tips were compared, or its own if it did not reach it.
     pub(crate) height: Height,
     /// Hash of its block of that height.
@@ -78,6 +147,8 @@ pub(crate) struct NodeFigures {
     pub(crate) cpu_s: Option<f64>,
     /// Greatest resident memory in MiB.
     pub(crate) peak_rss_mb: Option<f64>,
+    /// Its memory over the measured phase.
+    pub(crate) memory: Option<MemoryFigures>,
 }
 
 /// When things happened, in nanoseconds since 1970.
@@ -101,6 +172,10 @@ impl Moments {
 pub(crate) struct Measured<'a> {
     /// When.
     pub(crate) moments: Moments,
+    /// Target time between blocks.
+    pub(crate) block_time: Duration,
+    /// Who played which part.
+    pub(crate) cast: &'a Cast,
     /// What the validators reported.
     pub(crate) seen: &'a [NodeSeen],
     /// What was sent.
@@ -115,6 +190,8 @@ pub(crate) struct Measured<'a> {
     pub(crate) nodes: Vec<NodeFigures>,
     /// Whether their tips agree.
     pub(crate) tips_agree: bool,
+    /// What the failures of leaders cost.
+    pub(crate) trials: Option<TrialFigures>,
     /// What this program used.
     pub(crate) own: Option<Usage>,
 }
@@ -124,6 +201,8 @@ impl Summary {
     pub(crate) fn of(measured: Measured<'_>) -> Self {
         let Measured {
             moments,
+            block_time,
+            cast,
             seen,
             sent,
             refused,
@@ -131,15 +210,16 @@ impl Summary {
             height,
             nodes,
             tips_agree,
+            trials,
             own,
         } = measured;
-        let first = seen.first();
+        let first = seen.get(cast.reference());
         let all: &[BlockEvent] = first.map(|node| node.blocks.as_slice()).unwrap_or_default();
         let counted = all.partition_point(|block| block.height <= height);
         let blocks = all.get(..counted).unwrap_or(all);
         let seconds = moments.load().as_secs_f64();
         let within = |t_ns: u64| (moments.load_began..moments.load_ended).contains(&t_ns);
-        // The node that got a transaction may have missed its block at the end; then validator 0 counts.
+        // The node that got a transaction may have missed its block at the end; then the first one counts.
         let finality = |sent: &Sent| {
             let height = *included.get(&sent.hash)?;
             let at = |node: &NodeSeen| node.block(height).map(|block| block.t_ns);
@@ -165,6 +245,12 @@ impl Summary {
                     .collect(),
             )
         };
+        // The first interval of the measured phase begins with the last block before it.
+        let before = blocks.partition_point(|block| block.t_ns < moments.load_began);
+        let until = blocks.partition_point(|block| block.t_ns < moments.load_ended);
+        let measured = blocks
+            .get(before.saturating_sub(1)..until)
+            .unwrap_or_default();
         let totals = totals(seen);
         // The totals are of whole lives, with the blocks that came while the validators were stopping.
         let per_block = |total: u64| ratio(total as f64, all.len() as f64);
@@ -185,6 +271,8 @@ impl Summary {
             refusals: refused,
             tps: ratio(in_time as f64, seconds),
             block_interval_ms: Percentiles::of_nanos(block_intervals(blocks)),
+            block_time_ms: ratio(block_time.as_secs_f64() * 1_000.0, 1.0),
+            pace: Pace::of(&block_intervals(measured), block_time),
             decision_ms: of_all(|block| block.decision_us),
             witness_ms: of_all(|block| block.witness_us),
             latency_ms: Percentiles::of_nanos(latencies.collect()),
@@ -194,6 +282,8 @@ impl Summary {
             message_bytes_avg: ratio(totals.message_bytes as f64, totals.messages as f64),
             generator_cpu_s: own.map(|own| ratio(own.cpu_s, 1.0)),
             tips_agree,
+            byzantine: AttackFigures::of(cast, seen),
+            trials,
             nodes,
         }
     }
@@ -213,6 +303,9 @@ fn totals(seen: &[NodeSeen]) -> NodeSummary {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::byzantine::AttackMode;
+    use crate::devnet::cast::Disturbances;
+    use crate::devnet::events::Proof;
 
     const S: u64 = 1_000_000_000;
 
@@ -271,6 +364,8 @@ mod tests {
                 load_began: 3 * S,
                 load_ended: 8 * S,
             },
+            block_time: Duration::from_secs(1),
+            cast: &Cast::lasting_only(2),
             seen: &seen,
             sent: &sent,
             refused: BTreeMap::from([("full".to_owned(), 1)]),
@@ -278,6 +373,7 @@ mod tests {
             height: Height(9),
             nodes: Vec::new(),
             tips_agree: true,
+            trials: None,
             own: None,
         });
         assert_eq!((summary.validators, summary.blocks), (2, 9));
@@ -310,6 +406,9 @@ mod tests {
                 p99: Some(2_000.0)
             }
         );
+        // Of the blocks at 3 to 7 s, and the one before.
+        assert_eq!((summary.pace.intervals, summary.pace.over_1_5), (5, 0));
+        assert!(summary.byzantine.is_none());
         assert_eq!(summary.view_changes, 1);
         assert_eq!(summary.consensus_messages_per_block, 20.0);
         assert_eq!(summary.consensus_bytes_per_block, 4_000.0);
@@ -317,9 +416,40 @@ mod tests {
     }
 
     #[test]
+    fn the_attacker_and_who_names_it() {
+        let asked = Disturbances {
+            byzantine: Some(AttackMode::Equivocate),
+            ..Disturbances::default()
+        };
+        let cast = Cast::of(&asked, 4).unwrap();
+        let mut seen = vec![node(3, 0), node(3, 0), node(3, 0), node(3, 0)];
+        for (index, node) in seen.iter_mut().enumerate() {
+            node.lasting = index < 3;
+        }
+        let proof = |validator| Proof {
+            validator,
+            form: "contradiction".to_owned(),
+        };
+        seen[0].accusations.proof(proof(3));
+        seen[1].accusations.proof(proof(3));
+        // What the attacker says counts for nothing.
+        seen[3].accusations.proof(proof(0));
+        seen[2].accusations.proof(proof(1));
+        let figures = AttackFigures::of(&cast, &seen).unwrap();
+        assert_eq!(
+            (figures.validator, figures.lasting, figures.named_by),
+            (3, 3, 2)
+        );
+        assert_eq!(figures.charges.evidence["contradiction"], 2);
+        assert_eq!(figures.honest_accused.keys().collect::<Vec<_>>(), [&1]);
+    }
+
+    #[test]
     fn a_run_without_anything_has_no_figures() {
         let summary = Summary::of(Measured {
             moments: Moments::default(),
+            block_time: Duration::ZERO,
+            cast: &Cast::lasting_only(0),
             seen: &[],
             sent: &[],
             refused: BTreeMap::new(),
@@ -327,6 +457,7 @@ mod tests {
             height: Height(0),
             nodes: Vec::new(),
             tips_agree: false,
+            trials: None,
             own: None,
         });
         assert_eq!(

@@ -18,8 +18,14 @@ pub(crate) fn of_process(pid: u32) -> Option<Usage> {
     let status = std::fs::read_to_string(folder.join("status")).ok()?;
     Some(Usage {
         cpu_s: cpu_ticks(&stat)? as f64 / rustix::param::clock_ticks_per_second() as f64,
-        peak_rss_mb: peak_kib(&status)? as f64 / 1_024.0,
+        peak_rss_mb: kib(&status, "VmHWM:")? as f64 / 1_024.0,
     })
+}
+
+/// Resident memory of a process in MiB at this moment; none where there is no such process.
+pub(crate) fn resident_mb(pid: u32) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    Some(kib(&status, "VmRSS:")? as f64 / 1_024.0)
 }
 
 /// User and kernel time: fields 14 and 15, counted after the name, which may contain spaces and parentheses.
@@ -31,10 +37,8 @@ fn cpu_ticks(stat: &str) -> Option<u64> {
     user.checked_add(kernel)
 }
 
-fn peak_kib(status: &str) -> Option<u64> {
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+fn kib(status: &str, field: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     line.trim().strip_suffix(" kB")?.trim().parse().ok()
 }
 
@@ -48,16 +52,18 @@ mod tests {
         assert_eq!(cpu_ticks(stat), Some(175));
         assert_eq!(cpu_ticks("42 (x) S 1"), None);
         assert_eq!(
-            peak_kib("VmPeak:\t 9 kB\nVmHWM:\t    2048 kB\n"),
+            kib("VmPeak:\t 9 kB\nVmHWM:\t    2048 kB\n", "VmHWM:"),
             Some(2_048)
         );
-        assert_eq!(peak_kib("VmPeak:\t 9 kB\n"), None);
+        assert_eq!(kib("VmPeak:\t 9 kB\n", "VmHWM:"), None);
     }
 
     #[cfg(target_os = "linux")]
     #[test]
     fn this_process_uses_something() {
         assert!(of_process(std::process::id()).unwrap().peak_rss_mb > 0.5);
+        assert!(resident_mb(std::process::id()).unwrap() > 0.5);
         assert_eq!(of_process(u32::MAX), None);
+        assert_eq!(resident_mb(u32::MAX), None);
     }
 }
