@@ -46,6 +46,8 @@ mod priority;
 mod pulse;
 mod queue;
 mod rates;
+#[cfg(any(test, feature = "hostile"))]
+pub mod raw_peer;
 mod relay;
 mod reputation;
 mod seen;

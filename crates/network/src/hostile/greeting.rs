@@ -9,13 +9,13 @@ async fn an_impostor_is_refused_and_banned() {
     let stolen = victim.keys[1].public_key().clone();
     let mut hello = attacker.hello(Some(&PrivateKey::generate()));
     hello.proof.as_mut().unwrap().key = *stolen.as_bytes();
-    let mut control = attacker.open(Lane::Control).await;
+    let mut control = attacker.open(RawLane::Control).await;
     attacker
         .write(&mut control, &framed(&hello.to_bytes()))
         .await;
     attacker.meanwhile(victim.refuses("impostor")).await;
     assert_eq!(victim.handle.metrics().bans, 1);
-    attacker.swarm.dial(victim.addresses[0].clone()).unwrap();
+    attacker.0.swarm.dial(victim.addresses[0].clone()).unwrap();
     attacker.meanwhile(victim.refuses("banned")).await;
     assert!(victim.handle.peers().is_empty());
     victim.still_serves().await;
@@ -30,9 +30,9 @@ async fn the_proof_of_another_connection_is_worth_nothing() {
         victim.keys[1].as_ref(),
         MAGIC,
         &PeerId::random(),
-        &attacker.victim,
+        &attacker.0.victim,
     ));
-    let mut control = attacker.open(Lane::Control).await;
+    let mut control = attacker.open(RawLane::Control).await;
     attacker
         .write(&mut control, &framed(&hello.to_bytes()))
         .await;
@@ -56,7 +56,7 @@ async fn a_hello_in_drops_has_to_go() {
     let victim =
         Victim::start(|config| config.timing.frame_timeout = Duration::from_millis(100)).await;
     let mut attacker = Attacker::connect(&victim, 1).await;
-    let mut control = attacker.open(Lane::Control).await;
+    let mut control = attacker.open(RawLane::Control).await;
     attacker.write(&mut control, &[200, 0]).await;
     attacker.meanwhile(victim.refuses("slow_frame")).await;
     attacker.until_cut_off().await;
@@ -67,7 +67,7 @@ async fn a_hello_in_drops_has_to_go() {
 async fn garbage_instead_of_a_hello() {
     let victim = Victim::start(|_| {}).await;
     let mut attacker = Attacker::connect(&victim, 0).await;
-    let mut control = attacker.open(Lane::Control).await;
+    let mut control = attacker.open(RawLane::Control).await;
     attacker.write(&mut control, &framed(&[0xa5; 500])).await;
     attacker.meanwhile(victim.refuses("malformed_hello")).await;
     attacker.until_cut_off().await;
@@ -80,7 +80,7 @@ async fn a_hello_of_another_version_is_named() {
     let mut attacker = Attacker::connect(&victim, 0).await;
     let mut hello = attacker.hello(None);
     hello.version = HELLO_VERSION + 1;
-    let mut control = attacker.open(Lane::Control).await;
+    let mut control = attacker.open(RawLane::Control).await;
     attacker
         .write(&mut control, &framed(&hello.to_bytes()))
         .await;
@@ -92,8 +92,9 @@ async fn a_hello_of_another_version_is_named() {
 async fn requests_before_the_hello_are_refused() {
     let victim = Victim::start(|_| {}).await;
     let mut attacker = Attacker::connect(&victim, 0).await;
-    let to = attacker.victim;
+    let to = attacker.0.victim;
     attacker
+        .0
         .swarm
         .behaviour_mut()
         .sync

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Greets as a validator or stranger, then sends `bytes` on `lane`; the victim refuses for `reason`.
-async fn attack(lane: Lane, as_validator: bool, bytes: &[u8], reason: &str) {
+async fn attack(lane: RawLane, as_validator: bool, bytes: &[u8], reason: &str) {
     for address in 0..2 {
         let victim =
             Victim::start(|config| config.timing.frame_timeout = Duration::from_millis(200)).await;
@@ -12,8 +12,8 @@ async fn attack(lane: Lane, as_validator: bool, bytes: &[u8], reason: &str) {
         let control = attacker.greet(as_validator.then_some(&key)).await;
         // Kept open: the end of a stream would be another kind of news.
         let mut stream = match lane {
-            Lane::Control => control,
-            Lane::Express | Lane::Bulk => attacker.open(lane).await,
+            RawLane::Control => control,
+            RawLane::Express | RawLane::Bulk => attacker.open(lane).await,
         };
         attacker.write(&mut stream, bytes).await;
         attacker.meanwhile(victim.refuses(reason)).await;
@@ -25,11 +25,8 @@ async fn attack(lane: Lane, as_validator: bool, bytes: &[u8], reason: &str) {
 
 #[tokio::test]
 async fn a_frame_longer_than_its_lane_allows() {
-    for (lane, limit) in [
-        (Lane::Control, CONTROL_FRAME),
-        (Lane::Express, EXPRESS_FRAME),
-        (Lane::Bulk, BULK_FRAME),
-    ] {
+    for lane in RawLane::ALL {
+        let limit = lane.longest_frame();
         attack(
             lane,
             true,
@@ -42,14 +39,14 @@ async fn a_frame_longer_than_its_lane_allows() {
 
 #[tokio::test]
 async fn a_frame_that_means_nothing() {
-    for lane in [Lane::Control, Lane::Express, Lane::Bulk] {
+    for lane in RawLane::ALL {
         attack(lane, true, &framed(&[0xa5; 300]), "malformed_frame").await;
     }
 }
 
 #[tokio::test]
 async fn a_frame_that_never_ends() {
-    for lane in [Lane::Express, Lane::Bulk] {
+    for lane in [RawLane::Express, RawLane::Bulk] {
         attack(lane, true, &[0, 16, 0, 0, 1, 2, 3], "slow_frame").await;
     }
 }
@@ -57,7 +54,7 @@ async fn a_frame_that_never_ends() {
 #[tokio::test]
 async fn transactions_on_the_consensus_lane() {
     attack(
-        Lane::Express,
+        RawLane::Express,
         true,
         &framed(&[Priority::Transactions as u8, 0, 0, 0, 0]),
         "malformed_frame",
@@ -67,7 +64,7 @@ async fn transactions_on_the_consensus_lane() {
 
 #[tokio::test]
 async fn a_stranger_that_votes_is_cut_off() {
-    for lane in [Lane::Express, Lane::Bulk] {
+    for lane in [RawLane::Express, RawLane::Bulk] {
         attack(
             lane,
             false,
@@ -81,7 +78,7 @@ async fn a_stranger_that_votes_is_cut_off() {
 #[tokio::test]
 async fn a_flood_of_control_frames() {
     let beats = framed(&Control::Role { consensus: true }.to_bytes()).repeat(2000);
-    attack(Lane::Control, true, &beats, "control_flood").await;
+    attack(RawLane::Control, true, &beats, "control_flood").await;
 }
 
 #[tokio::test]
@@ -90,7 +87,7 @@ async fn a_lane_that_is_opened_twice() {
     let mut attacker = Attacker::connect(&victim, 0).await;
     let mut first = attacker.greet(None).await;
     attacker.write(&mut first, &[]).await;
-    let mut second = attacker.open(Lane::Control).await;
+    let mut second = attacker.open(RawLane::Control).await;
     attacker.write(&mut second, &[1]).await;
     attacker.meanwhile(victim.refuses("second_lane")).await;
     attacker.until_cut_off().await;
@@ -103,7 +100,7 @@ async fn an_answer_that_does_not_fit_its_question() {
     let mut attacker = Attacker::connect(&victim, 0).await;
     let _control = attacker.greet(None).await;
     let handle = victim.handle.clone();
-    let id = attacker.id;
+    let id = attacker.0.id;
     attacker
         .meanwhile(async {
             while handle.peer(id).is_none() {
@@ -117,11 +114,11 @@ async fn an_answer_that_does_not_fit_its_question() {
         loop {
             tokio::select! {
                 answer = &mut asking => return answer.unwrap_err(),
-                event = attacker.swarm.select_next_some() => {
+                event = attacker.0.swarm.select_next_some() => {
                     let SwarmEvent::Behaviour(BehaviourEvent::Sync(request_response::Event::Message {
                         message: request_response::Message::Request { channel, .. }, ..
                     })) = event else { continue };
-                    let _ = attacker.swarm.behaviour_mut().sync.send_response(channel, SyncResponse::Blocks(vec![]));
+                    let _ = attacker.0.swarm.behaviour_mut().sync.send_response(channel, SyncResponse::Blocks(vec![]));
                 }
             }
         }
@@ -180,7 +177,7 @@ async fn a_peer_that_does_not_read_loses_the_least_first() {
         0
     );
     // The consensus lane is not held up by the bulk lane.
-    let express = attacker.theirs.len();
+    let express = attacker.0.theirs.len();
     assert!(express > 0);
     let sent = async {
         while handle.metrics().sent[Priority::Commit.index()].messages < 100 {
@@ -189,7 +186,7 @@ async fn a_peer_that_does_not_read_loses_the_least_first() {
     };
     within(attacker.meanwhile(sent)).await;
     let mut first = [0; 1];
-    for stream in &mut attacker.theirs {
+    for stream in &mut attacker.0.theirs {
         let _ = futures::poll!(std::pin::pin!(stream.read(&mut first)));
     }
     victim.still_serves().await;

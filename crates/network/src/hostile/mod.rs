@@ -3,28 +3,25 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
-use libp2p::{
-    Multiaddr, PeerId, Stream, Swarm, request_response,
-    swarm::{ConnectionId, SwarmEvent},
-};
-use neo_primitives::{Encode, Height, Magic, PrivateKey, PublicKey, UInt256};
+use futures::{AsyncReadExt, StreamExt};
+use libp2p::{Multiaddr, PeerId, request_response, swarm::SwarmEvent};
+use neo_primitives::{Encode, Magic, PrivateKey, PublicKey, UInt256};
 use tokio::time::timeout;
 
 use crate::{
     Endpoint, Identity, NetworkConfig, NetworkEvent, NetworkEvents, NetworkHandle, PeerAddress,
     Priority, SyncRequest, SyncResponse,
+    config::HelloSigner,
     control::Control,
-    frame::{BULK_FRAME, CONTROL_FRAME, EXPRESS_FRAME},
     hello::{HELLO_VERSION, Hello, KeyProof},
-    lanes::{Lane, LaneEvent},
-    mesh::{Behaviour, BehaviourEvent},
+    mesh::BehaviourEvent,
+    raw_peer::{RawLane, RawPeer, RawStream, framed},
     start,
-    start::build_swarm,
 };
 
 mod greeting;
 mod lanes;
+mod misdeeds;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 const MAGIC: Magic = Magic(77);
@@ -128,137 +125,42 @@ impl Victim {
     }
 }
 
-/// A peer that speaks the transports well and our protocols as the test says.
-struct Attacker {
-    swarm: Swarm<Behaviour>,
-    id: PeerId,
-    victim: PeerId,
-    connection: ConnectionId,
-    /// Read and thrown away so that the victim's writers never wait.
-    theirs: Vec<Stream>,
-    closed: bool,
-}
+/// A raw peer whose test fails when the attack cannot be carried out.
+struct Attacker(RawPeer);
 
 impl Attacker {
     async fn connect(victim: &Victim, address: usize) -> Attacker {
         let config = config(None, Vec::new());
-        let mut swarm = build_swarm(&config).unwrap();
-        swarm.dial(victim.addresses[address].clone()).unwrap();
-        let connection = within(async {
-            loop {
-                if let SwarmEvent::ConnectionEstablished { connection_id, .. } =
-                    swarm.select_next_some().await
-                {
-                    return connection_id;
-                }
-            }
-        })
-        .await;
-        let id = config.identity.peer_id();
-        Attacker {
-            swarm,
-            id,
-            victim: victim.handle.peer_id(),
-            connection,
-            theirs: Vec::new(),
-            closed: false,
-        }
+        let peer = RawPeer::dial(&config, victim.addresses[address].clone()).await;
+        Attacker(peer.expect("connected"))
     }
 
-    async fn open(&mut self, lane: Lane) -> Stream {
-        self.swarm
-            .behaviour_mut()
-            .lanes
-            .open(self.victim, self.connection, lane);
-        within(async {
-            loop {
-                match self.swarm.select_next_some().await {
-                    SwarmEvent::Behaviour(BehaviourEvent::Lanes((
-                        _,
-                        LaneEvent::Opened(_, stream),
-                    ))) => return stream,
-                    SwarmEvent::Behaviour(BehaviourEvent::Lanes((
-                        _,
-                        LaneEvent::Incoming(_, stream),
-                    ))) => self.theirs.push(stream),
-                    SwarmEvent::ConnectionClosed { .. } => panic!("closed before the attack"),
-                    _ => {}
-                }
-            }
-        })
-        .await
+    async fn open(&mut self, lane: RawLane) -> RawStream {
+        self.0.open(lane).await.expect("closed before the attack")
     }
 
     fn hello(&self, key: Option<&PrivateKey>) -> Hello {
-        Hello {
-            magic: MAGIC,
-            version: HELLO_VERSION,
-            genesis: GENESIS,
-            instance: 9,
-            height: Height(0),
-            tip: GENESIS,
-            proof: key.map(|key| KeyProof::make(key, MAGIC, &self.id, &self.victim)),
-            listen: vec![vec![1, 2, 3], vec![0xff; 100]],
-            agent: "attacker".to_owned(),
-        }
+        self.0.hello(key.map(|key| key as &dyn HelloSigner))
     }
 
     /// Says a proper hello and accepts the victim; returns the control lane.
-    async fn greet(&mut self, key: Option<&PrivateKey>) -> Stream {
-        let mut control = self.open(Lane::Control).await;
-        let hello = self.hello(key).to_bytes();
-        self.write(&mut control, &framed(&hello)).await;
-        let role = Control::Role {
-            consensus: key.is_some(),
-        }
-        .to_bytes();
-        self.write(&mut control, &framed(&role)).await;
-        control
+    async fn greet(&mut self, key: Option<&PrivateKey>) -> RawStream {
+        let key = key.map(|key| key as &dyn HelloSigner);
+        self.0.greet(key).await.expect("closed before the attack")
     }
 
-    /// Writes while the swarm runs. The victim may have had enough before the end.
-    async fn write(&mut self, stream: &mut Stream, bytes: &[u8]) {
-        let writing = async {
-            stream.write_all(bytes).await?;
-            stream.flush().await
-        };
-        let _ = within(self.meanwhile(writing)).await;
-    }
-
-    /// Takes one event of the swarm.
-    async fn turn(&mut self) {
-        match self.swarm.select_next_some().await {
-            SwarmEvent::Behaviour(BehaviourEvent::Lanes((_, LaneEvent::Incoming(_, stream)))) => {
-                self.theirs.push(stream)
-            }
-            SwarmEvent::ConnectionClosed { connection_id, .. }
-                if connection_id == self.connection =>
-            {
-                self.closed = true
-            }
-            _ => {}
-        }
+    /// Writes while the connection lives. The victim may have had enough before the end.
+    async fn write(&mut self, stream: &mut RawStream, bytes: &[u8]) {
+        self.0.write(stream, bytes).await.expect("written");
     }
 
     /// Waits until the victim has closed the connection.
     async fn until_cut_off(mut self) {
-        while !self.closed {
-            within(self.turn()).await;
-        }
+        assert!(self.0.until_cut_off(DEADLINE).await, "it stays connected");
     }
 
-    /// Runs the swarm while something else is awaited.
+    /// Runs the connection while something else is awaited.
     async fn meanwhile<T>(&mut self, future: impl Future<Output = T>) -> T {
-        tokio::pin!(future);
-        loop {
-            tokio::select! {
-                done = &mut future => return done,
-                () = self.turn() => {}
-            }
-        }
+        self.0.meanwhile(future).await
     }
-}
-
-fn framed(body: &[u8]) -> Vec<u8> {
-    [&(body.len() as u32).to_le_bytes()[..], body].concat()
 }
