@@ -3,15 +3,18 @@
 //! Consensus is attacked with the strategies of `neo-adversary`, which the simulator uses as well; `garbage` and
 //! `flood` attack the mesh below it, too.
 
+mod flood;
+mod frames;
 mod mode;
 
 use std::fmt;
 
 use neo_adversary::{Adversary, Attack};
-use neo_node::Byzantine;
 use neo_node::config::NodeConfig;
+use neo_node::{Beside, Byzantine};
 use neo_primitives::Magic;
 
+use frames::Vandal;
 pub(crate) use mode::AttackMode;
 
 /// Networks whose coins are worth something to somebody.
@@ -69,8 +72,20 @@ impl Attacker {
             "this validator is Byzantine: it attacks the others");
         Ok(Byzantine {
             will: Box::new(adversary),
-            beside: None,
+            beside: self.beside(config),
         })
+    }
+
+    /// The attacks of a mode below consensus.
+    fn beside(&self, config: &NodeConfig) -> Option<Beside> {
+        match self.mode? {
+            AttackMode::Garbage => {
+                let vandal = Vandal::of(config);
+                Some(Box::new(move |_, key| vandal.start(&key)))
+            }
+            AttackMode::Flood => Some(Box::new(|network, _| flood::start(network))),
+            _ => None,
+        }
     }
 
     fn adversary(&self) -> Adversary {

@@ -45,6 +45,9 @@ pub(crate) struct DevnetArguments {
     /// Which validator attacks; the last one if it is not said.
     #[arg(long, value_name = "I", requires = "byzantine")]
     byzantine_validator: Option<usize>,
+    /// Makes the attacker's choices on consensus repeatable; `random` picks its attacks by it.
+    #[arg(long, value_name = "N", requires = "byzantine")]
+    attack_seed: Option<u64>,
     /// Kill validator I for good (`kill -9`), so long after the load began; may be repeated.
     #[arg(long, value_name = "I[@SECONDS]")]
     kill: Vec<Kill>,
@@ -82,6 +85,7 @@ pub(crate) fn devnet(arguments: DevnetArguments, json: bool) -> anyhow::Result<E
         disturbances: Disturbances {
             byzantine: arguments.byzantine,
             byzantine_validator: arguments.byzantine_validator,
+            attack_seed: arguments.attack_seed,
             kills: arguments.kill,
         },
         trials,

@@ -48,6 +48,8 @@ pub(crate) struct Disturbances {
     pub(crate) byzantine: Option<AttackMode>,
     /// Which one, if it was said.
     pub(crate) byzantine_validator: Option<usize>,
+    /// The seed of its choices, if it was said.
+    pub(crate) attack_seed: Option<u64>,
     /// Some are killed for good.
     pub(crate) kills: Vec<Kill>,
 }
@@ -69,6 +71,7 @@ pub(crate) enum Part {
 pub(crate) struct Cast {
     parts: Vec<Part>,
     attack: Option<AttackMode>,
+    seed: Option<u64>,
 }
 
 /// Parts that cannot be given.
@@ -113,6 +116,7 @@ impl Cast {
         let mut cast = Self {
             parts: vec![Part::Lasting; validators],
             attack: asked.byzantine,
+            seed: asked.attack_seed,
         };
         if asked.byzantine.is_some() {
             let last = validators.saturating_sub(1);
@@ -156,6 +160,7 @@ impl Cast {
         Self {
             parts: vec![Part::Lasting; validators],
             attack: None,
+            seed: None,
         }
     }
 
@@ -180,6 +185,11 @@ impl Cast {
     /// The one at which blocks are counted.
     pub(crate) fn reference(&self) -> usize {
         self.lasting().next().unwrap_or(0)
+    }
+
+    /// The seed of the attacker's choices, if it was said.
+    pub(crate) fn seed(&self) -> Option<u64> {
+        self.seed
     }
 
     /// The attacker and what it does.

@@ -29,8 +29,23 @@ pub(crate) const LOG_FILE: &str = "node.log";
 pub(crate) enum Role {
     /// It follows the protocol.
     Honest,
-    /// It attacks the others.
-    Byzantine(AttackMode),
+    /// It attacks the others, with choices that follow a seed if there is one.
+    Byzantine(AttackMode, Option<u64>),
+}
+
+impl Role {
+    /// The command that plays it, with what is its own.
+    fn command(self) -> Vec<String> {
+        match self {
+            Self::Honest => vec!["run".to_owned()],
+            Self::Byzantine(mode, seed) => {
+                let attack = ["byzantine", "--attack-mode", mode.name()];
+                let seed = seed.map(|seed| ["--seed".to_owned(), seed.to_string()]);
+                let attack = attack.into_iter().map(str::to_owned);
+                attack.chain(seed.into_iter().flatten()).collect()
+            }
+        }
+    }
 }
 
 /// A running validator. Its standard input is a pipe that only we hold: however we end, it sees the end of the pipe
@@ -58,10 +73,7 @@ impl Validator {
         let place = || format!("starting validator {index}");
         let log_file = OpenOptions::new().create(true).append(true).open(&log);
         let mut child = Command::new(binary)
-            .args(match role {
-                Role::Honest => vec!["run"],
-                Role::Byzantine(mode) => vec!["byzantine", "--attack-mode", mode.name()],
-            })
+            .args(role.command())
             .arg("--config")
             .arg(node.config_file())
             .args(["--events", "--exit-with-parent"])

@@ -49,7 +49,7 @@ impl<'a> Processes<'a> {
         let node = self.network.nodes().get(index);
         let node = node.with_context(|| format!("there is no validator {index}"))?;
         let role = match (self.cast.part(index), self.cast.attacker()) {
-            (Part::Byzantine, Some((_, mode))) => Role::Byzantine(mode),
+            (Part::Byzantine, Some((_, mode))) => Role::Byzantine(mode, self.cast.seed()),
             _ => Role::Honest,
         };
         Validator::start(&self.binary, index, node, role, Arc::clone(self.seen))

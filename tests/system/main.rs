@@ -9,6 +9,7 @@
 
 mod common;
 mod crashes;
+mod faults;
 mod lives;
 #[allow(dead_code)] // the ledger's own tests use more of it
 #[path = "../../crates/ledger/tests/common/neo_go.rs"]

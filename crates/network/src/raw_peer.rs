@@ -15,7 +15,8 @@ use neo_primitives::{Encode, Height, Magic, UInt256};
 use tokio::time::timeout;
 
 use crate::{
-    NetworkConfig, NetworkError, SyncRequest,
+    Endpoint, NetworkConfig, NetworkError, SyncRequest,
+    address::resolve,
     config::HelloSigner,
     control::Control,
     frame::{BULK_FRAME, CONTROL_FRAME, EXPRESS_FRAME},
@@ -65,6 +66,14 @@ impl RawLane {
 /// An open lane that is written on.
 #[derive(Debug)]
 pub struct RawStream(Stream);
+
+/// The addresses behind an endpoint, names looked up.
+///
+/// # Errors
+/// If a name cannot be looked up.
+pub async fn addresses(endpoint: &Endpoint) -> std::io::Result<Vec<Multiaddr>> {
+    resolve(endpoint).await
+}
 
 /// Why an attack ended early.
 #[derive(Debug, thiserror::Error)]

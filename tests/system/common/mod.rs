@@ -27,6 +27,14 @@ pub fn cycles() -> usize {
         .unwrap_or(5)
 }
 
+/// Seconds of the runs with faults and attackers; `DBFT_SECONDS` asks for more.
+pub fn seconds() -> u64 {
+    std::env::var("DBFT_SECONDS")
+        .ok()
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(8)
+}
+
 /// Waits until `probe` gives something.
 pub fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     let begin = Instant::now();
@@ -60,6 +68,12 @@ pub struct Node {
 /// One network at a time: they would take each other's ports, and each other's processor time.
 static TURN: Mutex<()> = Mutex::new(());
 
+/// Waits until no other network runs.
+pub fn turn() -> MutexGuard<'static, ()> {
+    // A test that failed leaves nothing behind that another could trip over.
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A run of free ports, for TCP and UDP, below those that the system hands out by itself.
 fn free_ports(count: u16) -> u16 {
     for base in (21_000..32_000 - count).step_by(usize::from(count)) {
@@ -77,8 +91,7 @@ fn free_ports(count: u16) -> u16 {
 impl Network {
     /// Makes the files of a network; nothing runs yet.
     pub fn create(validators: u16, block_time: &str) -> Self {
-        // A test that failed leaves nothing behind that another could trip over.
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = turn();
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("network");
         let base = free_ports(10 * validators);
