@@ -7,6 +7,7 @@
 pub mod engine;
 pub mod index_set;
 pub mod performance;
+pub mod tuning;
 pub mod v3;
 pub mod validators;
 pub mod vote_log;

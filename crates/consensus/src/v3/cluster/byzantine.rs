@@ -144,7 +144,7 @@ fn an_equivocating_leader_is_convicted_and_left_at_once() {
         let proposal = cluster.forge_proposal(1, 0, body, None);
         cluster.send(1, Recipient::All, proposal, false);
     }
-    cluster.until_all_stored(1, ms(400));
+    cluster.until_all_stored(1, ms(1100));
     assert!(cluster.asked_because("the leader equivocated") > 0);
     let proof = &cluster.evidence.first().expect("evidence").1;
     assert_eq!(
@@ -269,7 +269,7 @@ fn a_header_that_names_another_leader_is_refused_at_once() {
     let body = cluster.candidate(3, 1, 1);
     let proposal = cluster.forge_proposal(1, 0, &body, None);
     cluster.send(1, Recipient::All, proposal, false);
-    cluster.until_all_stored(1, ms(400));
+    cluster.until_all_stored(1, ms(1100));
     assert_eq!(cluster.asked_because("timeout"), 0);
 }
 

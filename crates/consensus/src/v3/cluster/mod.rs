@@ -237,6 +237,21 @@ impl Cluster {
         proposal.expect("a proposal")
     }
 
+    /// When the block that was decided at a height was first proposed.
+    fn proposed_at(&self, height: u32) -> Duration {
+        let decided = self
+            .up()
+            .into_iter()
+            .find(|node| self.stored(*node) >= height);
+        let block = decided.map(|node| self.block(node, height));
+        let proposal = self.sent.iter().find(|sent| {
+            let fits = sent.message.height.0 == height && !sent.again;
+            let block = block.is_none() || sent.message.block() == block;
+            fits && block && sent.message.kind() == MessageKind::Proposal
+        });
+        proposal.expect("a proposal").at
+    }
+
     /// Number of events so far.
     fn sequence(&self) -> u64 {
         self.sequence

@@ -1,8 +1,9 @@
 //! The next leader builds at PC(h) and proposes at CC(h) (protocol section 10).
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use neo_primitives::{BlockBody, Header, UInt256, consensus_address};
+use neo_primitives::{BlockBody, Header, UInt256, ValidatorIndex, consensus_address};
 
 use super::{V3Actions, V3Engine};
 use crate::engine::{LedgerAction, Now};
@@ -35,11 +36,15 @@ impl V3Engine {
         {
             return;
         }
-        let Some(state) = self.open.back().filter(|state| state.next_is_due(now)) else {
+        let Some(state) = self
+            .open
+            .back()
+            .filter(|state| state.next_is_due(now, self.performance.build_lead()))
+        else {
             return;
         };
         let set = &state.info.validators;
-        let limit = state.info.limits.max_transactions;
+        let limit = self.max_transactions(state.info.limits.max_transactions);
         let next = state.info.leaders.after(&header, set.len(), false);
         let leader = next.order().leader(View::ZERO);
         let own = self.settings.own.as_ref().and_then(|key| set.index_of(key));
@@ -47,13 +52,19 @@ impl V3Engine {
         if own != Some(leader) || header.next_consensus != consensus_address(set.keys()) {
             return;
         }
+        let until_due = state.until_next_is_due(now);
         self.ahead = Some(Ahead {
             parent,
             candidate: None,
         });
-        actions
-            .ledger
-            .push(build(parent, &header, leader, now, limit));
+        let order = BuildOrder {
+            parent,
+            header: &header,
+            primary: leader,
+            until_due,
+            max_transactions: limit,
+        };
+        actions.ledger.push(order.request(now));
     }
 
     /// Keeps a candidate whose height is not open yet.
@@ -67,20 +78,28 @@ impl V3Engine {
     }
 }
 
-/// An honest leader's request for its block: the timestamp is `max(now, parent + 1)`.
-pub(in crate::v3) fn build(
-    parent: UInt256,
-    header: &Header,
-    primary: neo_primitives::ValidatorIndex,
-    now: Now,
-    max_transactions: u32,
-) -> LedgerAction {
-    let timestamp = now.wall_ms.max(header.timestamp.saturating_add(1));
-    LedgerAction::Build {
-        parent,
-        primary,
-        timestamp,
-        nonce: now.entropy,
-        max_transactions,
+/// What a leader asks its ledger for.
+pub(in crate::v3) struct BuildOrder<'a> {
+    pub(in crate::v3) parent: UInt256,
+    /// Header of the parent.
+    pub(in crate::v3) header: &'a Header,
+    pub(in crate::v3) primary: ValidatorIndex,
+    /// How long until the block is proposed: that moment is its timestamp.
+    pub(in crate::v3) until_due: Duration,
+    pub(in crate::v3) max_transactions: u32,
+}
+
+impl BuildOrder<'_> {
+    /// An honest leader's request for its block: the timestamp is `max(now, parent + 1)`.
+    pub(in crate::v3) fn request(&self, now: Now) -> LedgerAction {
+        let until_due = u64::try_from(self.until_due.as_millis()).unwrap_or(u64::MAX);
+        let proposed = now.wall_ms.saturating_add(until_due);
+        LedgerAction::Build {
+            parent: self.parent,
+            primary: self.primary,
+            timestamp: proposed.max(self.header.timestamp.saturating_add(1)),
+            nonce: now.entropy,
+            max_transactions: self.max_transactions,
+        }
     }
 }

@@ -6,7 +6,7 @@ use super::V3Engine;
 
 impl V3Engine {
     /// 128 bits over all that later votes can depend on. Left out are the settings, the rates of answers
-    /// to peers, and how long ago a block was needed, which matters only beyond 64 blocks at a height.
+    /// to peers, what blocks took before (timers, block size and the lead of a build follow from it and are in), and how long ago a block was needed, which matters only beyond 64 blocks at a height.
     /// Equal within one build of the program; not to be stored.
     #[doc(hidden)]
     #[must_use]
@@ -36,9 +36,19 @@ impl V3Engine {
             peers: _,
             last_start,
             last_decision,
+            timer,
+            performance: _,
+            block_size,
+            pool_filled,
+            began,
+            watched: _,
+            emergency,
+            recovering: _,
+            reported_base: _,
         } = self;
         (stored, tip, open, opening, ahead).hash(hasher);
         (fresh_start, records, silence, votes_from, buffered).hash(hasher);
-        (last_start, last_decision).hash(hasher);
+        (last_start, last_decision, timer).hash(hasher);
+        (block_size, pool_filled, began, emergency).hash(hasher);
     }
 }

@@ -1,11 +1,13 @@
 //! Opening and retiring heights with the ledger (protocol section 10).
 
-use neo_primitives::{Height, UInt256};
+use std::time::Duration;
+
+use neo_primitives::{Header, Height, UInt256};
 
 use super::{MAX_OPEN, V3Actions, V3Engine};
 use crate::engine::{HeightInfo, LedgerAction, LedgerEvent, Notice, Now, Recipient};
 use crate::v3::certificate::Decision;
-use crate::v3::height::{HeightState, Opening};
+use crate::v3::height::{HeightState, Opening, Tempo};
 
 impl V3Engine {
     pub(super) fn ledger(&mut self, now: Now, event: LedgerEvent, actions: &mut V3Actions) {
@@ -14,7 +16,9 @@ impl V3Engine {
             LedgerEvent::Built(body) => {
                 let height = body.header.index;
                 self.keep_ahead(&body);
-                self.on_height(now, height, actions, |state, _| state.take_candidate(body));
+                self.on_height(now, height, actions, |state, _| {
+                    state.take_candidate(now, body)
+                });
             }
             LedgerEvent::Found { hash, transactions } => {
                 let mut transactions = Some(transactions);
@@ -29,8 +33,19 @@ impl V3Engine {
                     state.take_check(&hash, result.clone(), actions);
                 });
             }
-            LedgerEvent::Promoted { .. } | LedgerEvent::Pool { .. } => {}
+            LedgerEvent::Promoted { .. } => {}
+            LedgerEvent::Pool { transactions: 0 } => {}
+            LedgerEvent::Pool { .. } => self.pool_filled(now, actions),
             LedgerEvent::Stored { height, hash } => self.stored(now, height, hash, actions),
+        }
+    }
+
+    /// Transactions wait in a pool that was empty: a leader that waits for one proposes.
+    fn pool_filled(&mut self, now: Now, actions: &mut V3Actions) {
+        self.pool_filled = true;
+        for state in &mut self.open {
+            state.pool_filled(now, actions);
+            state.advance(now, actions);
         }
     }
 
@@ -86,13 +101,20 @@ impl V3Engine {
                 .filter(|(decided, _)| decided.next() == height)
                 .map(|(_, decision)| decision),
         };
-        let previous_start = self
-            .open
-            .back()
-            .map_or(self.last_start, |state| {
-                state.started.or(Some(state.opened_at))
-            })
-            .unwrap_or(now.monotonic);
+        let previous_start = match self.open.back() {
+            Some(state) => state.started,
+            None => self.last_start,
+        };
+        let previous_start =
+            previous_start.unwrap_or_else(|| estimated_start(now, &info.parent, info.block_time));
+        let filled = info.pool > 0 || self.pool_filled;
+        let tempo = Tempo {
+            timer: self.timer,
+            lead: self.performance.build_lead(),
+            previous_start,
+            filled,
+            max_transactions: self.max_transactions(info.limits.max_transactions),
+        };
         let ahead = self
             .ahead
             .take()
@@ -101,7 +123,7 @@ impl V3Engine {
             info,
             own,
             silent: self.is_silent_at(height),
-            previous_start,
+            tempo,
             parent_decision,
             timers: self.settings.timers,
             #[cfg(feature = "mutation")]
@@ -109,10 +131,11 @@ impl V3Engine {
         };
         let mut state = HeightState::open(now, opening, actions);
         if let Some(ahead) = ahead {
-            state.expect_candidate(ahead.candidate);
+            state.expect_candidate(now, ahead.candidate);
         }
         state.set_round_trip(self.round_trip());
         state.set_stored_height(self.stored);
+        state.set_absent(self.absent(now, &state.info.validators));
         let restored: Vec<_> = self
             .records
             .iter()
@@ -169,14 +192,15 @@ impl V3Engine {
         }
         self.stored = height;
         self.tip = hash;
-        self.last_start = Some(now.monotonic);
+        self.last_start = None;
         while let Some(mut state) = self.open.pop_front() {
             if state.height() > height {
                 self.open.push_front(state);
                 break;
             }
             state.stored(now, actions);
-            self.last_start = Some(state.started.unwrap_or(state.opened_at));
+            self.measure(now, &state, actions);
+            self.last_start = state.started;
             self.last_decision = state.decision.take().map(|decision| (height, decision));
         }
         for state in &mut self.open {
@@ -206,7 +230,9 @@ impl V3Engine {
         if let Some(state) = self.open.front_mut() {
             state.try_store(now, actions);
         }
+        self.learn(actions);
         self.build_ahead(now, actions);
+        self.watch_leaders(actions);
         if self.opening.is_some() {
             return;
         }
@@ -221,7 +247,19 @@ impl V3Engine {
         };
         if let Some(parent) = parent {
             self.opening = Some(parent);
+            self.pool_filled = false;
             actions.ledger.push(LedgerAction::Open { parent });
         }
     }
+}
+
+/// When the block before was proposed, for a node that did not see that: its timestamp says so, as far
+/// as the clocks agree. What a wrong clock can do is to shift one block by up to `block_time`. The
+/// genesis block was proposed by nobody.
+fn estimated_start(now: Now, parent: &Header, block_time: Duration) -> Duration {
+    if parent.index == Height(0) {
+        return now.monotonic;
+    }
+    let age = Duration::from_millis(now.wall_ms.saturating_sub(parent.timestamp));
+    now.monotonic.saturating_sub(age.min(block_time))
 }

@@ -1,12 +1,15 @@
 //! The engine of dBFT 3.0: the open heights, what is buffered for later ones, and answers to those
 //! that lag behind (protocol sections 5, 9 and 10).
 
+mod adapting;
 mod ahead;
+mod emergency;
 mod fingerprint;
 mod heights;
 mod peers;
 mod receiving;
 mod silence;
+mod watching;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -17,7 +20,8 @@ use neo_primitives::{BlockBody, Height, PublicKey, UInt256, ValidatorIndex};
 use crate::engine::{
     Actions, Engine, Event, HeightStatus, Notice, Now, Protocol, Status, VotesSeen,
 };
-use crate::performance::PerformanceMetrics;
+use crate::performance::Performance;
+use crate::tuning::Bounds;
 use crate::v3::certificate::Decision;
 use crate::v3::context::MessageKind;
 use crate::v3::evidence::Evidence;
@@ -25,12 +29,13 @@ use crate::v3::height::HeightState;
 use crate::v3::leader::{LeaderState, Standing};
 use crate::v3::message::{Draft, Message};
 use crate::v3::record::Record;
-use crate::v3::timing::TimerSettings;
+use crate::v3::timing::{AdaptiveTimer, TimerSettings};
 use crate::v3::verify::{Outcome, OwnMessage, VerifyJob};
 use crate::validators::View;
 
+use adapting::BlockSize;
 use ahead::Ahead;
-pub(in crate::v3) use ahead::build;
+pub(in crate::v3) use ahead::BuildOrder;
 
 /// Heights open at once: one decided and on its way to storage, one voted on.
 const MAX_OPEN: usize = 2;
@@ -48,6 +53,8 @@ const NONCE_INTERVAL: Duration = Duration::from_secs(1);
 const SILENT_BLOCKS: u32 = 3;
 /// Messages kept for heights that are not open yet: of two heights, of one kind each, of 255 validators.
 const MAX_BUFFERED: usize = 2 * 7 * 255;
+/// Fewer transactions than this are in no block because of tuning.
+const LEAST_TRANSACTIONS: u64 = 16;
 /// Peers whose rates are remembered; validators of two sets fit.
 const MAX_PEERS: usize = 512;
 
@@ -84,6 +91,8 @@ pub struct EngineSettings {
     pub executes_ahead: bool,
     /// Timers.
     pub timers: TimerSettings,
+    /// Least and most transactions that tuning puts into an own block; the network's limit holds too.
+    pub transactions: Bounds,
     /// The rule that this engine breaks.
     #[cfg(feature = "mutation")]
     pub mutation: Option<crate::v3::mutation::Mutation>,
@@ -97,6 +106,10 @@ impl EngineSettings {
             own,
             executes_ahead,
             timers,
+            transactions: Bounds {
+                least: LEAST_TRANSACTIONS,
+                most: u64::from(u32::MAX),
+            },
             #[cfg(feature = "mutation")]
             mutation: None,
         }
@@ -110,6 +123,9 @@ struct Peer {
     synced: Option<Duration>,
     round_trip: Duration,
     up: bool,
+    /// Its connection stands, and nothing comes over it.
+    quiet: bool,
+    was_up: bool,
     /// Kinds of messages it sent for the last stored height it is still busy with.
     stale: Option<(Height, Vec<MessageKind>)>,
 }
@@ -144,6 +160,21 @@ pub struct V3Engine {
     /// When the last retired height saw its first valid proposal.
     last_start: Option<Duration>,
     last_decision: Option<(Height, Decision)>,
+    /// How long views may take, over all heights.
+    timer: AdaptiveTimer,
+    performance: Performance,
+    /// Transactions of the own blocks; none before the first height says what the network allows.
+    block_size: Option<BlockSize>,
+    /// Transactions came to an empty pool since the ledger was asked for the next height.
+    pool_filled: bool,
+    /// When the node started.
+    began: Option<Duration>,
+    watched: Vec<PublicKey>,
+    /// When everything was repeated last, and of which height partial recovery was reported.
+    emergency: Option<Duration>,
+    /// The base of the timers that was told last.
+    reported_base: Duration,
+    recovering: Option<Height>,
 }
 
 impl Protocol for V3Engine {
@@ -181,6 +212,7 @@ impl V3Engine {
             records.clear();
         }
         silent &= !mutated!(settings, NeverSilent);
+        let timer = AdaptiveTimer::new(&settings.timers);
         Self {
             settings,
             stored,
@@ -196,6 +228,15 @@ impl V3Engine {
             peers: BTreeMap::new(),
             last_start: None,
             last_decision: None,
+            timer,
+            performance: Performance::default(),
+            block_size: None,
+            pool_filled: false,
+            began: None,
+            watched: Vec::new(),
+            emergency: None,
+            reported_base: timer.base_timeout(),
+            recovering: None,
         }
     }
 
@@ -208,6 +249,7 @@ impl V3Engine {
     }
 
     fn start(&mut self, now: Now, actions: &mut V3Actions) {
+        self.began = Some(now.monotonic);
         if let Some(silence) = &mut self.silence {
             silence.nonce = now.entropy | 1;
             actions.persist.push(Record::Silenced);
@@ -253,13 +295,14 @@ impl Engine for V3Engine {
             stored: self.stored,
             heights: self.open.iter().map(height_status).collect(),
             voting: self.silence.is_none() && self.settings.own.is_some(),
-            performance: PerformanceMetrics::default(),
+            performance: self.performance.metrics(),
         }
     }
 
     fn footprint(&self) -> usize {
         let open: usize = self.open.iter().map(HeightState::footprint).sum();
-        open + self.buffered.len() + self.peers.len() + self.records.len()
+        let measured = self.performance.len() + self.watched.len();
+        open + self.buffered.len() + self.peers.len() + self.records.len() + measured
     }
 }
 

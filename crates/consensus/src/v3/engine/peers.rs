@@ -37,16 +37,22 @@ impl V3Engine {
         };
         state.timer(now, id.kind, actions);
         if id.kind == TimerKind::Resend {
-            self.ask_when_stalled(now, id.height, actions);
+            self.recover(now, id.height, actions);
             self.pay_owed(now, id.height, actions);
             self.ask_for_reports(now, id.height, actions);
         }
     }
 
     /// Asks all others for what is missing after some time without progress.
-    pub(super) fn ask_when_stalled(&mut self, now: Now, height: Height, actions: &mut V3Actions) {
+    /// Whether it did.
+    pub(super) fn ask_when_stalled(
+        &mut self,
+        now: Now,
+        height: Height,
+        actions: &mut V3Actions,
+    ) -> bool {
         let Some(state) = self.height_mut(height) else {
-            return;
+            return false;
         };
         let since = |moment: Duration| now.monotonic.saturating_sub(moment);
         let patience = state.stall_after();
@@ -57,7 +63,7 @@ impl V3Engine {
             .filter(|(at, _)| state.decision.is_none() && since(*at) >= state.resend_after());
         let asked_lately = state.last_request.is_some_and(|at| since(at) < patience);
         if !(stalled || ahead.is_some()) || asked_lately {
-            return;
+            return false;
         }
         let ahead = ahead.map(|(_, who)| who.clone());
         state.others_ahead = None;
@@ -68,6 +74,7 @@ impl V3Engine {
             (None, Some(who)) => self.fetch_blocks(now, &who, actions),
             (None, None) => {}
         }
+        true
     }
 
     /// Rule 6: the decision for those that voted here after it was known and have not committed since.
@@ -115,12 +122,16 @@ impl V3Engine {
     ) {
         let Some(peer) = self.peer(key) else { return };
         let was_up = peer.up;
+        peer.quiet = state == Connectivity::Quiet;
         match state {
             Connectivity::Up { round_trip } => {
                 peer.up = true;
+                peer.was_up = true;
                 peer.round_trip = round_trip.min(Duration::from_secs(1));
             }
-            Connectivity::Down | Connectivity::Quiet => peer.up = false,
+            Connectivity::Down => peer.up = false,
+            // Silence says something of a connection that stands.
+            Connectivity::Quiet => {}
         }
         let is_up = peer.up;
         let round_trip = self.round_trip();
@@ -134,16 +145,8 @@ impl V3Engine {
                     actions.send.push((Recipient::One(key.clone()), draft));
                 }
             }
-        } else if was_up && !is_up {
-            let voted = self
-                .open
-                .iter_mut()
-                .find(|height| height.decision.is_none());
-            if let Some(height) = voted {
-                height.peer_down(key, actions);
-                height.advance(now, actions);
-            }
         }
+        self.heed_presence(now, actions);
     }
 
     pub(super) fn fetched(&mut self, now: Now, fetched: Fetched, actions: &mut V3Actions) {

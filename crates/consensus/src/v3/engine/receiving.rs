@@ -20,6 +20,7 @@ impl V3Engine {
         message: Message,
         actions: &mut V3Actions,
     ) {
+        self.heard(now, &from, actions);
         self.hint_of_blocks(now, &from, &message, actions);
         if message.height <= self.stored {
             return self.receive_stale(now, &from, &message, actions);

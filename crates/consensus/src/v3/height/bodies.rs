@@ -44,7 +44,7 @@ impl HeightState {
                     }
                 };
                 actions.notices.push(notice);
-                self.suspect(actions);
+                self.refuse_block(actions);
             }
         }
     }

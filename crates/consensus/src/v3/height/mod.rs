@@ -4,7 +4,10 @@
 //! that the protocol allows with it. So nothing depends on the order in which messages arrive.
 
 mod bodies;
+mod measuring;
+mod pacing;
 mod proposing;
+mod suspecting;
 mod taking;
 mod views;
 
@@ -27,6 +30,11 @@ use crate::v3::timing::TimerSettings;
 use crate::v3::votes::Votes;
 use crate::validators::View;
 
+pub(super) use measuring::Lesson;
+use measuring::Stamps;
+use pacing::Pace;
+pub(super) use pacing::Tempo;
+
 type V3Actions = Actions<V3Engine>;
 
 /// Up to this many validators a ChangeView carries its certificate to everybody (protocol section 3).
@@ -39,8 +47,7 @@ pub(super) struct Opening {
     pub(super) own: Option<ValidatorIndex>,
     /// Its vote log was lost: it follows, but votes nothing.
     pub(super) silent: bool,
-    /// When the previous height saw its first valid proposal.
-    pub(super) previous_start: Duration,
+    pub(super) tempo: Tempo,
     /// What decided the previous height, for the proposal of this one.
     pub(super) parent_decision: Option<Decision>,
     pub(super) timers: TimerSettings,
@@ -79,11 +86,18 @@ pub(super) struct HeightState {
     /// When the first valid proposal of this height was seen.
     pub(super) started: Option<Duration>,
     pub(super) opened_at: Duration,
-    view_began: Duration,
-    view_ends: Duration,
-    expiries: u32,
+    pace: Pace,
+    /// When the block of view 0 was due.
+    first_origin: Duration,
+    stamps: Stamps,
+    lessons: Vec<Lesson>,
     view_failed: Option<ChangeViewReason>,
     suspected: Option<View>,
+    /// The own ledger refuses the block of this view.
+    refuses: Option<View>,
+    /// Validators that are not there, and why.
+    absent: BTreeMap<ValidatorIndex, &'static str>,
+    max_transactions: u32,
     proposal_due: bool,
     building: Option<View>,
     candidate: Option<UInt256>,
@@ -103,7 +117,7 @@ impl HeightState {
             info,
             own,
             silent,
-            previous_start,
+            tempo,
             parent_decision,
             timers,
             #[cfg(feature = "mutation")]
@@ -117,8 +131,8 @@ impl HeightState {
         });
         let voice = own.filter(|_| !silent);
         let at = now.monotonic;
-        let ends = timers.first_deadline(at, previous_start, info.block_time, now.entropy);
-        let mut state = Self {
+        let pace = Pace::open(now, &tempo, &timers, &info);
+        let state = Self {
             safety: Safety::new(Arc::clone(&context), voice),
             context,
             own,
@@ -138,11 +152,15 @@ impl HeightState {
             own_commit: None,
             started: None,
             opened_at: at,
-            view_began: at,
-            view_ends: ends,
-            expiries: 0,
+            first_origin: pace.origin(),
+            pace,
+            stamps: Stamps::default(),
+            lessons: Vec::new(),
             view_failed: None,
             suspected: None,
+            refuses: None,
+            absent: BTreeMap::new(),
+            max_transactions: tempo.max_transactions.min(info.limits.max_transactions),
             proposal_due: false,
             building: None,
             candidate: None,
@@ -157,38 +175,36 @@ impl HeightState {
             mutation,
         };
         #[cfg(feature = "mutation")]
-        {
+        let state = {
+            let mut state = state;
             state.safety.mutation = mutation;
-        }
+            state
+        };
         actions.notices.push(Notice::Opened {
             height: state.info.height,
         });
-        state.set_timer(TimerKind::View, Some(ends), actions);
         let resend = at.saturating_add(state.resend_after());
         state.set_timer(TimerKind::Resend, Some(resend), actions);
-        if state.own == Some(state.leader_of(View::ZERO)) && !silent {
-            let due = state
-                .timers
-                .proposal_due(at, previous_start, state.info.block_time);
-            if due <= at {
-                state.proposal_due = true;
-            } else {
-                state.set_timer(TimerKind::Propose, Some(due), actions);
-            }
-        }
         state
     }
 
     /// Begins, with what the vote log holds of this height.
     pub(super) fn begin(&mut self, now: Now, restored: Vec<Record>, actions: &mut V3Actions) {
+        if restored.is_empty() {
+            self.arm(now, actions);
+        }
         if restored.is_empty() && !self.silent {
             self.change_phase(Trigger::LedgerReady, now, actions);
             self.advance(now, actions);
             return;
         }
         self.change_phase(Trigger::RecoveryBegun, now, actions);
-        for record in restored {
-            self.restore(now, record, actions);
+        if !restored.is_empty() {
+            for record in restored {
+                self.restore(now, record, actions);
+            }
+            self.pace.was_begun_before(now);
+            self.arm(now, actions);
         }
         self.advance(now, actions);
     }
@@ -316,6 +332,7 @@ impl HeightState {
         self.form_certificates(now, actions);
         self.recover_phase(now, actions);
         if self.decision.is_none() {
+            self.heed_absence(actions);
             self.heed_others(now);
             self.try_change_view(actions);
             self.try_propose(now, actions);
@@ -330,6 +347,7 @@ impl HeightState {
             self.try_commit(actions);
             self.try_promote(actions);
         }
+        self.stamp(now);
     }
 
     fn form_certificates(&mut self, now: Now, actions: &mut V3Actions) {
@@ -342,6 +360,9 @@ impl HeightState {
             self.take_prepared(now, certificate, actions);
         }
         if let Some(certificate) = self.votes.commit_certificate(quorum) {
+            if certificate.view == self.view() {
+                self.learn_decision(now);
+            }
             return self.take_decision(now, Decision::Certificate(certificate), actions);
         }
         let few = self.few() - usize::from(mutated!(self, FewerHeaderSignatures));

@@ -8,7 +8,7 @@ use super::{HeightState, V3Actions};
 use crate::engine::{Now, Recipient};
 use crate::v3::blocks::Check;
 use crate::v3::certificate::{Decision, ViewChangeCertificate};
-use crate::v3::engine::build;
+use crate::v3::engine::BuildOrder;
 use crate::v3::message::{Draft, Payload, short_id};
 use crate::v3::phase::{Phase, Trigger};
 use crate::v3::record::Record;
@@ -17,22 +17,26 @@ use crate::validators::View;
 
 impl HeightState {
     /// A candidate of the own ledger.
-    pub(in crate::v3) fn take_candidate(&mut self, body: Arc<BlockBody>) {
+    pub(in crate::v3) fn take_candidate(&mut self, now: Now, body: Arc<BlockBody>) {
         let fits = body.header.prev_hash == self.info.parent_hash
             && body.header.index == self.info.height
             && Some(body.header.primary_index) == self.own
             && self.building == Some(self.view());
         if fits {
+            self.stamp_built(now);
             self.candidate = Some(body.hash());
             self.blocks.insert_body(body, false);
         }
     }
 
     /// The ledger was asked for the candidate of view 0 before this height was open.
-    pub(in crate::v3) fn expect_candidate(&mut self, candidate: Option<Arc<BlockBody>>) {
+    pub(in crate::v3) fn expect_candidate(&mut self, now: Now, candidate: Option<Arc<BlockBody>>) {
+        if !self.is_due_when_opened() {
+            return;
+        }
         self.building = Some(View::ZERO);
         if let Some(body) = candidate {
-            self.take_candidate(body);
+            self.take_candidate(now, body);
         }
     }
 
@@ -49,12 +53,6 @@ impl HeightState {
             .get(&hash)
             .filter(|block| block.check == Check::Passed)?;
         block.body.as_ref().map(|body| (hash, body.header))
-    }
-
-    /// Whether the block of the next height will be due as soon as this one is decided.
-    pub(in crate::v3) fn next_is_due(&self, now: Now) -> bool {
-        let began = self.started.unwrap_or(self.opened_at);
-        now.monotonic >= began.saturating_add(self.info.block_time)
     }
 
     pub(super) fn try_propose(&mut self, now: Now, actions: &mut V3Actions) {
@@ -91,8 +89,15 @@ impl HeightState {
             return self.candidate.and_then(|hash| self.blocks.body(&hash));
         }
         self.building = Some(self.view());
-        let limit = self.info.limits.max_transactions;
-        let request = build(self.info.parent_hash, &self.info.parent, own, now, limit);
+        self.stamp_build_asked(now);
+        let order = BuildOrder {
+            parent: self.info.parent_hash,
+            header: &self.info.parent,
+            primary: own,
+            until_due: self.until_due(now),
+            max_transactions: self.max_transactions,
+        };
+        let request = order.request(now);
         actions.ledger.push(request);
         None
     }

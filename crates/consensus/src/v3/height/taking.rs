@@ -170,7 +170,7 @@ impl HeightState {
                 }
                 self.fail_view(ChangeViewReason::InvalidProposal);
             } else {
-                self.suspect(actions);
+                self.refuse_block(actions);
             }
             return;
         }
@@ -198,6 +198,7 @@ impl HeightState {
             ..message.clone()
         };
         self.proposals.insert(message.view, message);
+        self.view_got_on(now, actions);
         self.take_vote(prepare, actions);
     }
 
@@ -337,6 +338,9 @@ impl HeightState {
         });
         if certificate.view > self.view() && self.decision.is_none() {
             self.enter_view(now, certificate.view, actions);
+        }
+        if certificate.view == self.view() && self.decision.is_none() {
+            self.view_got_on(now, actions);
         }
     }
 

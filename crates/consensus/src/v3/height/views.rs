@@ -1,10 +1,8 @@
 //! How a view is given up and the next one entered (protocol section 5, rule 7).
 
-use neo_primitives::PublicKey;
-
-use super::{CERTIFICATES_TO_ALL, HeightState, V3Actions};
+use super::{CERTIFICATES_TO_ALL, HeightState, Lesson, V3Actions};
 use crate::engine::{Notice, Now, Recipient, TimerKind};
-use crate::v3::message::{ChangeViewReason, Draft, Payload};
+use crate::v3::message::ChangeViewReason;
 use crate::v3::phase::Trigger;
 use crate::v3::safety::Entitlement;
 use crate::v3::votes::KEPT_VIEWS;
@@ -36,12 +34,9 @@ impl HeightState {
         self.view_failed = None;
         self.building = None;
         self.candidate = None;
-        self.proposal_due = true;
-        self.view_began = now.monotonic;
-        let length = self.timers.view_timeout(self.expiries, now.entropy);
-        self.view_ends = now.monotonic.saturating_add(length);
-        self.set_timer(TimerKind::Propose, None, actions);
-        self.set_timer(TimerKind::View, Some(self.view_ends), actions);
+        self.stamp_view();
+        self.pace.enter(now);
+        self.arm(now, actions);
     }
 
     /// The current view has no future; the ChangeView follows in [`Self::advance`].
@@ -53,33 +48,14 @@ impl HeightState {
         }
     }
 
-    /// Tells the others that the leader seems gone; once per view.
-    pub(in crate::v3) fn suspect(&mut self, actions: &mut V3Actions) {
-        let view = self.view();
-        let undecided = self.decision.is_none() && self.suspected < Some(view);
-        let leads = self.own == Some(self.leader());
-        if let (true, true, false, Some(own)) = (undecided, self.safety.may_vote(), leads, self.own)
-        {
-            self.suspected = Some(view);
-            let draft = Draft::new(&self.context, own, view, Payload::Suspect);
-            actions.send.push((Recipient::All, draft));
-        }
-    }
-
-    /// The leader of the current view lost its connection.
-    pub(in crate::v3) fn peer_down(&mut self, peer: &PublicKey, actions: &mut V3Actions) {
-        if self.info.validators.key(self.leader()) == Some(peer) {
-            self.suspect(actions);
-        }
-    }
-
     pub(in crate::v3) fn timer(&mut self, now: Now, kind: TimerKind, actions: &mut V3Actions) {
         match kind {
-            TimerKind::Propose => self.proposal_due = true,
+            TimerKind::Propose => self.pace_proposal(now, actions),
             TimerKind::View => {
-                let due = now.monotonic >= self.view_ends && self.decision.is_none();
+                let due = self.pace.is_over(now) && self.decision.is_none();
                 if due && self.safety.asked() <= self.view() {
-                    self.expiries = self.expiries.saturating_add(1);
+                    let length = self.pace.expire();
+                    self.lessons.push(Lesson::Failed(length));
                     self.fail_view(ChangeViewReason::Timeout);
                 }
             }
@@ -93,12 +69,15 @@ impl HeightState {
     }
 
     /// Repeats what rules 6 and 7 say to repeat.
-    pub(super) fn resend(&mut self, actions: &mut V3Actions) {
+    pub(in crate::v3) fn resend(&mut self, actions: &mut V3Actions) {
         if self.decision.is_some() {
             if let Some(commit) = &self.own_commit {
                 actions.resend.push((Recipient::All, commit.clone()));
             }
-        } else if self.safety.asked() > self.view()
+            return;
+        }
+        self.repeat_suspicion(actions);
+        if self.safety.asked() > self.view()
             && let Some(change) = &self.own_change_view
             // A newer one is still on its way to the vote log: the older target is given up.
             && (change.view == self.safety.asked() || mutated!(self, LowersTarget))
@@ -133,15 +112,14 @@ impl HeightState {
             {
                 self.fail_view(ChangeViewReason::LeaderResigned);
             }
-            if self.votes.suspicions(view) >= self.quorum() {
+            if self.is_given_up() {
                 self.fail_view(ChangeViewReason::Suspected);
             }
         }
         let Some(wanted) = self.votes.asked_by(self.enough_to_join()) else {
             return;
         };
-        let half = self.view_ends.saturating_sub(self.view_began) / 2;
-        let ripe = now.monotonic >= self.view_began.saturating_add(half);
+        let ripe = self.pace.is_half_over(now);
         if wanted > self.safety.asked().max(view) && ripe {
             self.view_failed.get_or_insert(ChangeViewReason::Joined);
         }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use neo_primitives::{Height, ValidatorIndex};
 
+use crate::engine::{Actions, Recipient};
+use crate::v3::V3Engine;
 use crate::v3::certificate::{Decision, PreparedCertificate};
 use crate::v3::context::{HeightContext, MessageKind};
 use crate::v3::height::HeightState;
@@ -170,6 +172,32 @@ impl HeightState {
         })
     }
 
+    /// Everything that may bring others to a decision: the certificates held, the own votes of this
+    /// view, the proposal. In one message, and the own ChangeView as always.
+    pub(in crate::v3) fn resend_all(&mut self, stored: Height, actions: &mut Actions<V3Engine>) {
+        self.resend(actions);
+        let view = self.view();
+        let own = self.own;
+        let kinds = [MessageKind::Prepare, MessageKind::PreCommit];
+        let votes = kinds
+            .into_iter()
+            .filter_map(|kind| self.votes.held(kind, view, own?));
+        let commit = own.and_then(|own| self.votes.held(MessageKind::Commit, View::ZERO, own));
+        let asked = self.votes.change_views_above(view);
+        let mut messages: Vec<_> = self.proposal().cloned().into_iter().collect();
+        messages.extend(votes.chain(commit).chain(asked).cloned());
+        messages.truncate(MAX_MESSAGES);
+        let answer = RecoveryMessage {
+            nonce: 0,
+            stored,
+            view_change: self.view_change.as_ref().map(|held| held.as_ref().clone()),
+            prepared: self.prepared_above(None),
+            decision: self.decision.clone(),
+            messages,
+        };
+        self.forward(Recipient::All, answer, actions);
+    }
+
     /// The decision and the own header signature, for a validator that is still undecided.
     pub(in crate::v3) fn decided_answer(
         &self,
@@ -232,13 +260,13 @@ mod tests {
     use neo_primitives::{BlockBody, Datoshi, Header, UInt160, UInt256};
 
     use super::*;
-    use crate::engine::{Actions, BlockLimits, HeightInfo, Now};
+    use crate::engine::{BlockLimits, HeightInfo, Now};
     use crate::index_set::IndexSet;
     use crate::v3::certificate::Signatures;
-    use crate::v3::height::Opening;
+    use crate::v3::height::{Opening, Tempo};
     use crate::v3::leader::LeaderState;
     use crate::v3::testing::{context, hash, signature};
-    use crate::v3::timing::TimerSettings;
+    use crate::v3::timing::{AdaptiveTimer, TimerSettings};
 
     const NOW: Now = Now {
         monotonic: Duration::ZERO,
@@ -283,7 +311,13 @@ mod tests {
             info,
             own: Some(ValidatorIndex(1)),
             silent: false,
-            previous_start: Duration::ZERO,
+            tempo: Tempo {
+                timer: AdaptiveTimer::new(&TimerSettings::default()),
+                lead: Duration::ZERO,
+                previous_start: Duration::ZERO,
+                filled: true,
+                max_transactions: 1,
+            },
             parent_decision: None,
             timers: TimerSettings::default(),
             #[cfg(feature = "mutation")]

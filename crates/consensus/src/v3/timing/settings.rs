@@ -198,41 +198,11 @@ impl TimerSettings {
 const MOST_RETRIES: u32 = 64;
 
 impl TimerSettings {
-    /// Length of a view above 0 after `expiries` own timer expiries at this height: `base ·
-    /// multiplier^expiries`, capped, plus 0 to 10 % of jitter drawn from `entropy`.
-    #[must_use]
-    pub fn view_timeout(&self, expiries: u32, entropy: u64) -> Duration {
-        let exponent = i32::try_from(expiries.min(64)).unwrap_or(64);
-        let factor = self.backoff_multiplier.max(1.0).powi(exponent);
-        let plain = self.base_timeout.as_secs_f64() * factor;
-        // What is too long for a duration is longer than the cap.
-        let plain = Duration::try_from_secs_f64(plain).unwrap_or(self.max_timeout);
-        with_jitter(plain.min(self.max_timeout), entropy)
-    }
-
-    /// When the leader of view 0 proposes: `max(decision of h−1, start(h−1) + T)`.
-    #[must_use]
-    pub fn proposal_due(
-        &self,
-        opened: Duration,
-        previous_start: Duration,
-        block_time: Duration,
-    ) -> Duration {
-        opened.max(previous_start.saturating_add(block_time))
-    }
-
-    /// When view 0 is given up: `start(h−1) + T + base`, and never less than `base` after the height
-    /// was opened, with jitter.
-    #[must_use]
-    pub fn first_deadline(
-        &self,
-        opened: Duration,
-        previous_start: Duration,
-        block_time: Duration,
-        entropy: u64,
-    ) -> Duration {
-        let due = self.proposal_due(opened, previous_start, block_time);
-        due.saturating_add(with_jitter(self.base_timeout, entropy))
+    /// The multiplier in hundredths: decisions are made with integers.
+    pub(super) fn backoff_percent(&self) -> u32 {
+        let hundredths = (self.backoff_multiplier * 100.0).round();
+        // A float becomes the nearest number there is; settings are checked to be from 1 to 10.
+        (hundredths as u32).clamp(100, 1000)
     }
 
     /// How often a vote is repeated to a peer with this round-trip time.
@@ -242,7 +212,8 @@ impl TimerSettings {
     }
 }
 
-fn with_jitter(plain: Duration, entropy: u64) -> Duration {
+/// Adds 0 to 10 % drawn from `entropy`.
+pub(super) fn with_jitter(plain: Duration, entropy: u64) -> Duration {
     let thousandth = u32::try_from(entropy % 101).unwrap_or(0);
     plain.saturating_add(plain.saturating_mul(thousandth) / 1000)
 }
@@ -255,48 +226,66 @@ mod tests {
         Duration::from_millis(count)
     }
 
-    #[test]
-    fn timeouts_grow_up_to_the_cap() {
-        let settings = TimerSettings {
-            max_timeout: ms(5000),
-            ..TimerSettings::default()
-        };
-        let lengths: Vec<_> = (0..5)
-            .map(|e| settings.view_timeout(e, 0).as_millis())
-            .collect();
-        assert_eq!(lengths, [1000, 2000, 4000, 5000, 5000]);
-        assert_eq!(settings.view_timeout(u32::MAX, 0), ms(5000));
-        let forever = TimerSettings {
-            max_timeout: Duration::MAX,
-            ..settings
-        };
-        assert_eq!(forever.view_timeout(u32::MAX, 100), Duration::MAX);
+    fn problem(change: impl FnOnce(&mut TimerSettings)) -> String {
+        let mut settings = TimerSettings::default();
+        change(&mut settings);
+        let refused = settings.check(ms(1000)).expect_err("impossible");
+        refused.to_string()
     }
 
     #[test]
-    fn jitter_adds_at_most_a_tenth() {
-        let settings = TimerSettings::default();
-        for entropy in 0..300 {
-            let length = settings.view_timeout(0, entropy);
-            assert!((ms(1000)..=ms(1100)).contains(&length), "{length:?}");
+    fn the_defaults_are_possible() {
+        for block_time in [0, 500, 1000] {
+            assert_eq!(TimerSettings::default().check(ms(block_time)), Ok(()));
         }
-        assert_eq!(settings.view_timeout(0, 100), ms(1100));
     }
 
     #[test]
-    fn consensus_time_is_inside_the_interval() {
-        let settings = TimerSettings::default();
-        assert_eq!(
-            settings.proposal_due(ms(1040), ms(1000), ms(1000)),
-            ms(2000)
-        );
-        assert_eq!(
-            settings.proposal_due(ms(2500), ms(1000), ms(1000)),
-            ms(2500)
-        );
-        assert_eq!(
-            settings.first_deadline(ms(1040), ms(1000), ms(1000), 0),
-            ms(3000)
-        );
+    fn impossible_settings_are_refused_with_value_and_limit() {
+        let cases = [
+            (
+                problem(|s| s.min_timeout = ms(2000)),
+                "base_timeout is 1s, that is less than min_timeout, 2s",
+            ),
+            (
+                problem(|s| s.max_timeout = ms(900)),
+                "max_timeout is 900ms, that is less than base_timeout, 1s",
+            ),
+            (
+                problem(|s| s.max_block_time = ms(999)),
+                "max_block_time is 999ms, that is less than the block time, 1s",
+            ),
+            (
+                problem(|s| s.emergency_after = ms(500)),
+                "emergency_after is 500ms, that is less than base_timeout, 1s",
+            ),
+            (
+                problem(|s| s.resend_interval = ms(20_000)),
+                "emergency_after is 10s, that is less than resend_interval, 20s",
+            ),
+            (
+                problem(|s| s.resend_interval = Duration::ZERO),
+                "resend_interval is 0ns, it has to be from 10ms to 60s",
+            ),
+            (
+                problem(|s| s.min_timeout = Duration::ZERO),
+                "min_timeout is 0ns, it has to be from 10ms to 3600s",
+            ),
+            (
+                problem(|s| s.backoff_multiplier = f64::NAN),
+                "backoff_multiplier is NaN, it has to be from 1 to 10",
+            ),
+            (
+                problem(|s| s.backoff_multiplier = 0.5),
+                "backoff_multiplier is 0.5, it has to be from 1 to 10",
+            ),
+            (
+                problem(|s| s.max_retries = 65),
+                "max_retries is 65, it has to be from 0 to 64",
+            ),
+        ];
+        for (said, expected) in cases {
+            assert_eq!(said, expected);
+        }
     }
 }
