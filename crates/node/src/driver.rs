@@ -206,7 +206,7 @@ impl Driver {
             self.handle(Event::Timer(id))?;
         }
         if let Some(intrusion) = &mut self.parts.intrusion {
-            let leaving = intrusion.due(&self.parts.engine, Instant::now());
+            let leaving = intrusion.due(&|hash| self.parts.engine.body(hash), Instant::now());
             self.leave(leaving);
         }
         Ok(())
@@ -219,7 +219,8 @@ impl Driver {
                     .metrics
                     .message_received(lanes::name(message.kind()), bytes.len());
                 if let Some(intrusion) = &mut self.parts.intrusion {
-                    let (keep, leaving) = intrusion.incoming(&self.parts.engine, &from, &message);
+                    let (keep, leaving) =
+                        intrusion.incoming(&|hash| self.parts.engine.body(hash), &from, &message);
                     self.leave(leaving);
                     if !keep {
                         return Ok(());
@@ -399,7 +400,10 @@ impl Driver {
             self.parts.metrics.vote_log_sync(began.elapsed());
         }
         if let Some(intrusion) = &mut self.parts.intrusion {
-            let leaving = intrusion.outgoing(&self.parts.engine, leaving(&ballot, resend));
+            let leaving = intrusion.outgoing(
+                &|hash| self.parts.engine.body(hash),
+                leaving(&ballot, resend),
+            );
             self.leave(leaving);
         } else {
             for (recipient, message) in ballot.outgoing() {
