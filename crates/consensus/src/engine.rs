@@ -520,6 +520,10 @@ pub struct Status {
     pub heights: Vec<HeightStatus>,
     /// Whether this node may vote; false for observers and after a lost vote log.
     pub voting: bool,
+    /// How long a view may take from the moment its block is due, without growth and jitter.
+    pub base_timeout: Duration,
+    /// Most transactions of an own block; 0 before the first height is open.
+    pub max_transactions: u32,
     /// What consensus took lately.
     pub performance: PerformanceMetrics,
 }

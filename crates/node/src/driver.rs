@@ -332,7 +332,7 @@ impl Driver {
     fn renew_status(&mut self) {
         self.status_at = Some(Instant::now());
         let status = self.parts.engine.status();
-        self.parts.metrics.set_voting(status.voting);
+        self.parts.metrics.set_status(&status);
         self.parts.status.write(status);
     }
 
@@ -550,7 +550,10 @@ impl Driver {
                 from,
                 to,
                 cause,
-            } => tracing::info!(parameter, from, to, cause, "adjusted"),
+            } => {
+                self.parts.metrics.adjusted(parameter);
+                tracing::info!(parameter, from, to, cause, "adjusted");
+            }
             Notice::Recovery {
                 height,
                 strategy,

@@ -8,10 +8,12 @@ mod process;
 mod security;
 mod serve;
 mod sources;
+mod tuned;
 
 use std::time::Duration;
 
 use neo_consensus::View;
+use neo_consensus::engine::Status;
 use neo_primitives::Height;
 use prometheus_client::{
     encoding::text::{encode_eof, encode_registry},
@@ -23,6 +25,7 @@ use self::families::{
     Code, Kind, Outcome, Traffic, fine_buckets, latency_buckets, storage_buckets,
 };
 pub(crate) use self::process::Usage;
+use self::tuned::Tuned;
 pub use self::{security::SecurityMetrics, serve::serve, sources::Sources};
 
 /// Prefix of all names.
@@ -35,6 +38,7 @@ pub struct Metrics {
     height: Gauge,
     view: Gauge,
     voting: Gauge,
+    tuned: Tuned,
     view_changes: Counter,
     blocks: Counter,
     transactions: Counter,
@@ -70,6 +74,7 @@ impl Metrics {
             height: Gauge::default(),
             view: Gauge::default(),
             voting: Gauge::default(),
+            tuned: Tuned::default(),
             view_changes: Counter::default(),
             blocks: Counter::default(),
             transactions: Counter::default(),
@@ -106,6 +111,7 @@ impl Metrics {
             "1 if this node votes, 0 for observers and after a lost vote log",
             self.voting.clone(),
         );
+        self.tuned.register(r);
         r.register(
             "view_changes",
             "Views above 0 that were entered",
@@ -211,9 +217,15 @@ impl Metrics {
         self.witness.observe(latency.as_secs_f64());
     }
 
-    /// Whether the node votes.
-    pub fn set_voting(&self, voting: bool) {
-        self.voting.set(i64::from(voting));
+    /// What the engine says of itself: whether it votes, and what it adjusts.
+    pub fn set_status(&self, status: &Status) {
+        self.voting.set(i64::from(status.voting));
+        self.tuned.set(status);
+    }
+
+    /// The engine or the node changed a parameter of its own.
+    pub fn adjusted(&self, parameter: &str) {
+        self.tuned.adjusted(parameter);
     }
 
     /// A view above 0 was entered.

@@ -1,3 +1,7 @@
+use std::time::Duration;
+
+use neo_consensus::engine::Status;
+
 use super::*;
 use crate::rpc::testing;
 
@@ -16,7 +20,13 @@ fn what_happened_is_in_the_text() {
     metrics.block_stored(Height(2), 4, Some(Duration::from_millis(1_000)));
     metrics.decision(Duration::from_millis(20));
     metrics.witness(Duration::from_millis(25));
-    metrics.set_voting(true);
+    metrics.set_status(&Status {
+        voting: true,
+        base_timeout: Duration::from_millis(375),
+        max_transactions: 512,
+        ..Status::default()
+    });
+    metrics.adjusted("max_transactions");
     metrics.view_change(View(2));
     metrics.message_sent("prepare", 150);
     metrics.message_sent("prepare", 151);
@@ -39,6 +49,12 @@ fn what_happened_is_in_the_text() {
         ("neo_dbft_decision_latency_seconds_sum", 0.02),
         ("neo_dbft_witness_latency_seconds_count", 1.0),
         ("neo_dbft_voting", 1.0),
+        ("neo_dbft_base_timeout_microseconds", 375_000.0),
+        ("neo_dbft_block_transaction_limit", 512.0),
+        (
+            "neo_dbft_adjustments_total{parameter=\"max_transactions\"}",
+            1.0,
+        ),
         ("neo_dbft_height", 2.0),
         ("neo_dbft_view", 2.0),
         ("neo_dbft_view_changes_total", 1.0),

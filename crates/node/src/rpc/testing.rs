@@ -160,6 +160,8 @@ impl ConsensusView for Consensus {
                 votes: keys().into_iter().enumerate().map(votes).collect(),
             }],
             voting: true,
+            base_timeout: Duration::from_millis(375),
+            max_transactions: 512,
             performance: PerformanceMetrics::default(),
         }
     }

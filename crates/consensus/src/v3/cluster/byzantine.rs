@@ -115,7 +115,7 @@ impl Cluster {
             })
     }
 
-    fn asked_because(&self, why: &str) -> usize {
+    pub(super) fn asked_because(&self, why: &str) -> usize {
         self.noticed(|n| matches!(n, Notice::ViewChangeAsked { reason, .. } if *reason == why))
     }
 }

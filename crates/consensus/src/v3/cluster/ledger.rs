@@ -66,6 +66,8 @@ pub(super) struct ToyLedger {
     pub(super) failures: usize,
     /// What was built, in order: parent and time of building is up to the caller.
     pub(super) built: Vec<UInt256>,
+    /// The parent of the height that was opened last.
+    opened_on: Option<UInt256>,
 }
 
 impl ToyLedger {
@@ -100,6 +102,7 @@ impl ToyLedger {
             confuses: false,
             failures: 0,
             built: Vec::new(),
+            opened_on: None,
         }
     }
 
@@ -199,7 +202,8 @@ impl ToyLedger {
         }
     }
 
-    fn open(&self, parent: &UInt256) -> Option<LedgerEvent> {
+    fn open(&mut self, parent: &UInt256) -> Option<LedgerEvent> {
+        self.opened_on = Some(*parent);
         let on_tip = self.tip().hash() == *parent;
         assert!(on_tip || self.executes_ahead || !self.executed.contains_key(parent));
         if !on_tip {
@@ -223,6 +227,12 @@ impl ToyLedger {
             pool: self.waiting(parent),
             leaders: self.leaders(&header),
         }))
+    }
+
+    /// Whether nothing waits for the height that was opened last.
+    pub(super) fn is_idle(&self) -> bool {
+        self.opened_on
+            .is_some_and(|parent| self.waiting(&parent) == 0)
     }
 
     /// Transactions of the pool that a block on this parent may have.

@@ -1,8 +1,13 @@
 //! Starts, crashes and connections.
 
+use std::time::Duration;
+
 use super::run::Item;
 use super::{Cluster, ms};
 use crate::engine::{Connectivity, Event};
+
+/// After this time without a heartbeat a watched validator is silent.
+const QUIET_AFTER: Duration = ms(150);
 
 impl Cluster {
     pub(super) fn boot(&mut self, node: usize) {
@@ -38,7 +43,28 @@ impl Cluster {
         });
     }
 
-    fn connectivity(&mut self, node: usize, state: Connectivity) {
+    /// Nothing comes from a node any more, though it runs and its connections stand; those that watch
+    /// it find out.
+    pub(super) fn stop_silently(&mut self, node: usize) {
+        for other in 0..self.nodes.len() {
+            self.links.block(node, other);
+            self.links.block(other, node);
+        }
+        self.push(QUIET_AFTER, Item::Quiet { node });
+    }
+
+    /// Those that watch a node learn that it is silent.
+    pub(super) fn fall_silent(&mut self, node: usize) {
+        let peer = self.nodes[node].key.clone();
+        for other in self.up() {
+            if other != node && self.nodes[other].watched.contains(&peer) {
+                let (peer, state) = (peer.clone(), Connectivity::Quiet);
+                self.handle(other, Event::Connectivity { peer, state });
+            }
+        }
+    }
+
+    pub(super) fn connectivity(&mut self, node: usize, state: Connectivity) {
         for other in self.up() {
             if other == node || !self.links.connects(node, other) {
                 continue;

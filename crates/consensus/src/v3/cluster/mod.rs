@@ -26,6 +26,7 @@ pub(in crate::v3) mod toys;
 mod accusations;
 mod bodies;
 mod byzantine;
+mod emergencies;
 mod fingerprints;
 mod good_case;
 mod hostile;
@@ -34,7 +35,9 @@ mod liars;
 mod replays;
 mod restarts;
 mod silence;
+mod suspicion;
 mod swarm;
+mod timing;
 mod view_changes;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -138,6 +141,8 @@ struct Cluster {
     queue: BTreeMap<(Duration, u64), Item>,
     sequence: u64,
     transactions: u32,
+    /// How often a node wanted everybody dialled again.
+    redials: usize,
 }
 
 const fn ms(count: u64) -> Duration {

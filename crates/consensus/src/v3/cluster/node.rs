@@ -31,6 +31,8 @@ pub(super) struct Node {
     /// The next write of its vote log is cut short by a crash.
     pub(super) dies_writing: bool,
     pub(super) executes_ahead: bool,
+    /// Whom its engine wants watched.
+    pub(super) watched: Vec<PublicKey>,
 }
 
 pub(super) fn identity(key: &PublicKey) -> Identity {
@@ -62,6 +64,7 @@ impl Node {
             skew: 0,
             dies_writing: false,
             executes_ahead,
+            watched: Vec::new(),
         }
     }
 

@@ -13,7 +13,8 @@ use super::oracle::Oracle;
 use super::toys::{Rng, ToyCheck, ToySigner, keys, transaction};
 use super::{Cluster, Config, Sent, ms};
 use crate::engine::{
-    Actions, Engine, Event, Fetch, Fetched, LedgerAction, Notice, Now, Recipient, TimerId,
+    Actions, Engine, Event, Fetch, Fetched, LedgerAction, LedgerEvent, Notice, Now, Recipient,
+    TimerId,
 };
 use crate::v3::message::{Message, Payload};
 use crate::v3::wire::{self, Hints};
@@ -59,6 +60,10 @@ pub(super) enum Item {
         node: usize,
         life: u64,
         fetched: Fetched,
+    },
+    /// A node has been silent for so long that those who watch it notice.
+    Quiet {
+        node: usize,
     },
     /// An observer looks whether others have more blocks.
     Follow {
@@ -111,6 +116,7 @@ impl Cluster {
             queue: BTreeMap::new(),
             sequence: 0,
             transactions: 0,
+            redials: 0,
             config,
         };
         cluster.push(Duration::ZERO, Item::Load);
@@ -194,6 +200,13 @@ impl Cluster {
                 }
                 self.push(ms(100), Item::Follow { node, life });
             }
+            Item::Quiet { node } => {
+                self.fall_silent(node);
+                // Whoever begins to watch it later notices, too.
+                if !self.links.passes(node, (node + 1) % self.nodes.len()) {
+                    self.push(ms(50), Item::Quiet { node });
+                }
+            }
             Item::Load => {
                 for _ in 0..self.config.load {
                     self.submit();
@@ -211,8 +224,19 @@ impl Cluster {
         let first = up.get(self.rng.below(up.len() as u64) as usize).copied();
         for node in up {
             if Some(node) == first || self.rng.below(100) < self.config.gossip {
-                self.nodes[node].ledger.pool.push(Arc::clone(&transaction));
+                self.pool(node, Arc::clone(&transaction));
             }
+        }
+    }
+
+    /// A transaction reaches the pool of a node, which hears of it when it waited for one.
+    pub(super) fn pool(&mut self, node: usize, transaction: Arc<Transaction>) {
+        let ledger = &mut self.nodes[node].ledger;
+        let was_empty = ledger.is_idle();
+        ledger.pool.push(transaction);
+        if was_empty && !ledger.is_idle() {
+            let filled = LedgerEvent::Pool { transactions: 1 };
+            self.handle(node, Event::Ledger(filled));
         }
     }
 
@@ -253,6 +277,10 @@ impl Cluster {
         for notice in actions.notices {
             self.note(node, notice);
         }
+        if let Some(watch) = actions.watch {
+            self.nodes[node].watched = watch;
+        }
+        self.redials += usize::from(actions.redial);
         for action in actions.ledger {
             if let LedgerAction::Build { parent, .. } = &action {
                 self.builds.push((self.now, node, *parent));

@@ -295,6 +295,10 @@ impl Engine for V3Engine {
             stored: self.stored,
             heights: self.open.iter().map(height_status).collect(),
             voting: self.silence.is_none() && self.settings.own.is_some(),
+            base_timeout: self.timer.base_timeout(),
+            max_transactions: self.open.back().map_or(0, |state| {
+                self.max_transactions(state.info.limits.max_transactions)
+            }),
             performance: self.performance.metrics(),
         }
     }

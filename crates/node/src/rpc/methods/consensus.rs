@@ -1,5 +1,8 @@
 //! Validators, committee, and the state of consensus.
 
+use std::time::Duration;
+
+use neo_consensus::PerformanceMetrics;
 use neo_consensus::engine::{HeightStatus, VotesSeen};
 use neo_ledger::ChainReader;
 use neo_primitives::{PublicKey, UInt256};
@@ -40,11 +43,72 @@ struct StateJson<'a> {
     stored: u32,
     /// Whether this node votes.
     voting: bool,
+    timer: TimerJson,
+    /// Most transactions of an own block.
+    maxtransactions: u32,
+    performance: PerformanceJson,
     /// The highest open height, whose votes are under way.
     #[serde(flatten)]
     current: Option<HeightJson<'a>>,
     /// All open heights, lowest first: one may wait for its witness while the next is voted on.
     heights: Vec<HeightJson<'a>>,
+}
+
+/// How long a view may take.
+#[derive(Serialize)]
+struct TimerJson {
+    /// From the moment its block is due, in milliseconds, without growth and jitter.
+    base_ms: u64,
+}
+
+/// How the last blocks went; lengths in microseconds.
+#[derive(Serialize)]
+struct PerformanceJson {
+    avg_block_time: u64,
+    /// View changes per thousand blocks.
+    view_change_frequency: u32,
+    successful_blocks: u64,
+    failed_views: u64,
+    phases: PhasesJson,
+}
+
+/// Mean lengths of a block's phases in microseconds; 0 where nothing was measured.
+#[derive(Serialize)]
+struct PhasesJson {
+    build: u64,
+    proposal: u64,
+    dissemination: u64,
+    execution: u64,
+    prepare: u64,
+    pre_commit: u64,
+    commit: u64,
+    storage: u64,
+}
+
+fn micros(length: Duration) -> u64 {
+    u64::try_from(length.as_micros()).unwrap_or(u64::MAX)
+}
+
+impl From<&PerformanceMetrics> for PerformanceJson {
+    fn from(metrics: &PerformanceMetrics) -> Self {
+        let phases = &metrics.phases;
+        Self {
+            avg_block_time: micros(metrics.avg_block_time),
+            view_change_frequency: metrics.view_change_frequency,
+            successful_blocks: metrics.successful_blocks,
+            failed_views: metrics.failed_views,
+            phases: PhasesJson {
+                build: micros(phases.build),
+                proposal: micros(phases.proposal),
+                dissemination: micros(phases.dissemination),
+                execution: micros(phases.execution),
+                prepare: micros(phases.prepare),
+                pre_commit: micros(phases.pre_commit),
+                commit: micros(phases.commit),
+                storage: micros(phases.storage),
+            },
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -127,12 +191,18 @@ impl<'a> From<&'a HeightStatus> for HeightJson<'a> {
     }
 }
 
-/// `getconsensusstate`: height, view, phase, leader, and the votes seen of each validator.
+/// `getconsensusstate`: height, view, phase, leader, the votes seen of each validator, and what the node
+/// measured and adjusted.
 pub(in crate::rpc) fn state(server: &Server, _: &Params<'_>) -> Answer {
     let status = server.context.consensus.status();
     result(&StateJson {
         stored: status.stored.0,
         voting: status.voting,
+        timer: TimerJson {
+            base_ms: u64::try_from(status.base_timeout.as_millis()).unwrap_or(u64::MAX),
+        },
+        maxtransactions: status.max_transactions,
+        performance: PerformanceJson::from(&status.performance),
         current: status.heights.last().map(HeightJson::from),
         heights: status.heights.iter().map(HeightJson::from).collect(),
     })

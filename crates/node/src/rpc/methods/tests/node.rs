@@ -85,6 +85,9 @@ async fn the_state_of_consensus_is_shown() {
     let state = ok(&server, "getconsensusstate", json!([])).await;
     assert_eq!(state["stored"], 0);
     assert_eq!(state["voting"], true);
+    assert_eq!(state["timer"], json!({"base_ms": 375}));
+    assert_eq!(state["maxtransactions"], 512);
+    assert_eq!(state["performance"]["avg_block_time"], 0);
     assert_eq!(state["height"], 1);
     assert_eq!(state["view"], 1);
     assert_eq!(state["phase"], "PreCommit");
