@@ -6,12 +6,16 @@ use bytes::Bytes;
 use neo_ledger::{Ledger, LedgerError};
 use neo_network::{NetworkHandle, PeerId, ReplyChannel, SyncRequest, SyncResponse};
 use neo_primitives::{BlockBody, Encode, Height, Transaction, UInt256};
+use tokio::sync::Semaphore;
 
 use crate::bodies::Bodies;
 use crate::intrusion::Intruder;
 
 /// Bytes of blocks in one answer, unless a single block is larger.
 const MAX_ANSWER: usize = 8 << 20;
+/// Answers that are made at a time. Each may take [`MAX_ANSWER`], and each thread of its own would keep that much
+/// of freed memory: a flood of requests waits here, in the order in which it came.
+pub(crate) const AT_A_TIME: usize = 2;
 
 /// What answers are made of.
 #[derive(Clone)]
@@ -19,6 +23,8 @@ pub(crate) struct Server {
     pub(crate) network: NetworkHandle,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) bodies: Arc<Bodies>,
+    /// Who may make an answer now, [`AT_A_TIME`].
+    pub(crate) turns: Arc<Semaphore>,
     /// A Byzantine validator's will; an honest node has none.
     pub(crate) intruder: Option<Arc<Intruder>>,
 }
@@ -27,18 +33,31 @@ impl Server {
     /// Answers on a thread that may block.
     pub(crate) fn serve(&self, from: PeerId, request: SyncRequest, reply: ReplyChannel) {
         let server = self.clone();
-        tokio::task::spawn_blocking(move || {
-            let what = request.describe();
-            match server.answer(from, request) {
-                Ok(response) => {
-                    if let Err(error) = server.network.respond(reply, response) {
-                        tracing::debug!(what, %error, "answer not delivered");
-                    }
-                }
-                // Dropping the channel refuses the request.
-                Err(error) => tracing::error!(what, %error, "a request cannot be answered"),
+        tokio::spawn(async move {
+            // Nobody closes the semaphore. The network bounds how many of a peer's requests wait.
+            let Ok(turn) = Arc::clone(&server.turns).acquire_owned().await else {
+                return;
+            };
+            if reply.is_open() {
+                let made = tokio::task::spawn_blocking(move || server.make(from, request, reply));
+                // It fails only when the runtime ends.
+                let _ = made.await;
             }
+            drop(turn);
         });
+    }
+
+    fn make(&self, from: PeerId, request: SyncRequest, reply: ReplyChannel) {
+        let what = request.describe();
+        match self.answer(from, request) {
+            Ok(response) => {
+                if let Err(error) = self.network.respond(reply, response) {
+                    tracing::debug!(what, %error, "answer not delivered");
+                }
+            }
+            // Dropping the channel refuses the request.
+            Err(error) => tracing::error!(what, %error, "a request cannot be answered"),
+        }
     }
 
     fn answer(&self, from: PeerId, request: SyncRequest) -> Result<SyncResponse, LedgerError> {

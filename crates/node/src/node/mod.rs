@@ -19,7 +19,7 @@ use neo_ledger::{ChainReader, EmbeddedLedger, Ledger};
 use neo_network::NetworkHandle;
 use neo_primitives::{PrivateKey, PublicKey};
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 pub use self::error::NodeError;
 use self::observer::Observer;
@@ -38,7 +38,7 @@ use crate::intrusion::{Byzantine, Intruder, Intrusion};
 use crate::ledger_worker::{LedgerWorker, Report};
 use crate::metrics::{self, Metrics, Sources};
 use crate::rpc::{self, RpcContext};
-use crate::serving::Server;
+use crate::serving::{AT_A_TIME, Server};
 use crate::sync::Syncer;
 use crate::verifier::Verifier;
 
@@ -217,6 +217,7 @@ impl Node {
             network: network.clone(),
             ledger: Arc::clone(&dynamic),
             bodies,
+            turns: Arc::new(Semaphore::new(AT_A_TIME)),
             intruder,
         };
         node.tasks
