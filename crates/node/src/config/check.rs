@@ -100,6 +100,18 @@ impl NodeConfig {
             10,
             60_000,
         )?;
+        within(
+            "consensus.max_block_transactions",
+            c.max_block_transactions,
+            1,
+            65_535,
+        )?;
+        within(
+            "consensus.min_block_transactions",
+            c.min_block_transactions,
+            1,
+            c.max_block_transactions,
+        )?;
         c.timers()
             .check(self.protocol.genesis.block_time())
             .map_err(|problem| conflict("consensus", problem.to_string()))

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use neo_consensus::tuning::Bounds;
 use neo_consensus::v3::timing::TimerSettings;
 use neo_ledger::GenesisConfig;
 use neo_network::{Endpoint, PeerAddress};
@@ -70,6 +71,12 @@ pub struct ConsensusConfig {
     pub emergency_after_ms: u64,
     /// Whether the time of a view follows what views take.
     pub adaptive: bool,
+    /// Fewer transactions than this are in an own block only when no more wait: tuning stops here.
+    #[schemars(range(min = 1, max = 65_535))]
+    pub min_block_transactions: u32,
+    /// Most transactions of an own block; the network's limit holds, too.
+    #[schemars(range(min = 1, max = 65_535))]
+    pub max_block_transactions: u32,
 }
 
 impl Default for ConsensusConfig {
@@ -85,11 +92,22 @@ impl Default for ConsensusConfig {
             max_block_time_ms: 0,
             emergency_after_ms: 10_000,
             adaptive: true,
+            min_block_transactions: 16,
+            max_block_transactions: 65_535,
         }
     }
 }
 
 impl ConsensusConfig {
+    /// Bounds of the own blocks' size as the engine takes them.
+    #[must_use]
+    pub fn transactions(&self) -> Bounds {
+        Bounds {
+            least: u64::from(self.min_block_transactions),
+            most: u64::from(self.max_block_transactions),
+        }
+    }
+
     /// The timers as the engine takes them.
     #[must_use]
     pub fn timers(&self) -> TimerSettings {

@@ -140,10 +140,11 @@ pub(super) fn open_engine(
             VoteLogState::Lost
         },
     };
-    let settings = EngineSettings::new(
+    let mut settings = EngineSettings::new(
         Some(key.public_key().clone()),
         Ledger::executes_ahead(ledger),
         config.consensus.timers(),
     );
+    settings.transactions = config.consensus.transactions();
     Ok((V3Engine::new(settings, restored), opened.log))
 }

@@ -252,3 +252,41 @@ fn with_time_left_the_next_leader_builds_when_its_block_is_due() {
         );
     }
 }
+
+#[test]
+fn a_proposal_is_checked_before_its_parent_is_decided_and_voted_on_after() {
+    // Checking signatures takes longer for the many of a decision's votes than for a proposal's way.
+    let config = Config {
+        block_time: ms(0),
+        latency: (2_000, 30_000),
+        verify: (0, 10_000),
+        ledger: (1_000, 1_000),
+        ..Config::of(7)
+    };
+    let mut cluster = Cluster::start(config, 10);
+    cluster.until_all_stored(20, ms(6_000));
+    let decided = |node: usize, height: u32| {
+        let of = cluster
+            .notices
+            .iter()
+            .find_map(|(at, who, notice)| match notice {
+                Notice::Decided { height: of, .. } if of.0 == height && *who == node => Some(*at),
+                _ => None,
+            });
+        of.expect("decided")
+    };
+    let mut ahead = 0;
+    for (at, node, height) in &cluster.checks {
+        if (2..20).contains(height) && *at < decided(*node, height - 1) {
+            ahead += 1;
+        }
+    }
+    assert!(ahead > 0, "nothing was checked ahead");
+    for sent in &cluster.sent {
+        let height = sent.message.height.0;
+        if (2..20).contains(&height) && sent.message.kind() == MessageKind::Prepare {
+            assert!(sent.at >= decided(sent.from, height - 1));
+        }
+    }
+    assert_eq!(cluster.view_changes(), 0);
+}

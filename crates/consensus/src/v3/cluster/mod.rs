@@ -138,6 +138,8 @@ struct Cluster {
     fetches: usize,
     /// When a node asked its ledger for a block, and on which parent.
     builds: Vec<(Duration, usize, UInt256)>,
+    /// When a node asked its ledger to check a block, and of which height.
+    checks: Vec<(Duration, usize, u32)>,
     queue: BTreeMap<(Duration, u64), Item>,
     sequence: u64,
     transactions: u32,

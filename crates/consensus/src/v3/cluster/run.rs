@@ -113,6 +113,7 @@ impl Cluster {
             mute: BTreeSet::new(),
             fetches: 0,
             builds: Vec::new(),
+            checks: Vec::new(),
             queue: BTreeMap::new(),
             sequence: 0,
             transactions: 0,
@@ -282,6 +283,9 @@ impl Cluster {
         }
         self.redials += usize::from(actions.redial);
         for action in actions.ledger {
+            if let LedgerAction::Check { body, .. } = &action {
+                self.checks.push((self.now, node, body.header.index.0));
+            }
             if let LedgerAction::Build { parent, .. } = &action {
                 self.builds.push((self.now, node, *parent));
             }

@@ -28,6 +28,7 @@ impl V3Engine {
             open,
             opening,
             ahead,
+            coming,
             fresh_start,
             records,
             silence,
@@ -46,7 +47,7 @@ impl V3Engine {
             recovering: _,
             reported_base: _,
         } = self;
-        (stored, tip, open, opening, ahead).hash(hasher);
+        (stored, tip, open, opening, ahead, coming).hash(hasher);
         (fresh_start, records, silence, votes_from, buffered).hash(hasher);
         (last_start, last_decision, timer).hash(hasher);
         (block_size, pool_filled, began, emergency).hash(hasher);

@@ -21,6 +21,9 @@ impl V3Engine {
                 });
             }
             LedgerEvent::Found { hash, transactions } => {
+                if let Some(blocks) = self.coming_blocks(&hash) {
+                    blocks.found(&hash, transactions.clone());
+                }
                 let mut transactions = Some(transactions);
                 self.on_block(now, &hash, actions, |state, _| {
                     if let Some(transactions) = transactions.take() {
@@ -29,6 +32,7 @@ impl V3Engine {
                 });
             }
             LedgerEvent::Checked { hash, result } => {
+                self.coming_checked(&hash, result.is_ok());
                 self.on_block(now, &hash, actions, |state, actions| {
                     state.take_check(&hash, result.clone(), actions);
                 });
@@ -119,6 +123,7 @@ impl V3Engine {
             .ahead
             .take()
             .filter(|ahead| ahead.parent == info.parent_hash);
+        let coming = self.take_coming(&info.parent_hash);
         let opening = Opening {
             info,
             own,
@@ -130,6 +135,9 @@ impl V3Engine {
             mutation: self.settings.mutation,
         };
         let mut state = HeightState::open(now, opening, actions);
+        if let Some(blocks) = coming {
+            state.blocks = blocks;
+        }
         if let Some(ahead) = ahead {
             state.expect_candidate(now, ahead.candidate);
         }
@@ -221,6 +229,7 @@ impl V3Engine {
         self.records
             .retain(|record| record.height().is_some_and(|at| at > height));
         self.buffered.retain(|(at, _, _), _| *at > height);
+        self.forget_coming(height);
         actions.notices.push(Notice::Stored { height, hash });
         self.end_silence(actions);
     }
@@ -232,6 +241,7 @@ impl V3Engine {
         }
         self.learn(actions);
         self.build_ahead(now, actions);
+        self.check_coming(now, actions);
         self.watch_leaders(actions);
         if self.opening.is_some() {
             return;

@@ -3,6 +3,7 @@
 
 mod adapting;
 mod ahead;
+mod coming;
 mod emergency;
 mod fingerprint;
 mod heights;
@@ -36,6 +37,7 @@ use crate::validators::View;
 use adapting::BlockSize;
 use ahead::Ahead;
 pub(in crate::v3) use ahead::BuildOrder;
+use coming::Coming;
 
 /// Heights open at once: one decided and on its way to storage, one voted on.
 const MAX_OPEN: usize = 2;
@@ -149,6 +151,8 @@ pub struct V3Engine {
     opening: Option<UInt256>,
     /// A block for the height that opens next.
     ahead: Option<Ahead>,
+    /// The block of the next height, which is checked before that is open.
+    coming: Option<Coming>,
     /// No height was opened since the start.
     fresh_start: bool,
     records: Vec<Record>,
@@ -220,6 +224,7 @@ impl V3Engine {
             open: VecDeque::new(),
             opening: None,
             ahead: None,
+            coming: None,
             fresh_start: true,
             records,
             silence: silent.then(Silence::default),
@@ -305,7 +310,7 @@ impl Engine for V3Engine {
 
     fn footprint(&self) -> usize {
         let open: usize = self.open.iter().map(HeightState::footprint).sum();
-        let measured = self.performance.len() + self.watched.len();
+        let measured = self.performance.len() + self.watched.len() + self.coming_len();
         open + self.buffered.len() + self.peers.len() + self.records.len() + measured
     }
 }

@@ -156,6 +156,7 @@ impl V3Engine {
             | Fetched::Nothing { hash } => *hash,
             Fetched::Body(body) => body.hash(),
         };
+        self.coming_fetched(&hash, &fetched);
         self.on_block(now, &hash, actions, |state, _| {
             state.take_fetched(fetched.clone())
         });

@@ -124,3 +124,139 @@ pub fn select_strategy(
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(count: u64) -> Duration {
+        Duration::from_millis(count)
+    }
+
+    /// A validator of four that is well.
+    fn well() -> RecoveryConditions {
+        RecoveryConditions {
+            store_intact: true,
+            vote_log_intact: true,
+            stored: Height(500),
+            best_known: Height(501),
+            checkpoint: Some(Height(100)),
+            undecided_for: ms(900),
+            stalled_for: ms(50),
+            misses_something: true,
+            connected: 4,
+            quorum: 3,
+        }
+    }
+
+    #[test]
+    fn every_row_of_the_table() {
+        use RecoveryStrategy::{Emergency, FastSync, FullRecovery, PartialView};
+        type Change = fn(&mut RecoveryConditions);
+        let rows: [(&str, Change, Option<RecoveryStrategy>); 20] = [
+            ("well", |_| {}, None),
+            ("stalled", |c| c.stalled_for = ms(200), Some(PartialView)),
+            ("not stalled yet", |c| c.stalled_for = ms(199), None),
+            (
+                "stalled, nothing missing",
+                |c| (c.stalled_for, c.misses_something) = (ms(900), false),
+                None,
+            ),
+            (
+                "one block behind is for consensus",
+                |c| (c.best_known, c.stalled_for) = (Height(501), ms(300)),
+                Some(PartialView),
+            ),
+            (
+                "two blocks behind",
+                |c| c.best_known = Height(502),
+                Some(FastSync),
+            ),
+            (
+                "behind goes before stalled",
+                |c| (c.best_known, c.stalled_for) = (Height(510), ms(300)),
+                Some(FastSync),
+            ),
+            (
+                "behind goes before an emergency",
+                |c| (c.best_known, c.undecided_for) = (Height(510), ms(30_000)),
+                Some(FastSync),
+            ),
+            (
+                "undecided for long",
+                |c| c.undecided_for = ms(10_000),
+                Some(Emergency),
+            ),
+            (
+                "an emergency goes before stalled",
+                |c| (c.undecided_for, c.stalled_for) = (ms(10_000), ms(300)),
+                Some(Emergency),
+            ),
+            ("not long enough", |c| c.undecided_for = ms(9_999), None),
+            (
+                "without a quorum there is no emergency",
+                |c| (c.undecided_for, c.connected) = (ms(60_000), 2),
+                None,
+            ),
+            (
+                "without a quorum it asks whom it has",
+                |c| (c.undecided_for, c.connected, c.stalled_for) = (ms(60_000), 2, ms(300)),
+                Some(PartialView),
+            ),
+            (
+                "a lost vote log",
+                |c| c.vote_log_intact = false,
+                Some(FullRecovery),
+            ),
+            (
+                "a lost vote log and blocks behind: the blocks first, silent as it is",
+                |c| (c.vote_log_intact, c.best_known) = (false, Height(510)),
+                Some(FastSync),
+            ),
+            (
+                "a broken store",
+                |c| c.store_intact = false,
+                Some(FullRecovery),
+            ),
+            (
+                "a broken store, without a checkpoint",
+                |c| (c.store_intact, c.checkpoint) = (false, None),
+                Some(FullRecovery),
+            ),
+            (
+                "far behind, a checkpoint helps",
+                |c| (c.best_known, c.checkpoint) = (Height(100_500), Some(Height(90_000))),
+                Some(FullRecovery),
+            ),
+            (
+                "far behind, the checkpoint is older than the store",
+                |c| c.best_known = Height(100_500),
+                Some(FastSync),
+            ),
+            (
+                "not far enough behind",
+                |c| (c.best_known, c.checkpoint) = (Height(100_499), Some(Height(90_000))),
+                Some(FastSync),
+            ),
+        ];
+        for (name, change, expected) in rows {
+            let mut conditions = well();
+            change(&mut conditions);
+            let chosen = select_strategy(&conditions, &SelectionLimits::default());
+            assert_eq!(chosen, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn strategies_have_the_names_of_the_protocol() {
+        let all = [
+            (RecoveryStrategy::PartialView, "PartialView"),
+            (RecoveryStrategy::FastSync, "FastSync"),
+            (RecoveryStrategy::FullRecovery, "FullRecovery"),
+            (RecoveryStrategy::Emergency, "Emergency"),
+        ];
+        for (strategy, name) in all {
+            assert_eq!(strategy.name(), name);
+        }
+    }
+}
