@@ -11,8 +11,9 @@ use tokio::sync::Semaphore;
 use crate::bodies::Bodies;
 use crate::intrusion::Intruder;
 
-/// Bytes of blocks in one answer, unless a single block is larger.
-const MAX_ANSWER: usize = 8 << 20;
+/// Bytes of blocks in one answer, unless a single block is larger. A peer that asks and does not read can make this
+/// much wait for it as often as it may ask at a time.
+const MAX_ANSWER: usize = 1 << 20;
 /// Answers that are made at a time. Each may take [`MAX_ANSWER`], and each thread of its own would keep that much
 /// of freed memory: a flood of requests waits here, in the order in which it came.
 pub(crate) const AT_A_TIME: usize = 2;

@@ -23,7 +23,7 @@ const MAX_ASKED: usize = 3;
 const REQUEST_TIMEOUT: Ns = 10_000_000_000;
 /// Blocks in one answer, and their bytes.
 const MAX_BLOCKS: usize = 500;
-const MAX_ANSWER: usize = 8 << 20;
+const MAX_ANSWER: usize = 1 << 20;
 /// Peers remembered to be ahead.
 const MAX_AHEAD: usize = 4;
 /// A node that stays behind for so many ticks fetches even one block.
