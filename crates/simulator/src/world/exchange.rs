@@ -280,13 +280,19 @@ impl World<'_> {
     }
 
     fn synchronise(&mut self, node: usize) {
-        let Some(running) = self.nodes[node].running.as_mut() else {
+        let Some(running) = self.nodes[node].running.as_ref() else {
             return;
         };
         if running.syncing {
             return;
         }
-        let Some(peer) = running.ahead.pop_front() else {
+        // A question to a peer without a connection fails at once.
+        let asking = &mut self.nodes[node];
+        let Some(running) = asking.running.as_mut() else {
+            return;
+        };
+        let mut peers = std::iter::from_fn(|| running.ahead.pop_front());
+        let Some(peer) = peers.find(|peer| asking.hears[*peer]) else {
             return;
         };
         running.syncing = true;
