@@ -8,6 +8,7 @@
 //! The log itself is `neo_audit`.
 
 pub mod alerts;
+pub mod conduct;
 pub(crate) mod journal;
 
 use std::sync::Arc;
