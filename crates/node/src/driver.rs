@@ -58,6 +58,17 @@ pub(crate) enum Inside {
     Connectivity(PublicKey, Connectivity),
 }
 
+/// A message of a validator on its way into the driver.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivered {
+    /// Whose connection it came over.
+    pub(crate) from: PublicKey,
+    /// The message.
+    pub(crate) bytes: Bytes,
+    /// Whether it is another validator's, which that one passed on.
+    pub(crate) relayed: bool,
+}
+
 /// Why the driver ended.
 #[derive(Debug, thiserror::Error)]
 pub enum DriverError {
@@ -160,7 +171,7 @@ impl Driver {
     pub(crate) async fn run(
         mut self,
         mut inside: mpsc::UnboundedReceiver<Inside>,
-        mut messages: mpsc::Receiver<(PublicKey, Bytes)>,
+        mut messages: mpsc::Receiver<Delivered>,
         mut stop: watch::Receiver<bool>,
     ) -> Result<u64, DriverError> {
         self.handle(Event::Start)?;
@@ -179,7 +190,7 @@ impl Driver {
                 biased;
                 _ = stop.changed() => return Ok(self.view_changes),
                 Some(event) = inside.recv() => self.take(event)?,
-                Some((from, bytes)) = messages.recv() => self.receive(from, &bytes)?,
+                Some(delivered) = messages.recv() => self.receive(delivered)?,
                 () = timer => self.fire()?,
             }
         }
@@ -212,9 +223,15 @@ impl Driver {
         Ok(())
     }
 
-    fn receive(&mut self, from: PublicKey, bytes: &[u8]) -> Result<(), DriverError> {
-        match wire::decode(bytes) {
+    fn receive(&mut self, delivered: Delivered) -> Result<(), DriverError> {
+        let Delivered {
+            from,
+            bytes,
+            relayed,
+        } = delivered;
+        match wire::decode(&bytes) {
             Ok((message, _)) => {
+                self.parts.security.received(&from, &message, relayed);
                 self.parts
                     .metrics
                     .message_received(lanes::name(message.kind()), bytes.len());
@@ -230,6 +247,7 @@ impl Driver {
             }
             Err(error) => {
                 self.parts.metrics.verification_failed("envelope");
+                self.parts.security.undecodable(&from, relayed);
                 tracing::warn!(peer = %from, %error, "undecodable consensus message");
                 Ok(())
             }
@@ -239,6 +257,7 @@ impl Driver {
     fn take(&mut self, event: Inside) -> Result<(), DriverError> {
         match event {
             Inside::Verified(outcome) => {
+                self.parts.security.verified(&outcome);
                 for refused in &outcome.refused {
                     self.parts.metrics.verification_failed("signature");
                     tracing::warn!(peer = %outcome.from, height = %outcome.height, %refused,
@@ -373,6 +392,7 @@ impl Driver {
         }
         for evidence in &actions.evidence {
             self.parts.metrics.evidence();
+            self.parts.security.convict(evidence);
             tracing::error!(validator = %evidence.culprit(), kind = lanes::name(evidence.kind()),
                 form = evidence.guilt.name(), %evidence, "a validator broke the protocol");
         }
@@ -461,7 +481,14 @@ impl Driver {
     fn note(&mut self, notice: Notice) {
         self.parts.security.notice(&notice);
         match notice {
-            Notice::Opened { height } => tracing::debug!(%height, "height opened"),
+            Notice::Opened { height } => {
+                tracing::debug!(%height, "height opened");
+                let status = self.parts.engine.status();
+                let opened = status.heights.iter().find(|open| open.height == height);
+                if let Some(opened) = opened {
+                    self.parts.security.opened(opened);
+                }
+            }
             Notice::Proposed { height, view, hash } => {
                 tracing::debug!(%height, %view, %hash, "proposal");
                 if self.moments.len() >= MAX_MOMENTS {

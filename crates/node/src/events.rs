@@ -62,6 +62,21 @@ pub enum NodeEvent {
         /// When, nanoseconds since 1970.
         t_ns: u64,
     },
+    /// A peer is kept out for a while.
+    Ban {
+        /// Index of the validator whose key it proved, if it did.
+        validator: Option<u8>,
+        /// That key.
+        public_key: Option<PublicKey>,
+        /// Its peer id; none for a whole address.
+        peer: Option<String>,
+        /// What it did.
+        reason: &'static str,
+        /// For how long.
+        seconds: u64,
+        /// When, nanoseconds since 1970.
+        t_ns: u64,
+    },
     /// A validator's conduct shows a fault or an attack, or does not any more.
     Finding {
         /// Its index.

@@ -13,11 +13,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use neo_consensus::engine::LedgerEvent;
 use neo_ledger::{ChainReader, EmbeddedLedger, Ledger};
 use neo_network::NetworkHandle;
-use neo_primitives::{PrivateKey, PublicKey};
+use neo_primitives::PrivateKey;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
@@ -30,7 +29,7 @@ use self::shared::Shared;
 use self::watchful::{LastWord, open_security};
 use crate::bodies::Bodies;
 use crate::config::NodeConfig;
-use crate::driver::{CONSENSUS_LANES, Driver, DriverError, Inside, Parts, StatusBoard};
+use crate::driver::{CONSENSUS_LANES, Delivered, Driver, DriverError, Inside, Parts, StatusBoard};
 use crate::events::{EventSink, NodeEvent};
 use crate::fetcher::Fetcher;
 use crate::gossip;
@@ -112,6 +111,7 @@ impl Node {
             open_security(&config, &ledger, key.as_ref(), &metrics, &options.events)?;
         let network_config = network_config(&config, &ledger, key.as_ref())?;
         let (network, network_events) = neo_network::start(network_config)?;
+        security.attach(network.clone());
         let rpc = bind("JSON-RPC", config.rpc.as_ref().map(|rpc| rpc.listen)).await?;
         let scrape = bind("metrics", config.metrics.as_ref().map(|at| at.listen)).await?;
         let bodies = Arc::new(Bodies::default());
@@ -164,6 +164,7 @@ impl Node {
         let inlets = Inlets {
             inside: inside.clone(),
             messages,
+            security: Arc::clone(&security),
             sync: sync.clone(),
             gossip,
         };
@@ -280,7 +281,7 @@ impl Node {
         &mut self,
         parts: Parts,
         inside: mpsc::UnboundedReceiver<Inside>,
-        messages: mpsc::Receiver<(PublicKey, Bytes)>,
+        messages: mpsc::Receiver<Delivered>,
         stopped: watch::Receiver<bool>,
     ) -> Result<(), NodeError> {
         let runtime = tokio::runtime::Builder::new_current_thread()

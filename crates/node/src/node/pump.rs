@@ -1,16 +1,17 @@
 //! From the network to the parts of the node.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use neo_consensus::engine::Connectivity;
 use neo_network::{NetworkEvent, NetworkEvents, NetworkHandle};
-use neo_primitives::{Height, PublicKey};
+use neo_primitives::Height;
 use tokio::sync::{mpsc, watch};
 
 use super::error::NodeError;
-use crate::driver::Inside;
+use crate::driver::{Delivered, Inside};
 use crate::gossip;
+use crate::security::Security;
 use crate::serving::Server;
 use crate::sync::SyncTrigger;
 
@@ -20,7 +21,8 @@ const SYNC_CHECK: Duration = Duration::from_millis(500);
 /// The ends of channels that lead into the node.
 pub(super) struct Inlets {
     pub(super) inside: mpsc::UnboundedSender<Inside>,
-    pub(super) messages: mpsc::Sender<(PublicKey, Bytes)>,
+    pub(super) messages: mpsc::Sender<Delivered>,
+    pub(super) security: Arc<Security>,
     pub(super) sync: mpsc::Sender<SyncTrigger>,
     pub(super) gossip: mpsc::Sender<gossip::Batch>,
 }
@@ -41,15 +43,26 @@ pub(super) async fn pump(
             _ = check.tick() => {
                 behind = check_height(&inlets, &server, behind);
                 report_round_trips(&inlets, &server.network);
+                inlets.security.tick();
                 continue;
             }
             _ = stopped.changed() => return Ok(()),
         };
         let Some(event) = event else { return Ok(()) };
+        inlets.security.network(&event);
         match event {
-            NetworkEvent::Consensus { from, bytes, .. } => {
+            NetworkEvent::Consensus {
+                from,
+                relayed_for,
+                bytes,
+            } => {
+                let delivered = Delivered {
+                    from,
+                    bytes,
+                    relayed: relayed_for.is_some(),
+                };
                 // Waiting here holds the network back, so a flood cannot pile up.
-                let _ = inlets.messages.send((from, bytes)).await;
+                let _ = inlets.messages.send(delivered).await;
             }
             NetworkEvent::Transactions { from, txs } => {
                 // What is dropped here is found again with the block that has it.
@@ -98,6 +111,11 @@ pub(super) async fn pump(
                     round_trip: round_trip.unwrap_or_default(),
                 };
                 let _ = inlets.inside.send(Inside::Connectivity(validator, up));
+            }
+            NetworkEvent::Evidence { peer, bytes } => {
+                let security = Arc::clone(&inlets.security);
+                // Signatures take time; the network bounds how many proofs come.
+                tokio::task::spawn_blocking(move || security.examine(peer, bytes));
             }
             NetworkEvent::Status { peer, height, .. } => follow(&inlets, &server, peer, height),
             _ => {}

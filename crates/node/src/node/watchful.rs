@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use neo_audit::{AuditLog, AuditThread};
-use neo_ledger::{ChainReader, EmbeddedLedger};
+use neo_consensus::ValidatorSet;
+use neo_ledger::{ChainReader, EmbeddedLedger, LedgerError};
 use neo_primitives::PrivateKey;
 
 use super::error::NodeError;
@@ -11,6 +12,8 @@ use crate::config::NodeConfig;
 use crate::events::EventSink;
 use crate::metrics::Metrics;
 use crate::security::alerts::Alerts;
+use crate::security::proofs::Proofs;
+use crate::security::watching::Watching;
 use crate::security::{Security, journal};
 
 /// Ends the audit log, also where the node does not get as far as running.
@@ -42,8 +45,22 @@ pub(super) fn open_security(
     events: &EventSink,
 ) -> Result<(Arc<Security>, LastWord), NodeError> {
     let alerts = Alerts::new(Arc::clone(metrics), events.clone());
+    let genesis = &config.protocol.genesis;
+    let validators =
+        ValidatorSet::new(genesis.validators()).map_err(|error| NodeError::Ledger {
+            path: config.data_dir.clone(),
+            error: LedgerError::Inconsistent(error.to_string()),
+        })?;
+    let watching = Watching::new(
+        genesis.magic,
+        Arc::new(validators),
+        key.map(PrivateKey::public_key),
+        Proofs::open(&config.data_dir, config.security.clone()),
+        events.clone(),
+        Arc::clone(metrics),
+    );
     if !config.security.audit {
-        let security = Security::new(AuditLog::none(), alerts);
+        let security = Security::new(AuditLog::none(), alerts, watching);
         return Ok((security, LastWord(None)));
     }
     let limits = config.security.audit_limits();
@@ -51,5 +68,5 @@ pub(super) fn open_security(
     journal::opened(&found, &alerts);
     let validator = key.map(PrivateKey::public_key);
     log.record(journal::start(config, validator, ledger.height().0));
-    Ok((Security::new(log, alerts), LastWord(Some(thread))))
+    Ok((Security::new(log, alerts, watching), LastWord(Some(thread))))
 }

@@ -4,12 +4,17 @@
 //! |--------------|------------------------------------------------------------------------------|
 //! | `journal`    | which events of engine and network go into the audit log, and how            |
 //! | [`alerts`]   | what an operator must look at                                                |
+//! | [`conduct`]  | how each validator behaves, and what is found about it                       |
+//! | [`proofs`]   | proofs against validators, kept in the data folder                           |
+//! | `watching`   | brings these together with the events of engine and network                  |
 //!
 //! The log itself is `neo_audit`.
 
 pub mod alerts;
 pub mod conduct;
 pub(crate) mod journal;
+pub mod proofs;
+pub(crate) mod watching;
 
 use std::sync::Arc;
 
@@ -17,19 +22,24 @@ use neo_audit::{AuditLog, Entry};
 use neo_consensus::engine::Notice;
 
 use self::alerts::Alerts;
+use self::watching::Watching;
 
 /// The security layer of a node, shared by its parts.
 #[derive(Debug)]
 pub struct Security {
     audit: AuditLog,
     alerts: Alerts,
+    watching: Watching,
 }
 
 impl Security {
     /// A layer that writes into this log.
-    #[must_use]
-    pub fn new(audit: AuditLog, alerts: Alerts) -> Arc<Self> {
-        Arc::new(Self { audit, alerts })
+    pub(crate) fn new(audit: AuditLog, alerts: Alerts, watching: Watching) -> Arc<Self> {
+        Arc::new(Self {
+            audit,
+            alerts,
+            watching,
+        })
     }
 
     /// Takes something down in the audit log. Never waits.
@@ -55,5 +65,6 @@ impl Security {
             self.record(entry);
         }
         self.alerts.notice(notice);
+        self.watch(notice);
     }
 }

@@ -196,7 +196,8 @@ mod tests {
 
     #[test]
     fn every_fault_has_a_name_of_its_own() {
-        let names: std::collections::BTreeSet<_> = Fault::ALL.map(Fault::name).into_iter().collect();
+        let names: std::collections::BTreeSet<_> =
+            Fault::ALL.map(Fault::name).into_iter().collect();
         assert_eq!(names.len(), Fault::ALL.len());
     }
 

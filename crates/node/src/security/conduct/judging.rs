@@ -25,13 +25,12 @@ impl Conduct {
             seen.stored
                 .is_some_and(|at| now.saturating_sub(at) >= GRACE)
         };
-        let judged: Vec<_> = self
-            .heights
-            .extract_if(.., |_, seen| due(seen))
-            .collect();
+        let judged: Vec<_> = self.heights.extract_if(.., |_, seen| due(seen)).collect();
         for (height, seen) in judged {
             // What synchronisation brought was not voted on here.
-            let Some(decided) = seen.decided else { continue };
+            let Some(decided) = seen.decided else {
+                continue;
+            };
             let delay = |at: usize| {
                 let commit = seen.commits.get(&at)?;
                 Some(commit.saturating_sub(decided))
@@ -96,7 +95,10 @@ impl Conduct {
             for (verdict, fault) in VERDICTS {
                 let bad = self.verdicts(at, verdict);
                 if bad >= BEGIN {
-                    let judged = self.watched.get(at).map_or(0, |watched| watched.verdicts.len());
+                    let judged = self
+                        .watched
+                        .get(at)
+                        .map_or(0, |watched| watched.verdicts.len());
                     found.push((at, fault, format!("{bad} of the last {judged} heights")));
                 }
             }

@@ -31,8 +31,8 @@ use neo_primitives::{Height, PublicKey, ValidatorIndex};
 
 pub use self::fault::Fault;
 use self::fault::{Counted, HOLDS};
-use self::watched::Watched;
 pub use self::watched::Totals;
+use self::watched::Watched;
 
 /// Heights that are watched at a time; the oldest are judged no more.
 const MAX_HEIGHTS: usize = 256;
@@ -152,7 +152,9 @@ impl Conduct {
 
     /// A message came over a validator's connection, unchecked. `relayed` says that it is another's, passed on.
     pub fn received(&mut self, now: Duration, from: &PublicKey, message: &Message, relayed: bool) {
-        let Some(index) = self.index(from) else { return };
+        let Some(index) = self.index(from) else {
+            return;
+        };
         self.note_vote(now, message);
         if let Payload::RecoveryMessage(recovery) = &message.payload {
             recovery
@@ -229,7 +231,9 @@ impl Conduct {
             .heights
             .get(&height)
             .and_then(|seen| Some((seen.opened, *seen.leaders.get(&below)?)));
-        let Some((opened, leader)) = leader else { return };
+        let Some((opened, leader)) = leader else {
+            return;
+        };
         if let Some(watched) = self.watched.get_mut(leader)
             && watched.connected.is_some_and(|since| since <= opened)
         {
@@ -401,6 +405,13 @@ fn score(watched: &Watched, findings: &[Fault]) -> u32 {
         false => watched.verdicts_of(watched::Verdict::Good),
     };
     let share = u32::try_from(good * 100 / judged).unwrap_or(0);
-    let attacks = findings.iter().filter(|fault| !fault.may_be_honest()).count();
-    share.saturating_sub(u32::try_from(attacks).unwrap_or(u32::MAX).saturating_mul(25))
+    let attacks = findings
+        .iter()
+        .filter(|fault| !fault.may_be_honest())
+        .count();
+    share.saturating_sub(
+        u32::try_from(attacks)
+            .unwrap_or(u32::MAX)
+            .saturating_mul(25),
+    )
 }

@@ -169,7 +169,10 @@ fn names_within(heights: u32, behaviour: Behaviour, fault: Fault) {
         world.heights(heights, std::slice::from_ref(&behaviour));
         assert_eq!(world.findings(), [(1, fault)], "of {validators}");
         let change = &world.changes[0];
-        assert_eq!((change.validator, change.fault, change.active), (ValidatorIndex(1), fault, true));
+        assert_eq!(
+            (change.validator, change.fault, change.active),
+            (ValidatorIndex(1), fault, true)
+        );
         assert_eq!(change.key, world.keys[1]);
         assert!(!change.detail.is_empty());
         world.heights(60, &[]);
@@ -394,7 +397,9 @@ fn refused_blocks_name_who_led() {
         world.height(&[]);
         if leader == 2 {
             world.conduct.opened(world.now, world.height);
-            world.conduct.leads(world.height, View(0), ValidatorIndex(2));
+            world
+                .conduct
+                .leads(world.height, View(0), ValidatorIndex(2));
             world.conduct.block_refused(world.now, world.height);
         }
     }

@@ -120,7 +120,9 @@ impl Watched {
 
     /// What it says it has stored.
     pub(super) fn stored(&self) -> Height {
-        self.statuses.back().map_or(Height(0), |(_, stored)| *stored)
+        self.statuses
+            .back()
+            .map_or(Height(0), |(_, stored)| *stored)
     }
 
     /// What it had stored so long ago that nothing it sent before is still under way.
@@ -138,7 +140,10 @@ impl Watched {
     }
 
     pub(super) fn verdicts_of(&self, kind: Verdict) -> usize {
-        self.verdicts.iter().filter(|verdict| **verdict == kind).count()
+        self.verdicts
+            .iter()
+            .filter(|verdict| **verdict == kind)
+            .count()
     }
 
     pub(super) fn failed_leads(&self) -> usize {

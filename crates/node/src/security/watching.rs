@@ -1,0 +1,405 @@
+//! From events of engine and network to findings, proofs and bans: what the security layer makes of them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use neo_audit::{Entry, Kind};
+use neo_consensus::ValidatorSet;
+use neo_consensus::engine::{HeightStatus, Notice};
+use neo_consensus::v3::evidence::Evidence;
+use neo_consensus::v3::{Message, Outcome};
+use neo_network::{Culprit, NetworkEvent, NetworkHandle, Offence, PeerId};
+use neo_primitives::{Decode as _, Encode as _, Magic, PublicKey, ValidatorIndex};
+use parking_lot::Mutex;
+
+use super::Security;
+use super::alerts::AlertKind;
+use super::conduct::{Change, Conduct, Standing};
+use super::proofs::{Proofs, Taken, name_of};
+use crate::events::{EventSink, NodeEvent};
+use crate::ledger_worker::unix_ns;
+use crate::metrics::Metrics;
+use crate::verifier::Verifier;
+
+/// A validator that relayed something for others may have relayed what does not verify, for so long.
+const RELAYED_LATELY: Duration = Duration::from_secs(10);
+/// Views of a height whose leaders are noted.
+const VIEWS: u32 = 8;
+
+/// What watching needs to know of the network and the node.
+pub(crate) struct Watching {
+    pub(super) magic: Magic,
+    pub(super) validators: Arc<ValidatorSet>,
+    pub(super) conduct: Mutex<Conduct>,
+    pub(super) proofs: Mutex<Proofs>,
+    relays: Mutex<HashMap<PublicKey, Instant>>,
+    verifier: Verifier,
+    network: OnceLock<NetworkHandle>,
+    events: EventSink,
+    metrics: Arc<Metrics>,
+    began: Instant,
+}
+
+impl std::fmt::Debug for Watching {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watching").finish_non_exhaustive()
+    }
+}
+
+impl Watching {
+    /// Nothing is known but who the validators are, and the proofs of earlier lives.
+    pub(crate) fn new(
+        magic: Magic,
+        validators: Arc<ValidatorSet>,
+        own: Option<&PublicKey>,
+        proofs: Proofs,
+        events: EventSink,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        metrics.security().set_evidence(proofs.len());
+        Self {
+            magic,
+            conduct: Mutex::new(Conduct::new(validators.keys().to_vec(), own)),
+            validators,
+            proofs: Mutex::new(proofs),
+            relays: Mutex::new(HashMap::new()),
+            verifier: Verifier::default(),
+            network: OnceLock::new(),
+            events,
+            metrics,
+            began: Instant::now(),
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    fn report(&self, who: &PublicKey, offence: Offence) {
+        if let Some(network) = self.network.get() {
+            network.report(who.clone(), offence);
+        }
+    }
+
+    fn index(&self, key: &PublicKey) -> Option<ValidatorIndex> {
+        self.validators.index_of(key)
+    }
+}
+
+impl Security {
+    /// From now on offences are reported to this network, and proofs spread by it.
+    pub(crate) fn attach(&self, network: NetworkHandle) {
+        // The node has one network.
+        let _ = self.watching.network.set(network);
+    }
+
+    /// How all other validators stand.
+    #[must_use]
+    pub fn standings(&self) -> Vec<Standing> {
+        self.watching.conduct.lock().standings()
+    }
+
+    /// A message came over a validator's connection.
+    pub(crate) fn received(&self, from: &PublicKey, message: &Message, relayed: bool) {
+        let watching = &self.watching;
+        if relayed {
+            watching.relays.lock().insert(from.clone(), Instant::now());
+        }
+        let mut conduct = watching.conduct.lock();
+        conduct.received(watching.now(), from, message, relayed);
+    }
+
+    /// Bytes came over a validator's connection that are no message.
+    pub(crate) fn undecodable(&self, from: &PublicKey, relayed: bool) {
+        let watching = &self.watching;
+        let mut conduct = watching.conduct.lock();
+        conduct.undecodable(watching.now(), from, relayed);
+        drop(conduct);
+        if !relayed {
+            watching.report(from, Offence::Undecodable);
+        }
+    }
+
+    /// Signatures were checked.
+    pub(crate) fn verified(&self, outcome: &Outcome) {
+        if outcome.refused.is_empty() {
+            return;
+        }
+        let watching = &self.watching;
+        let relayed = watching.relays.lock().get(&outcome.from).copied();
+        let relayed = relayed.is_some_and(|at| at.elapsed() < RELAYED_LATELY);
+        let mut conduct = watching.conduct.lock();
+        conduct.refused(
+            watching.now(),
+            &outcome.from,
+            outcome.refused.len(),
+            relayed,
+        );
+        drop(conduct);
+        if !relayed {
+            watching.report(&outcome.from, Offence::ForgedSignature);
+        }
+    }
+
+    /// A height was opened, with this order of leaders.
+    pub(crate) fn opened(&self, status: &HeightStatus) {
+        let watching = &self.watching;
+        let mut conduct = watching.conduct.lock();
+        conduct.opened(watching.now(), status.height);
+        let order = status.order.iter().map(|(leader, _)| *leader).cycle();
+        for (view, leader) in (0..VIEWS).zip(order) {
+            conduct.leads(status.height, neo_consensus::View(view), leader);
+        }
+    }
+
+    /// What notices of the engine say about conduct.
+    pub(super) fn watch(&self, notice: &Notice) {
+        let watching = &self.watching;
+        let now = watching.now();
+        let mut conduct = watching.conduct.lock();
+        match notice {
+            Notice::ViewEntered { height, view } => conduct.view_entered(*height, *view),
+            Notice::BlockRefused { height, .. } => conduct.block_refused(now, *height),
+            Notice::Decided { height, view, .. } => conduct.decided(now, *height, *view),
+            Notice::Stored { height, .. } => conduct.stored(now, *height),
+            _ => {}
+        }
+    }
+
+    /// The own engine proved somebody guilty.
+    pub(crate) fn convict(&self, evidence: &Evidence) {
+        let now = self.watching.now();
+        self.watching
+            .conduct
+            .lock()
+            .convicted(now, evidence.culprit());
+        self.keep(evidence, Bytes::from(evidence.to_bytes()));
+    }
+
+    /// A peer sent a proof.
+    pub(crate) fn examine(&self, peer: PeerId, bytes: Bytes) {
+        let watching = &self.watching;
+        let read = Evidence::from_bytes(&bytes).map_err(|error| error.to_string());
+        let judged = read.and_then(|evidence| {
+            let judged = evidence.verify(watching.magic, &watching.validators, &watching.verifier);
+            judged.map(|_| evidence).map_err(|error| error.to_string())
+        });
+        match judged {
+            Ok(evidence) => self.keep(&evidence, bytes),
+            Err(problem) => {
+                tracing::warn!(%peer, problem, "a proof that proves nothing");
+                let stored = watching.proofs.lock().len();
+                watching.metrics.security().evidence("refused", stored);
+                if let Some(network) = watching.network.get() {
+                    network.report(peer, Offence::InvalidEvidence);
+                }
+            }
+        }
+    }
+
+    fn keep(&self, evidence: &Evidence, bytes: Bytes) {
+        let watching = &self.watching;
+        let hash = name_of(&bytes);
+        let (taken, stored) = {
+            let mut proofs = watching.proofs.lock();
+            (proofs.take(evidence), proofs.len())
+        };
+        let taken = match taken {
+            Ok(taken) => taken,
+            Err(error) => {
+                self.alerts().raise(
+                    AlertKind::Disk,
+                    format_args!("a proof is not kept: {error}"),
+                );
+                Taken::Full
+            }
+        };
+        watching.metrics.security().evidence(taken.name(), stored);
+        if taken != Taken::Stored {
+            return;
+        }
+        let culprit = evidence.culprit();
+        let Some(key) = watching.validators.key(culprit) else {
+            return;
+        };
+        let form = evidence.guilt.name();
+        self.record(
+            Entry::new(Kind::Evidence)
+                .with("validator", culprit.0)
+                .text("public_key", key)
+                .with("height", evidence.height.0)
+                .text("form", form)
+                .text("hash", hash),
+        );
+        self.alerts().raise(
+            AlertKind::Evidence,
+            format_args!("validator {culprit} broke the protocol: {evidence}"),
+        );
+        watching.events.emit(NodeEvent::Evidence {
+            validator: culprit.0,
+            public_key: key.clone(),
+            height: evidence.height,
+            form,
+            hash,
+            t_ns: unix_ns(),
+        });
+        if let Some(network) = watching.network.get() {
+            network.broadcast_evidence(bytes);
+            network.report(key.clone(), Offence::Guilty);
+        }
+    }
+
+    /// What the network says about peers.
+    pub(crate) fn network(&self, event: &NetworkEvent) {
+        let watching = &self.watching;
+        let now = watching.now();
+        let connected = |key: &PublicKey, round_trip: Option<Duration>| {
+            watching.conduct.lock().connected(now, key, round_trip);
+        };
+        match event {
+            NetworkEvent::PeerUp {
+                validator: Some(key),
+                height,
+                ..
+            } => {
+                connected(key, Some(Duration::ZERO));
+                watching.conduct.lock().status(now, key, *height);
+            }
+            NetworkEvent::PeerDown {
+                validator: Some(key),
+                ..
+            }
+            | NetworkEvent::Quiet { validator: key, .. } => connected(key, None),
+            NetworkEvent::Heard { validator } => connected(validator, Some(Duration::ZERO)),
+            NetworkEvent::Status { peer, height, .. } => {
+                let network = watching.network.get();
+                let key = network.and_then(|network| network.peer(*peer)?.validator);
+                if let Some(key) = key {
+                    watching.conduct.lock().status(now, &key, *height);
+                }
+            }
+            NetworkEvent::Offended {
+                culprit,
+                offence,
+                times,
+                score,
+            } => self.record(
+                self.about(Kind::Offence, culprit)
+                    .text("offence", offence.name())
+                    .with("offences", *times)
+                    .with("score", *score)
+                    .alike(format_args!("{culprit} {}", offence.name())),
+            ),
+            NetworkEvent::Banned {
+                culprit,
+                offence,
+                length,
+                number,
+            } => self.banned(culprit, *offence, *length, *number),
+            NetworkEvent::Unbanned { culprit } => self.record(self.about(Kind::Unban, culprit)),
+            NetworkEvent::Partition { reachable, needed } => {
+                self.record(
+                    Entry::new(Kind::Partition)
+                        .with("reachable", *reachable)
+                        .with("needed", *needed),
+                );
+                self.alerts().raise(
+                    AlertKind::Partition,
+                    format_args!("{reachable} validators are in reach, {needed} are needed"),
+                );
+            }
+            NetworkEvent::Healed {
+                reachable, after, ..
+            } => {
+                let after = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+                self.record(
+                    Entry::new(Kind::Healed)
+                        .with("reachable", *reachable)
+                        .with("after_ms", after),
+                );
+                self.alerts().clear(AlertKind::Partition);
+            }
+            _ => {}
+        }
+    }
+
+    /// An entry that names somebody as well as it can.
+    fn about(&self, kind: Kind, culprit: &Culprit) -> Entry {
+        let key = culprit.validator.as_ref();
+        let index = key.and_then(|key| self.watching.index(key));
+        Entry::new(kind)
+            .maybe("validator", index.map(|index| index.0))
+            .maybe("public_key", key.map(ToString::to_string))
+            .maybe("peer", culprit.peer.map(|peer| peer.to_string()))
+            .maybe("address", culprit.address.as_ref().map(ToString::to_string))
+    }
+
+    fn banned(&self, culprit: &Culprit, offence: Offence, length: Duration, number: u32) {
+        self.record(
+            self.about(Kind::Ban, culprit)
+                .text("offence", offence.name())
+                .with("seconds", length.as_secs())
+                .with("number", number),
+        );
+        self.alerts().raise(
+            AlertKind::Ban,
+            format_args!("{culprit} is kept out for {length:?}: {}", offence.name()),
+        );
+        let key = culprit.validator.as_ref();
+        let index = key.and_then(|key| self.watching.index(key));
+        self.watching.events.emit(NodeEvent::Ban {
+            validator: index.map(|index| index.0),
+            public_key: culprit.validator.clone(),
+            peer: culprit.peer.map(|peer| peer.to_string()),
+            reason: offence.name(),
+            seconds: length.as_secs(),
+            t_ns: unix_ns(),
+        });
+    }
+
+    /// Judges the validators' conduct. To be called about once a second.
+    pub(crate) fn tick(&self) {
+        let now = self.watching.now();
+        let changes = self.watching.conduct.lock().tick(now);
+        for change in changes {
+            self.found(&change);
+        }
+        if self.watching.conduct.lock().findings().is_empty() {
+            self.alerts().clear(AlertKind::Conduct);
+        }
+        self.alerts().expire(Instant::now());
+    }
+
+    fn found(&self, change: &Change) {
+        let (validator, fault) = (change.validator.0, change.fault.name());
+        let kind = match change.active {
+            true => Kind::Finding,
+            false => Kind::FindingEnded,
+        };
+        self.record(
+            Entry::new(kind)
+                .with("validator", validator)
+                .text("public_key", &change.key)
+                .text("fault", fault)
+                .text("detail", &change.detail),
+        );
+        let metrics = self.watching.metrics.security();
+        metrics.finding(validator, fault, change.active);
+        if change.active {
+            self.alerts().raise(
+                AlertKind::Conduct,
+                format_args!("validator {validator} {fault}: {}", change.detail),
+            );
+        }
+        self.watching.events.emit(NodeEvent::Finding {
+            validator,
+            public_key: change.key.clone(),
+            fault,
+            active: change.active,
+            detail: change.detail.clone(),
+            t_ns: unix_ns(),
+        });
+    }
+}
