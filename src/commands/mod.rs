@@ -4,10 +4,12 @@ use clap::{Parser, Subcommand};
 
 use crate::exit::Exit;
 
+mod audit;
 mod byzantine;
 mod config;
 mod consensus;
 mod devnet;
+mod evidence;
 mod init;
 mod key_input;
 mod passwords;
@@ -45,6 +47,12 @@ enum Command {
     /// Look at the consensus of running nodes.
     #[command(subcommand)]
     Consensus(consensus::ConsensusCommand),
+    /// Look at the audit log of a node.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// Look at proofs that validators broke the protocol.
+    #[command(subcommand)]
+    Evidence(evidence::EvidenceCommand),
     /// About configuration files.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -69,6 +77,8 @@ pub(crate) fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Consensus(command) => {
             client_runtime()?.block_on(consensus::consensus(&command, json))
         }
+        Command::Audit(command) => audit::audit(&command, json),
+        Command::Evidence(command) => evidence::evidence(&command, json),
         Command::Config(command) => config::config(&command),
     }
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use neo_audit::{AuditLog, AuditThread};
-use neo_consensus::ValidatorSet;
 use neo_ledger::{ChainReader, EmbeddedLedger, LedgerError};
 use neo_primitives::PrivateKey;
 
@@ -12,6 +11,7 @@ use crate::config::NodeConfig;
 use crate::events::EventSink;
 use crate::metrics::Metrics;
 use crate::security::alerts::Alerts;
+use crate::security::court::Court;
 use crate::security::proofs::Proofs;
 use crate::security::watching::Watching;
 use crate::security::{Security, journal};
@@ -45,15 +45,12 @@ pub(super) fn open_security(
     events: &EventSink,
 ) -> Result<(Arc<Security>, LastWord), NodeError> {
     let alerts = Alerts::new(Arc::clone(metrics), events.clone());
-    let genesis = &config.protocol.genesis;
-    let validators =
-        ValidatorSet::new(genesis.validators()).map_err(|error| NodeError::Ledger {
-            path: config.data_dir.clone(),
-            error: LedgerError::Inconsistent(error.to_string()),
-        })?;
+    let court = Court::of(&config.protocol.genesis).map_err(|error| NodeError::Ledger {
+        path: config.data_dir.clone(),
+        error: LedgerError::Inconsistent(error.to_string()),
+    })?;
     let watching = Watching::new(
-        genesis.magic,
-        Arc::new(validators),
+        court,
         key.map(PrivateKey::public_key),
         Proofs::open(&config.data_dir, config.security.clone()),
         events.clone(),

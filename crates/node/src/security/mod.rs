@@ -5,6 +5,7 @@
 //! | `journal`    | which events of engine and network go into the audit log, and how            |
 //! | [`alerts`]   | what an operator must look at                                                |
 //! | [`conduct`]  | how each validator behaves, and what is found about it                       |
+//! | [`court`]    | whether a proof convicts                                                     |
 //! | [`proofs`]   | proofs against validators, kept in the data folder                           |
 //! | `watching`   | brings these together with the events of engine and network                  |
 //!
@@ -12,6 +13,7 @@
 
 pub mod alerts;
 pub mod conduct;
+pub mod court;
 pub(crate) mod journal;
 pub mod proofs;
 pub(crate) mod watching;

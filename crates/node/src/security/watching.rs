@@ -6,22 +6,21 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use neo_audit::{Entry, Kind};
-use neo_consensus::ValidatorSet;
 use neo_consensus::engine::{HeightStatus, Notice};
 use neo_consensus::v3::evidence::Evidence;
 use neo_consensus::v3::{Message, Outcome};
 use neo_network::{Culprit, NetworkEvent, NetworkHandle, Offence, PeerId};
-use neo_primitives::{Decode as _, Encode as _, Magic, PublicKey, ValidatorIndex};
+use neo_primitives::{Encode as _, PublicKey, ValidatorIndex};
 use parking_lot::Mutex;
 
 use super::Security;
 use super::alerts::AlertKind;
 use super::conduct::{Change, Conduct, Standing};
+use super::court::Court;
 use super::proofs::{Proofs, Taken, name_of};
 use crate::events::{EventSink, NodeEvent};
 use crate::ledger_worker::unix_ns;
 use crate::metrics::Metrics;
-use crate::verifier::Verifier;
 
 /// A validator that relayed something for others may have relayed what does not verify, for so long.
 const RELAYED_LATELY: Duration = Duration::from_secs(10);
@@ -30,12 +29,10 @@ const VIEWS: u32 = 8;
 
 /// What watching needs to know of the network and the node.
 pub(crate) struct Watching {
-    pub(super) magic: Magic,
-    pub(super) validators: Arc<ValidatorSet>,
+    court: Court,
     pub(super) conduct: Mutex<Conduct>,
     pub(super) proofs: Mutex<Proofs>,
     relays: Mutex<HashMap<PublicKey, Instant>>,
-    verifier: Verifier,
     network: OnceLock<NetworkHandle>,
     events: EventSink,
     metrics: Arc<Metrics>,
@@ -51,8 +48,7 @@ impl std::fmt::Debug for Watching {
 impl Watching {
     /// Nothing is known but who the validators are, and the proofs of earlier lives.
     pub(crate) fn new(
-        magic: Magic,
-        validators: Arc<ValidatorSet>,
+        court: Court,
         own: Option<&PublicKey>,
         proofs: Proofs,
         events: EventSink,
@@ -60,12 +56,10 @@ impl Watching {
     ) -> Self {
         metrics.security().set_evidence(proofs.len());
         Self {
-            magic,
-            conduct: Mutex::new(Conduct::new(validators.keys().to_vec(), own)),
-            validators,
+            conduct: Mutex::new(Conduct::new(court.keys(), own)),
+            court,
             proofs: Mutex::new(proofs),
             relays: Mutex::new(HashMap::new()),
-            verifier: Verifier::default(),
             network: OnceLock::new(),
             events,
             metrics,
@@ -84,7 +78,7 @@ impl Watching {
     }
 
     fn index(&self, key: &PublicKey) -> Option<ValidatorIndex> {
-        self.validators.index_of(key)
+        self.court.index(key)
     }
 }
 
@@ -181,15 +175,10 @@ impl Security {
     /// A peer sent a proof.
     pub(crate) fn examine(&self, peer: PeerId, bytes: Bytes) {
         let watching = &self.watching;
-        let read = Evidence::from_bytes(&bytes).map_err(|error| error.to_string());
-        let judged = read.and_then(|evidence| {
-            let judged = evidence.verify(watching.magic, &watching.validators, &watching.verifier);
-            judged.map(|_| evidence).map_err(|error| error.to_string())
-        });
-        match judged {
+        match watching.court.judge(&bytes) {
             Ok(evidence) => self.keep(&evidence, bytes),
             Err(problem) => {
-                tracing::warn!(%peer, problem, "a proof that proves nothing");
+                tracing::warn!(%peer, %problem, "a proof was refused");
                 let stored = watching.proofs.lock().len();
                 watching.metrics.security().evidence("refused", stored);
                 if let Some(network) = watching.network.get() {
@@ -221,7 +210,7 @@ impl Security {
             return;
         }
         let culprit = evidence.culprit();
-        let Some(key) = watching.validators.key(culprit) else {
+        let Some(key) = watching.court.key(culprit) else {
             return;
         };
         let form = evidence.guilt.name();
