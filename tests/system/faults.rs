@@ -2,7 +2,8 @@
 //!
 //! How fast blocks come is measured by `.ci/network`; here it counts that the right thing happens at all.
 
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -72,16 +73,17 @@ fn leaders_that_are_killed_or_stopped_come_back_and_are_level_again() {
 }
 
 /// The attack's part of the summary of a run with an attacker of this mode.
-fn attacked(mode: &str) -> Value {
+fn attacked(mode: &str, more: &[&str]) -> Value {
     let length = format!("{}s", seconds());
-    let summary = devnet(&[
+    let options = [
         "--byzantine",
         mode,
         "--duration",
         &length,
         "--tx-rate",
         "20",
-    ]);
+    ];
+    let summary = devnet(&[&options, more].concat());
     let attack = &summary["byzantine"];
     assert_eq!(
         (&attack["mode"], &attack["validator"]),
@@ -100,9 +102,38 @@ fn attacked(mode: &str) -> Value {
     attack.clone()
 }
 
+fn neo_cli(arguments: &[&str]) -> Output {
+    let mut command = Command::new(BINARY);
+    command.args(arguments).output().unwrap()
+}
+
+fn fails(arguments: &[&str], words: &[&str]) {
+    let ended = neo_cli(arguments);
+    assert_eq!(ended.status.code(), Some(1), "{arguments:?}");
+    let said = [ended.stdout, ended.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    for word in words {
+        assert!(said.contains(word), "`{word}` is not in: {said}");
+    }
+}
+
+/// The first file in a folder with this ending.
+fn file(folder: &Path, ending: &str) -> std::path::PathBuf {
+    let files = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut fitting: Vec<_> = files
+        .filter(|path| path.to_string_lossy().ends_with(ending))
+        .collect();
+    fitting.sort();
+    fitting.into_iter().next().unwrap()
+}
+
 #[test]
 fn a_validator_that_equivocates_is_proven_guilty_by_name() {
-    let attack = attacked("equivocate");
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("network");
+    let attack = attacked("equivocate", &["--data-dir", &root.to_string_lossy()]);
     assert!(number(&attack["named_by"]) > 0.0, "{attack}");
     assert!(
         !attack["charges"]["evidence"]
@@ -111,11 +142,45 @@ fn a_validator_that_equivocates_is_proven_guilty_by_name() {
             .is_empty(),
         "{attack}"
     );
+
+    // Who was not there can check it, and sees what was changed since.
+    let data = root.join("node1/data");
+    let proof = file(&data.join("evidence"), ".proof");
+    let config = root.join("node0/config.json");
+    let (config, named) = (config.to_string_lossy(), proof.to_string_lossy());
+    let verify = ["evidence", "verify", "--json", "--config", &config, &named];
+    let judged = neo_cli(&verify);
+    let judged: Value = serde_json::from_slice(&judged.stdout).unwrap();
+    assert_eq!(judged[0]["validator"], 3, "{judged}");
+    let mut bytes = std::fs::read(&proof).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&proof, &bytes).unwrap();
+    fails(&verify, &["proves nothing"]);
+    bytes.pop();
+    std::fs::write(&proof, &bytes).unwrap();
+    fails(&verify, &["no proof"]);
+
+    let audit = data.join("audit");
+    let verify = ["audit", "verify", "--folder", &audit.to_string_lossy()];
+    let whole = neo_cli(&verify);
+    assert!(
+        whole.status.success(),
+        "{}",
+        String::from_utf8_lossy(&whole.stderr)
+    );
+    let log = file(&audit, ".jsonl");
+    let text = std::fs::read_to_string(&log).unwrap();
+    std::fs::write(&log, text.replacen("\"validator\":3", "\"validator\":2", 1)).unwrap();
+    fails(&verify, &["jsonl:", "hash"]);
+    let mut lines: Vec<_> = text.lines().collect();
+    lines.remove(1);
+    std::fs::write(&log, lines.join("\n") + "\n").unwrap();
+    fails(&verify, &["1 missing"]);
 }
 
 #[test]
 fn a_validator_that_sends_garbage_is_banned_by_name() {
-    let attack = attacked("garbage");
+    let attack = attacked("garbage", &[]);
     assert!(number(&attack["named_by"]) > 0.0, "{attack}");
     assert!(
         !attack["charges"]["bans"].as_object().unwrap().is_empty(),
