@@ -8,6 +8,7 @@ use bytes::Bytes;
 use neo_audit::{Entry, Kind};
 use neo_consensus::engine::{HeightStatus, Notice};
 use neo_consensus::v3::evidence::Evidence;
+use neo_consensus::v3::verify::Refused;
 use neo_consensus::v3::{Message, Outcome};
 use neo_network::{Culprit, NetworkEvent, NetworkHandle, Offence, PeerId};
 use neo_primitives::{Encode as _, PublicKey, ValidatorIndex};
@@ -132,7 +133,13 @@ impl Security {
             relayed,
         );
         drop(conduct);
-        if !relayed {
+        // What names others may have been forged by others; in its own name nobody but it sends anything over its
+        // connection.
+        let own = watching.index(&outcome.from);
+        let in_own_name = outcome.refused.iter().any(
+            |refused| matches!(refused, Refused::Signature { sender, .. } if Some(*sender) == own),
+        );
+        if in_own_name && !relayed {
             watching.report(&outcome.from, Offence::ForgedSignature);
         }
     }
