@@ -45,7 +45,9 @@ impl Vandal {
         loop {
             let misdeed = pick(&Misdeed::ALL);
             if let (Some(misdeed), Some(address)) = (misdeed, self.victim().await) {
-                let key = (rand::random::<u32>() % WITH_KEY == 0).then_some(&key);
+                let key = rand::random::<u32>()
+                    .is_multiple_of(WITH_KEY)
+                    .then_some(&key);
                 self.commit(misdeed, address, key).await;
             }
             tokio::time::sleep(PAUSE).await;

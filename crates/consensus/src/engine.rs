@@ -152,6 +152,10 @@ pub enum LedgerAction {
 }
 
 /// What the ledger says.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one is handled at a time, and none is kept"
+)]
 #[derive(Clone, Debug)]
 pub enum LedgerEvent {
     /// Ready for a height.
@@ -447,6 +451,10 @@ impl<P: Protocol + ?Sized> Default for Actions<P> {
 }
 
 /// What happens to an engine.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one is handled at a time, and none is kept"
+)]
 #[derive(Clone, Debug)]
 pub enum Event<P: Protocol + ?Sized> {
     /// The node is up; the first event, once.

@@ -199,7 +199,9 @@ mod tests {
         (folder, entry)
     }
 
-    fn read(folder: &Path, entry: &FileEntry) -> Result<Vec<(Vec<u8>, Vec<u8>)>, CheckpointError> {
+    type Record = (Vec<u8>, Vec<u8>);
+
+    fn read(folder: &Path, entry: &FileEntry) -> Result<Vec<Record>, CheckpointError> {
         let mut records = Vec::new();
         read_records(folder, entry, &mut |key, value| {
             records.push((key, value));

@@ -1,10 +1,10 @@
 //! A store in memory that can crash: for the simulator and for tests.
 
-use std::{collections::BTreeMap, io, ops::ControlFlow, sync::Arc};
+use std::{collections::BTreeMap, io, sync::Arc};
 
 use parking_lot::RwLock;
 
-use super::{Batch, ChainStore, Record, StoreError, StoreReader, Table, Write};
+use super::{Batch, ChainStore, Record, StoreError, StoreReader, Table, Visit, Write};
 
 /// Where an injected failure strikes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,11 +147,7 @@ impl StoreReader for MemoryStore {
         Ok(value.is_some())
     }
 
-    fn each(
-        &self,
-        table: Table,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
+    fn each(&self, table: Table, visit: &mut Visit<'_>) -> Result<(), StoreError> {
         let inner = self.inner.read();
         for (key, value) in inner.tables.get(table.position()).into_iter().flatten() {
             if visit(key, value).is_break() {
@@ -173,6 +169,8 @@ impl StoreReader for MemoryStore {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::ControlFlow;
+
     use super::*;
 
     fn put(store: &MemoryStore, key: u8, value: u8) -> Result<(), StoreError> {

@@ -109,6 +109,9 @@ pub trait ChainStore: Send + Sync + 'static {
     fn commit(&self, batch: Batch) -> Result<(), StoreError>;
 }
 
+/// Is shown a key and its value, and says whether to go on.
+pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
+
 /// A view of a store for reading.
 pub trait StoreReader: Send + Sync {
     /// Lets `use_value` see the value of a key without copying it. Returns whether the key is there.
@@ -126,11 +129,7 @@ pub trait StoreReader: Send + Sync {
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn each(
-        &self,
-        table: Table,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError>;
+    fn each(&self, table: Table, visit: &mut Visit<'_>) -> Result<(), StoreError>;
 
     /// The greatest key of a table with its value.
     ///

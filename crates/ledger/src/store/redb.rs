@@ -1,13 +1,13 @@
 //! The store on disk.
 
-use std::{io, ops::ControlFlow, path::Path};
+use std::{io, path::Path};
 
 use redb::{
     CommitError, Database, DatabaseError, ReadOnlyTable, ReadableDatabase, ReadableTable,
     StorageBackend, StorageError, TableDefinition, TableError, TransactionError,
 };
 
-use super::{Batch, ChainStore, Record, StoreError, StoreReader, Table};
+use super::{Batch, ChainStore, Record, StoreError, StoreReader, Table, Visit};
 
 /// Memory for cached pages, in bytes.
 const CACHE_SIZE: usize = 64 << 20;
@@ -120,11 +120,7 @@ impl StoreReader for RedbReader {
         Ok(value.is_some())
     }
 
-    fn each(
-        &self,
-        table: Table,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
+    fn each(&self, table: Table, visit: &mut Visit<'_>) -> Result<(), StoreError> {
         for entry in self.table(table)?.iter()? {
             let (key, value) = entry?;
             if visit(key.value(), value.value()).is_break() {
@@ -201,6 +197,8 @@ impl From<CommitError> for StoreError {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::ControlFlow;
+
     use super::*;
 
     #[test]
