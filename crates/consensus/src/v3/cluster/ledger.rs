@@ -18,8 +18,6 @@ use crate::validators::ValidatorSet;
 
 pub(super) const MAGIC: Magic = Magic(42);
 const GENESIS_TIME: u64 = 1_700_000_000_000;
-/// Transactions in one block.
-const BLOCK_SIZE: usize = 5;
 
 /// Who votes from which height on.
 #[derive(Clone, Debug)]
@@ -66,6 +64,8 @@ pub(super) struct ToyLedger {
     pub(super) failures: usize,
     /// What was built, in order: parent and time of building is up to the caller.
     pub(super) built: Vec<UInt256>,
+    /// Most transactions that it puts into one block.
+    pub(super) block_size: usize,
     /// The parent of the height that was opened last.
     opened_on: Option<UInt256>,
 }
@@ -102,6 +102,7 @@ impl ToyLedger {
             confuses: false,
             failures: 0,
             built: Vec::new(),
+            block_size: 5,
             opened_on: None,
         }
     }
@@ -224,7 +225,7 @@ impl ToyLedger {
                 max_block_size: 1 << 20,
                 max_block_system_fee: Datoshi(i64::MAX),
             },
-            pool: self.waiting(parent),
+            pool: u32::from(self.has_waiting(parent)),
             leaders: self.leaders(&header),
         }))
     }
@@ -232,13 +233,13 @@ impl ToyLedger {
     /// Whether nothing waits for the height that was opened last.
     pub(super) fn is_idle(&self) -> bool {
         self.opened_on
-            .is_some_and(|parent| self.waiting(&parent) == 0)
+            .is_some_and(|parent| !self.has_waiting(&parent))
     }
 
-    /// Transactions of the pool that a block on this parent may have.
-    fn waiting(&self, parent: &UInt256) -> u32 {
-        let fresh = |tx: &&Arc<Transaction>| !self.contains(parent, &tx.hash());
-        u32::try_from(self.pool.iter().filter(fresh).count()).unwrap()
+    /// Whether the pool has a transaction that a block on this parent may have.
+    fn has_waiting(&self, parent: &UInt256) -> bool {
+        let mut pool = self.pool.iter();
+        pool.any(|tx| !self.contains(parent, &tx.hash()))
     }
 
     /// Who leads after this block: the fold from genesis on.
@@ -266,7 +267,7 @@ impl ToyLedger {
             .pool
             .iter()
             .filter(|tx| !self.contains(&parent, &tx.hash()));
-        let transactions: Vec<_> = fresh.take(BLOCK_SIZE.min(limit)).cloned().collect();
+        let transactions: Vec<_> = fresh.take(self.block_size.min(limit)).cloned().collect();
         let hashes: Vec<_> = transactions.iter().map(|tx| tx.hash()).collect();
         let header = Header {
             version: 0,

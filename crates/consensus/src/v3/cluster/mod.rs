@@ -72,6 +72,10 @@ struct Config {
     latency: (u64, u64),
     verify: (u64, u64),
     ledger: (u64, u64),
+    /// What each transaction adds to the check of a block, in microseconds.
+    per_transaction: u64,
+    /// Most transactions that ledgers put into a block.
+    block_size: usize,
     /// Messages in a thousand that get lost, and that come twice.
     loss: u64,
     duplicate: u64,
@@ -94,6 +98,8 @@ impl Config {
             latency: (10_000, 10_000),
             verify: (0, 0),
             ledger: (0, 0),
+            per_transaction: 0,
+            block_size: 5,
             loss: 0,
             duplicate: 0,
             load: 2,

@@ -89,11 +89,12 @@ impl Cluster {
         let schedule = Arc::new(Schedule(sets));
         let voters = schedule.keys();
         let node = |key: PublicKey| {
-            let ledger = ToyLedger::new(
+            let mut ledger = ToyLedger::new(
                 Arc::clone(&schedule),
                 config.block_time,
                 config.executes_ahead,
             );
+            ledger.block_size = config.block_size;
             let votes = voters.contains(&key);
             Node::new(key, votes, ledger, config.executes_ahead)
         };
@@ -233,7 +234,8 @@ impl Cluster {
     /// A transaction reaches the pool of a node, which hears of it when it waited for one.
     pub(super) fn pool(&mut self, node: usize, transaction: Arc<Transaction>) {
         let ledger = &mut self.nodes[node].ledger;
-        let was_empty = ledger.is_idle();
+        // Only a leader that waits for a transaction asks.
+        let was_empty = !self.config.timers.max_block_time.is_zero() && ledger.is_idle();
         ledger.pool.push(transaction);
         if was_empty && !ledger.is_idle() {
             let filled = LedgerEvent::Pool { transactions: 1 };
@@ -283,14 +285,16 @@ impl Cluster {
         }
         self.redials += usize::from(actions.redial);
         for action in actions.ledger {
+            let mut work = 0;
             if let LedgerAction::Check { body, .. } = &action {
+                work = self.config.per_transaction * body.transactions.len() as u64;
                 self.checks.push((self.now, node, body.header.index.0));
             }
             if let LedgerAction::Build { parent, .. } = &action {
                 self.builds.push((self.now, node, *parent));
             }
             self.nodes[node].requests.push_back(action);
-            let after = delay(&mut self.rng, self.config.ledger);
+            let after = delay(&mut self.rng, self.config.ledger) + Duration::from_micros(work);
             self.push(after, Item::Ledger { node, life });
         }
         for fetch in actions.fetch {

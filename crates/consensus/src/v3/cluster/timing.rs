@@ -203,3 +203,57 @@ fn later_views_keep_the_pace() {
     assert!((ms(1_000)..ms(1_050)).contains(&interval), "{interval:?}");
     assert_eq!(cluster.asked_because("timeout"), 0);
 }
+
+#[test]
+fn a_slow_ledger_makes_blocks_smaller_and_they_settle() {
+    // Blocks of eighty take 1.6 s to check; half of the block time is what they may take.
+    let config = Config {
+        per_transaction: 20_000,
+        block_size: 80,
+        load: 6,
+        ..Config::of(4)
+    };
+    let mut cluster = Cluster::start(config, 9);
+    cluster.until_all_stored(50, ms(120_000));
+    let limits = |cluster: &Cluster| -> Vec<u32> {
+        let engines = cluster.nodes.iter().filter_map(|node| node.engine.as_ref());
+        engines
+            .map(|engine| engine.status().max_transactions)
+            .collect()
+    };
+    let settled = limits(&cluster);
+    assert!(
+        settled.iter().all(|limit| (16..=25).contains(limit)),
+        "{settled:?}"
+    );
+    let size = |height: u32| {
+        let block = cluster.nodes[0]
+            .ledger
+            .block_at(neo_primitives::Height(height));
+        block.unwrap().body.transactions.len()
+    };
+    assert!((3..10).any(|height| size(height) > 40));
+    assert!((40..50).all(|height| size(height) <= 25));
+    assert!(cluster.longest_interval(40..50) <= ms(1_600));
+    let adjusted = |cluster: &Cluster| {
+        cluster.noticed(|notice| {
+            matches!(
+                notice,
+                Notice::Adjusted {
+                    parameter: "max_transactions",
+                    ..
+                }
+            )
+        })
+    };
+    let (before, changes) = (adjusted(&cluster), cluster.view_changes());
+    assert!(before >= 4, "each validator says so: {before}");
+    cluster.until_all_stored(90, ms(120_000));
+    let swings = adjusted(&cluster) - before;
+    assert!(swings <= 4, "{swings} more adjustments in forty blocks");
+    assert_eq!(
+        cluster.view_changes(),
+        changes,
+        "no view fails once they settled"
+    );
+}
