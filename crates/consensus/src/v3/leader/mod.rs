@@ -2,8 +2,8 @@
 //!
 //! | module       | what it holds                                                              |
 //! |--------------|----------------------------------------------------------------------------|
-//! | [`state`]    | scores and credits, and how a decided header changes them                   |
-//! | [`encoding`] | their bytes in checkpoints                                                  |
+//! | `state`      | scores and credits, and how a decided header changes them                   |
+//! | `encoding`   | their bytes in checkpoints                                                  |
 //!
 //! Everything here is integers and follows from decided headers alone, so all nodes that have decided
 //! the same blocks know the same order, wherever they began to count.
