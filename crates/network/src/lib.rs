@@ -31,6 +31,7 @@ mod event;
 mod evidence;
 mod frame;
 mod frame_reader;
+mod gates;
 mod gossip;
 mod handle;
 mod hello;

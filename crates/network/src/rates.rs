@@ -65,7 +65,7 @@ impl Flow {
 
 /// One bucket. Counts in millionths of a token, so that a microsecond of a slow flow is not lost.
 #[derive(Clone, Copy, Debug, Default)]
-struct Bucket {
+pub(crate) struct Bucket {
     used: u64,
     at_us: u64,
 }
@@ -94,8 +94,14 @@ impl Bucket {
         }
     }
 
+    /// Whether nothing is taken from it.
+    pub(crate) fn is_full(&mut self, rate: Rate, now_us: u64) -> bool {
+        self.refill(rate, now_us);
+        self.used == 0
+    }
+
     /// Takes `cost` tokens if they are there.
-    fn try_take(&mut self, rate: Rate, cost: u64, now_us: u64) -> bool {
+    pub(crate) fn try_take(&mut self, rate: Rate, cost: u64, now_us: u64) -> bool {
         self.refill(rate, now_us);
         let after = self.used.saturating_add(cost.saturating_mul(MILLION));
         let enough = after <= rate.burst.saturating_mul(MILLION);

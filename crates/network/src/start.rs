@@ -20,6 +20,7 @@ use crate::{
     dialer::Dialer,
     error::NetworkError,
     event::{NetworkEvents, event_channels},
+    gates::Gates,
     gossip::{self, GossipInbox},
     handle::NetworkHandle,
     hello::MAX_AGENT,
@@ -145,6 +146,10 @@ pub(crate) fn build_swarm(config: &NetworkConfig) -> Result<Swarm<Behaviour>, Ne
         .with_max_concurrent_streams(config.limits.requests_per_peer.saturating_mul(2));
     let behaviour = Behaviour {
         limits: connection_limits::Behaviour::new(limits),
+        gates: Gates::new(
+            config.limits.connections_per_address,
+            config.limits.connection_rate,
+        ),
         lanes: Lanes::default(),
         sync: request_response::Behaviour::new(
             [(SYNC_PROTOCOL, request_response::ProtocolSupport::Full)],

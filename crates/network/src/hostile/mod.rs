@@ -19,6 +19,7 @@ use crate::{
     start,
 };
 
+mod channels;
 mod greeting;
 mod lanes;
 mod misdeeds;
@@ -110,6 +111,7 @@ impl Victim {
         let heard = within(async {
             loop {
                 if let Some(NetworkEvent::Consensus { from, bytes, .. }) = self.events.recv().await
+                    && from == *self.keys[2].public_key()
                 {
                     return (from, bytes);
                 }

@@ -43,6 +43,7 @@ use tokio::{
 use crate::{
     config::HelloSigner,
     dialer::{Dialer, TargetId},
+    gates::Gates,
     handle::Command,
     lanes::Lanes,
     peer::Peer,
@@ -61,6 +62,7 @@ const LOOK: Duration = Duration::from_millis(100);
 #[derive(NetworkBehaviour)]
 pub(crate) struct Behaviour {
     pub(crate) limits: connection_limits::Behaviour,
+    pub(crate) gates: Gates,
     pub(crate) lanes: Lanes,
     pub(crate) sync: request_response::Behaviour<SyncCodec>,
 }

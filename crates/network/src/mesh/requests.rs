@@ -17,6 +17,7 @@ use crate::{
     error::{PeerRef, Refusal, RequestError},
     event::{NetworkEvent, ReplyChannel},
     metrics::increment,
+    rates::Flow,
     sync::{SyncRequest, SyncResponse},
 };
 
@@ -166,7 +167,12 @@ impl Mesh {
         reply: ReplyChannel,
     ) {
         let limit = self.shared.limits.requests_per_peer;
-        let known = self.sessions.contains_key(&peer);
+        let now_us = self.shared.clock.now_us();
+        let rates = &self.shared.limits.rates;
+        let known = self
+            .sessions
+            .get(&peer)
+            .is_some_and(|session| session.peer.meters.admits(rates, Flow::Requests, 0, now_us));
         if !known || self.requests.taken_from(&peer) >= limit {
             // Dropping the channel tells the asker.
             increment(&self.shared.counters.requests_refused);

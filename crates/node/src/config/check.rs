@@ -123,6 +123,14 @@ impl NodeConfig {
         within("network.peers: number of peers", n.peers.len(), 0, 1_024)?;
         within("network.max_strangers", n.max_strangers, 0, 10_000)?;
         within("network.heartbeat_ms", n.heartbeat_ms, 10, 10_000)?;
+        within(
+            "network.max_connections_per_address",
+            n.max_connections_per_address,
+            1,
+            10_000,
+        )?;
+        within("network.ban_s", n.ban_s, 1, 86_400)?;
+        within("network.ban_most_s", n.ban_most_s, n.ban_s, 604_800)?;
         let mut keys = HashSet::new();
         for (position, peer) in n.peers.iter().enumerate() {
             let count = peer.addresses.len();

@@ -141,6 +141,15 @@ pub struct NetworkSection {
     /// Interval of heartbeats between validators, in milliseconds.
     #[schemars(range(min = 10, max = 10_000))]
     pub heartbeat_ms: u64,
+    /// Most incoming connections from one address; loopback addresses are not counted.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub max_connections_per_address: u32,
+    /// Length of a first ban, in seconds; each further one lasts twice as long, up to `ban_most_s`.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub ban_s: u64,
+    /// Longest ban of a peer that is no validator, in seconds. Of a validator: 300, or `ban_s` if that is more.
+    #[schemars(range(min = 1, max = 604_800))]
+    pub ban_most_s: u64,
 }
 
 impl Default for NetworkSection {
@@ -150,6 +159,9 @@ impl Default for NetworkSection {
             peers: Vec::new(),
             max_strangers: 64,
             heartbeat_ms: 100,
+            max_connections_per_address: 64,
+            ban_s: 30,
+            ban_most_s: 3_600,
         }
     }
 }

@@ -150,6 +150,16 @@ fn values_outside_their_limits_are_refused_with_limit_and_place() {
             "consensus.max_timeout_ms: 500 is not within 1000 to",
         ),
         (
+            "/network/max_connections_per_address",
+            0.into(),
+            "network.max_connections_per_address: 0 is not within 1 to 10000",
+        ),
+        (
+            "/network/ban_most_s",
+            5.into(),
+            "network.ban_most_s: 5 is not within 30 to 604800",
+        ),
+        (
             "/network/heartbeat_ms",
             1.into(),
             "network.heartbeat_ms: 1 is not within 10 to 10000",

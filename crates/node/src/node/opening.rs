@@ -75,6 +75,11 @@ pub(super) fn network_config(
     network.height = ledger.height();
     network.tip = ledger.tip_hash();
     network.limits.max_strangers = config.network.max_strangers;
+    network.limits.connections_per_address = config.network.max_connections_per_address;
+    let reputation = &mut network.limits.reputation;
+    reputation.ban = Duration::from_secs(config.network.ban_s);
+    reputation.ban_most = Duration::from_secs(config.network.ban_most_s);
+    reputation.validator_ban_most = reputation.validator_ban_most.max(reputation.ban);
     network.timing.heartbeat = heartbeat;
     if let Some(key) = key {
         network.validator_key = Some(Arc::new(key.clone()));

@@ -32,6 +32,7 @@ mod good_case;
 mod hostile;
 mod laggards;
 mod liars;
+mod relays;
 mod replays;
 mod restarts;
 mod silence;
@@ -132,6 +133,8 @@ struct Cluster {
     rng: Rng,
     nodes: Vec<Node>,
     links: Links,
+    /// Whether messages for a node that is not reached go through a third one.
+    relaying: bool,
     filter: Option<Filter>,
     oracle: Oracle,
     sent: Vec<Sent>,

@@ -105,6 +105,7 @@ impl Cluster {
             rng: Rng::new(seed),
             nodes,
             links: Links::default(),
+            relaying: false,
             filter: None,
             oracle: Oracle::new(Arc::clone(&schedule)),
             sent: Vec::new(),
@@ -160,8 +161,12 @@ impl Cluster {
                     .filter
                     .as_mut()
                     .is_none_or(|pass| pass(from, to, &message));
-                if passes && self.links.passes(from, to) && self.lives(to, life) {
-                    let from = self.nodes[from].key.clone();
+                let way = match self.links.passes(from, to) {
+                    true => Some(from),
+                    false => self.way_around(from, to),
+                };
+                if let Some(way) = way.filter(|_| passes && self.lives(to, life)) {
+                    let from = self.nodes[way].key.clone();
                     self.handle(to, Event::Received { from, message });
                 }
             }

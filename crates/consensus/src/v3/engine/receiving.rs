@@ -7,6 +7,7 @@ use neo_primitives::{Height, PublicKey};
 use super::{ANSWER_INTERVAL, BUFFERED_HEIGHTS, MAX_BUFFERED, SYNC_INTERVAL, V3Actions, V3Engine};
 use crate::engine::{Fetch, Now, Recipient};
 use crate::v3::context::MessageKind;
+use crate::v3::height::HeightState;
 use crate::v3::message::{Message, Payload, RecoveryMessage};
 use crate::v3::recovery::stored_answer;
 use crate::v3::verify::{Input, Outcome, VerifyJob};
@@ -38,6 +39,16 @@ impl V3Engine {
             return self.fetch_blocks(now, &from, actions);
         }
         self.buffer(now, from, message, actions);
+    }
+
+    /// Whether one validator brings the message of another (section 9, the second channel). What it says of its sender
+    /// is nothing but a claim until the signature is verified.
+    fn is_relayed(&self, from: &PublicKey, message: &Message) -> bool {
+        let of_height = |state: &&HeightState| state.height() == message.height;
+        let state = self.open.iter().find(of_height).or(self.open.back());
+        state
+            .and_then(|state| state.info.validators.index_of(from))
+            .is_some_and(|index| index != message.sender)
     }
 
     /// A recovery message also tells what its sender has stored.
@@ -118,8 +129,13 @@ impl V3Engine {
         actions: &mut V3Actions,
     ) {
         let kind = message.kind();
+        let relayed = self.is_relayed(&from, &message);
         let key = (message.height, from, kind);
         let known = self.buffered.contains_key(&key);
+        if relayed && known {
+            // The place belongs to the relaying validator's own message.
+            return;
+        }
         if kind == MessageKind::RecoveryMessage || (!known && self.buffered.len() >= MAX_BUFFERED) {
             return;
         }
@@ -191,6 +207,10 @@ impl V3Engine {
         message: &Message,
         actions: &mut V3Actions,
     ) {
+        if self.is_relayed(from, message) {
+            // An answer would go to the relaying validator, which needs none.
+            return;
+        }
         let stored = self.stored;
         let kind = message.kind();
         let recovery = matches!(
@@ -284,13 +304,16 @@ impl V3Engine {
                 match &message.payload {
                     Payload::RecoveryRequest(request) => {
                         let view = message.view;
+                        // By its signature, whoever brought it.
+                        let asker = state.info.validators.key(message.sender);
+                        let asker = asker.unwrap_or(from).clone();
                         let answer = state.recovery_answer(view, request, stored);
                         let lacks = state.lacks_what_is_held(view, request);
                         if let Some(answer) = answer {
-                            self.answer(now, from, height, answer, actions);
+                            self.answer(now, &asker, height, answer, actions);
                         }
                         if lacks {
-                            self.ask_back(now, from, height, actions);
+                            self.ask_back(now, &asker, height, actions);
                         }
                     }
                     Payload::Proposal(_) => state.take_proposal(now, message, actions),
