@@ -72,6 +72,31 @@ fn encode_network(
     network: &NetworkMetrics,
     encoder: &mut DescriptorEncoder,
 ) -> Result<(), fmt::Error> {
+    for (name, help, value) in [
+        (
+            "network_validators_reachable",
+            "Validators that are connected, this node included if it is one.",
+            network.reachable,
+        ),
+        (
+            "network_validators_needed",
+            "Validators that it takes to decide; 0 for an observer.",
+            network.needed,
+        ),
+        (
+            "network_partitioned",
+            "1 while fewer validators are connected than it takes to decide.",
+            u64::from(network.partitioned),
+        ),
+        (
+            "network_banned",
+            "Peers and addresses that are banned.",
+            network.banned,
+        ),
+    ] {
+        let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+        gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+    }
     let messages = |flows: &[Traffic]| rows(flows, |flow| flow.messages);
     let bytes = |flows: &[Traffic]| rows(flows, |flow| flow.bytes);
     for (name, help, rows) in [
@@ -117,7 +142,27 @@ fn encode_network(
                 ("peers_up", network.peers_up),
                 ("peers_down", network.peers_down),
                 ("bans", network.bans),
+                ("relays_sent", network.relays_sent.messages),
+                ("relays_passed", network.relays_passed.messages),
+                ("relays_received", network.relays_received.messages),
+                ("relays_dropped", network.relays_dropped),
+                ("evidence_sent", network.evidence_sent.messages),
+                ("evidence_received", network.evidence_received.messages),
+                ("evidence_dropped", network.evidence_dropped),
+                ("quiet", network.quiet),
+                ("throttled_ms", network.throttled_ms),
+                ("late_batches", network.late_batches),
+                ("partitions", network.partitions),
             ],
+        ),
+        (
+            "network_offences",
+            "Offences of peers, by kind.",
+            network
+                .offences
+                .iter()
+                .map(|(kind, n)| (*kind, *n))
+                .collect(),
         ),
         (
             "network_refusals",
