@@ -34,6 +34,12 @@ pub trait Ledger: ChainReader {
     /// The network's magic.
     fn magic(&self) -> Magic;
 
+    /// Verifies what can be verified of a block without the state, on the caller's thread; nothing waits for it.
+    ///
+    /// # Errors
+    /// What is wrong with the block.
+    fn verify(&self, block: Arc<Block>) -> Result<VerifiedBlock, InvalidBlock>;
+
     /// Handles a request. `reply` is called exactly once, on any thread, perhaps later.
     fn request(&self, request: LedgerRequest, reply: Reply);
 
@@ -45,6 +51,23 @@ pub trait Ledger: ChainReader {
     /// tell calls nobody: then a leader finds out at the opening of each height only.
     fn watch_pool(&self, watcher: PoolWatcher) {
         drop(watcher);
+    }
+}
+
+/// A block of which everything was verified that needs no state: its witness, its merkle root, the signatures of its
+/// transactions. Only a ledger makes one.
+#[derive(Clone, Debug)]
+pub struct VerifiedBlock {
+    pub(crate) block: Arc<Block>,
+    /// The account whose witness it carries: what the header below it must name.
+    pub(crate) signed_by: UInt160,
+}
+
+impl VerifiedBlock {
+    /// The block.
+    #[must_use]
+    pub fn block(&self) -> &Arc<Block> {
+        &self.block
     }
 }
 
@@ -142,6 +165,12 @@ pub enum LedgerRequest {
         /// Consecutive blocks in order of height. Those at or below the tip are skipped.
         blocks: Vec<Arc<Block>>,
     },
+    /// Like [`LedgerRequest::ImportMany`], for blocks of which everything that needs no state was verified before, on
+    /// other threads ([`Ledger::verify`]).
+    ImportVerified {
+        /// Consecutive blocks in order of height. Those at or below the tip are skipped.
+        blocks: Vec<VerifiedBlock>,
+    },
 }
 
 impl LedgerRequest {
@@ -157,6 +186,7 @@ impl LedgerRequest {
             Self::Store { .. } => "store",
             Self::Import { .. } => "import",
             Self::ImportMany { .. } => "import many",
+            Self::ImportVerified { .. } => "import verified",
         }
     }
 }

@@ -27,6 +27,7 @@ pub mod store;
 pub use config::{ConfigError, GenesisConfig, MAX_INITIAL_GAS, MAX_VALIDATORS};
 pub use contract::{
     BlockLimits, HeightInfo, Ledger, LedgerAnswer, LedgerRequest, PoolWatcher, Reply, SubmitReply,
+    VerifiedBlock,
 };
 pub use embedded::EmbeddedLedger;
 pub use error::{InvalidBlock, LedgerError};

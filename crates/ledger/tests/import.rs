@@ -6,7 +6,7 @@ mod common;
 
 use std::sync::Arc;
 
-use neo_ledger::{ChainReader, InvalidBlock, LedgerAnswer, LedgerRequest};
+use neo_ledger::{ChainReader, InvalidBlock, Ledger, LedgerAnswer, LedgerRequest};
 use neo_primitives::{
     Block, Height, PrivateKey, PublicKey, UInt256, hash160, multisig_script, multisig_witness,
     sign_data,
@@ -303,4 +303,46 @@ fn an_import_passes_what_is_executed_ahead() {
         original.ledger.state_hash(Height(4)).unwrap()
     );
     assert_ne!(network.ledger.tip_hash(), UInt256::ZERO);
+}
+
+#[test]
+fn blocks_verified_beforehand_give_the_same_chain_and_bad_ones_are_not_made_out() {
+    let (source, blocks) = chain(8);
+    let other = Network::in_memory();
+    let verified = |block: &Arc<Block>| other.ledger.verify(Arc::clone(block));
+    let run: Vec<_> = blocks
+        .iter()
+        .map(|block| verified(block).unwrap())
+        .collect();
+    let answer = ask(&other.ledger, LedgerRequest::ImportVerified { blocks: run });
+    assert!(matches!(answer, LedgerAnswer::Stored { .. }), "{answer:?}");
+    assert_eq!(other.ledger.tip_hash(), source.ledger.tip_hash());
+    // Its witness, its transactions and their signatures are looked at without a look at the chain.
+    let unsigned = changed(&blocks[7], |block| block.header.nonce += 1);
+    assert!(matches!(verified(&unsigned), Err(InvalidBlock::Witness(_))));
+    let emptied = changed(&blocks[7], |block| block.transactions.clear());
+    assert!(matches!(
+        verified(&emptied),
+        Err(InvalidBlock::MerkleRoot(_))
+    ));
+    let forged = changed(&blocks[0], |block| {
+        let transaction = block.transactions[0].as_ref();
+        let mut witness = transaction.witnesses()[0].clone();
+        *witness.invocation.last_mut().unwrap() ^= 1;
+        let unsigned = transaction.unsigned().clone();
+        block.transactions[0] = Arc::new(unsigned.into_signed(vec![witness]).unwrap());
+    });
+    assert!(matches!(
+        verified(&forged),
+        Err(InvalidBlock::Transaction { .. })
+    ));
+    // What needs the chain is looked at on import.
+    let gap = vec![verified(&blocks[7]).unwrap()];
+    let fresh = Network::in_memory();
+    let (height, error) = refused(ask(
+        &fresh.ledger,
+        LedgerRequest::ImportVerified { blocks: gap },
+    ));
+    assert_eq!(height, Height(8));
+    assert!(matches!(error, InvalidBlock::UnknownParent(_)), "{error}");
 }

@@ -10,9 +10,9 @@ use std::{
 use neo_primitives::{Header, Height};
 
 use super::{
-    CheckpointFolder, LEADERS, MANIFEST, MAX_LEADERS, OUTCOMES, STATE, TIP, TRANSACTIONS, VERSION,
+    Checkpoint, CheckpointFolder, LEADERS, MANIFEST, MAX_LEADERS, OUTCOMES, STATE, TIP,
+    TRANSACTIONS, VERSION,
     error::{At as _, CheckpointError},
-    folder::read_manifest,
     manifest::{Manifest, hex},
     records::HashedFile,
 };
@@ -60,12 +60,12 @@ impl EmbeddedLedger {
             return Err(CheckpointError::Nothing);
         }
         let path = folder.of(height);
-        if let Ok(manifest) = read_manifest(&path, &identity)
-            && manifest.tip == tip.hash
+        if let Ok(there) = Checkpoint::read(&path, &self.config, &mut |_| {})
+            && there.manifest.tip == tip.hash
         {
             return Ok(Written {
                 path,
-                manifest,
+                manifest: there.manifest,
                 fresh: false,
                 removed: Vec::new(),
             });

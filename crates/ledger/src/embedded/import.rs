@@ -11,6 +11,7 @@ use super::{
     check::{Funds, check_conflicts_inside, invalid},
 };
 use crate::{
+    contract::VerifiedBlock,
     error::{InvalidBlock, LedgerError},
     execution::Executed,
     state::{Layer, StateView},
@@ -41,9 +42,35 @@ impl EmbeddedLedger {
             .par_iter()
             .map(|block| self.verify_alone(block, candidates))
             .collect();
+        self.import_run(candidates, blocks.iter().zip(verdicts))
+    }
+
+    /// As [`EmbeddedLedger::import`], of blocks that are verified but for what needs the state.
+    pub(super) fn import_verified(
+        &self,
+        candidates: &mut Candidates,
+        blocks: &[VerifiedBlock],
+    ) -> Result<Imported, LedgerError> {
+        let next = self.rules.next_consensus;
+        let verdicts = blocks.iter().map(|verified| {
+            let verdict = match verified.signed_by == next {
+                true => Ok(()),
+                // Verified against other validators than sign here: it counts for nothing.
+                false => self.verify_stateless_parts(&verified.block),
+            };
+            (&verified.block, verdict)
+        });
+        self.import_run(candidates, verdicts)
+    }
+
+    fn import_run<'b>(
+        &self,
+        candidates: &mut Candidates,
+        blocks: impl Iterator<Item = (&'b Arc<Block>, Result<(), InvalidBlock>)>,
+    ) -> Result<Imported, LedgerError> {
         let mut run = Run::new(self, candidates)?;
         let mut refused = None;
-        for (block, verdict) in blocks.iter().zip(verdicts) {
+        for (block, verdict) in blocks {
             if let Err(error) = self.append(&mut run, candidates, block, verdict) {
                 if let InvalidBlock::Ledger(error) = error {
                     return Err(*error);
@@ -67,6 +94,22 @@ impl EmbeddedLedger {
         if block.header.index <= candidates.tip().signed.header.index {
             return Ok(());
         }
+        self.verify_witness_and_root(block)?;
+        if candidates.is_fresh(&block.hash()) {
+            return Ok(());
+        }
+        let pooled = self.pooled_identically(&block.transactions);
+        self.verify_stateless(&block.transactions, &pooled)
+    }
+
+    /// As [`EmbeddedLedger::verify_alone`], without a look at what is stored or executed.
+    pub(super) fn verify_stateless_parts(&self, block: &Block) -> Result<(), InvalidBlock> {
+        self.verify_witness_and_root(block)?;
+        let pooled = self.pooled_identically(&block.transactions);
+        self.verify_stateless(&block.transactions, &pooled)
+    }
+
+    fn verify_witness_and_root(&self, block: &Block) -> Result<(), InvalidBlock> {
         let limit = self.config.witness_limit;
         let length = block
             .witness
@@ -83,12 +126,7 @@ impl EmbeddedLedger {
         if neo_primitives::merkle_root(&hashes) != block.header.merkle_root {
             return Err(InvalidBlock::MerkleRoot(hash));
         }
-        check_conflicts_inside(&block.transactions)?;
-        if candidates.is_fresh(&hash) {
-            return Ok(());
-        }
-        let pooled = self.pooled_identically(&block.transactions);
-        self.verify_stateless(&block.transactions, &pooled)
+        check_conflicts_inside(&block.transactions)
     }
 
     fn append<'b>(

@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
-use neo_primitives::{BlockBody, Header, Magic, Transaction, UInt256, ValidatorIndex, merkle_root};
+use neo_primitives::{
+    Block, BlockBody, Header, Magic, Transaction, UInt256, ValidatorIndex, merkle_root,
+};
 
 use super::{EmbeddedLedger, candidates::Candidates, import::Imported};
 use crate::{
-    contract::{HeightInfo, Ledger, LedgerAnswer, LedgerRequest, PoolWatcher, Reply, SubmitReply},
+    contract::{
+        HeightInfo, Ledger, LedgerAnswer, LedgerRequest, PoolWatcher, Reply, SubmitReply,
+        VerifiedBlock,
+    },
     error::{InvalidBlock, LedgerError},
     mempool::{Selection, SelectionLimits},
     reader::ChainReader,
@@ -27,6 +32,14 @@ impl Ledger for EmbeddedLedger {
 
     fn magic(&self) -> Magic {
         self.config.magic
+    }
+
+    fn verify(&self, block: Arc<Block>) -> Result<VerifiedBlock, InvalidBlock> {
+        self.verify_stateless_parts(&block)?;
+        Ok(VerifiedBlock {
+            block,
+            signed_by: self.rules.next_consensus,
+        })
     }
 
     fn request(&self, request: LedgerRequest, reply: Reply) {
@@ -99,28 +112,16 @@ impl EmbeddedLedger {
                 let (height, hash) = self.store_block(&mut candidates(), &block)?;
                 Ok(LedgerAnswer::Stored { height, hash })
             }
-            LedgerRequest::Import { block } => self.answer_import(&mut candidates(), &[block]),
-            LedgerRequest::ImportMany { blocks } => self.answer_import(&mut candidates(), &blocks),
+            LedgerRequest::Import { block } => {
+                Ok(imported(self.import(&mut candidates(), &[block])?))
+            }
+            LedgerRequest::ImportMany { blocks } => {
+                Ok(imported(self.import(&mut candidates(), &blocks)?))
+            }
+            LedgerRequest::ImportVerified { blocks } => {
+                Ok(imported(self.import_verified(&mut candidates(), &blocks)?))
+            }
         }
-    }
-
-    fn answer_import(
-        &self,
-        candidates: &mut Candidates,
-        blocks: &[Arc<neo_primitives::Block>],
-    ) -> Result<LedgerAnswer, LedgerError> {
-        Ok(match self.import(candidates, blocks)? {
-            Imported::All(height, hash) => LedgerAnswer::Stored { height, hash },
-            Imported::Refused {
-                height,
-                hash,
-                error,
-            } => LedgerAnswer::ImportRefused {
-                height,
-                hash,
-                error,
-            },
-        })
     }
 
     fn open_height(
@@ -184,5 +185,20 @@ impl EmbeddedLedger {
             header,
             transactions,
         })))
+    }
+}
+
+fn imported(imported: Imported) -> LedgerAnswer {
+    match imported {
+        Imported::All(height, hash) => LedgerAnswer::Stored { height, hash },
+        Imported::Refused {
+            height,
+            hash,
+            error,
+        } => LedgerAnswer::ImportRefused {
+            height,
+            hash,
+            error,
+        },
     }
 }
