@@ -1,6 +1,7 @@
 //! From events of engine and network to findings, proofs and bans: what the security layer makes of them.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,8 @@ pub(crate) struct Watching {
     events: EventSink,
     metrics: Arc<Metrics>,
     began: Instant,
+    /// Whether the last look found the audit log failing.
+    log_fails: AtomicBool,
 }
 
 impl std::fmt::Debug for Watching {
@@ -65,6 +68,7 @@ impl Watching {
             events,
             metrics,
             began: Instant::now(),
+            log_fails: AtomicBool::new(false),
         }
     }
 
@@ -183,7 +187,11 @@ impl Security {
     pub(crate) fn examine(&self, peer: PeerId, bytes: Bytes) {
         let watching = &self.watching;
         match watching.court.judge(&bytes) {
-            Ok(evidence) => self.keep(&evidence, bytes),
+            Ok(evidence) => {
+                let now = watching.now();
+                watching.conduct.lock().convicted(now, evidence.culprit());
+                self.keep(&evidence, bytes);
+            }
             Err(problem) => {
                 tracing::warn!(%peer, %problem, "a proof was refused");
                 let stored = watching.proofs.lock().len();
@@ -358,6 +366,8 @@ impl Security {
     /// Judges the validators' conduct. To be called about once a second.
     pub(crate) fn tick(&self) {
         let now = self.watching.now();
+        self.measure(now);
+        self.look_after_the_log();
         let changes = self.watching.conduct.lock().tick(now);
         for change in changes {
             self.found(&change);
@@ -366,6 +376,39 @@ impl Security {
             self.alerts().clear(AlertKind::Conduct);
         }
         self.alerts().expire(Instant::now());
+    }
+
+    /// How far away the validators are, and what they say they have: votes over a long way are not late, and who
+    /// is behind withholds nothing.
+    fn measure(&self, now: Duration) {
+        let Some(network) = self.watching.network.get() else {
+            return;
+        };
+        let peers = network.peers();
+        let mut conduct = self.watching.conduct.lock();
+        for peer in peers.iter().filter(|peer| !peer.quiet) {
+            if let Some(key) = &peer.validator {
+                conduct.connected(now, key, Some(peer.rtt.unwrap_or_default()));
+                conduct.status(now, key, peer.height);
+            }
+        }
+    }
+
+    /// The audit log cannot write about its own failure.
+    fn look_after_the_log(&self) {
+        let progress = self.audit().progress();
+        let metrics = self.watching.metrics.security();
+        metrics.audit(progress.next_seq(), progress.failures());
+        let failing = progress.is_failing();
+        if self.watching.log_fails.swap(failing, Ordering::Relaxed) == failing {
+            return;
+        }
+        match failing {
+            true => self
+                .alerts()
+                .raise(AlertKind::Disk, "the audit log cannot be written"),
+            false => self.alerts().clear(AlertKind::Disk),
+        }
     }
 
     fn found(&self, change: &Change) {
