@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use neo_consensus::ValidatorSet;
 use neo_consensus::v3::Payload;
 use neo_consensus::v3::evidence::Evidence;
 use neo_invariants::Oracles;
@@ -58,16 +57,15 @@ impl<'a> Book<'a> {
     pub(super) fn new(
         plan: &Plan,
         watch: &mut Watch,
-        validators: &ValidatorSet,
         oracles: Oracles,
         sink: &'a mut dyn TraceSink,
     ) -> Self {
         Self {
-            verdict: Verdict::new(plan, watch, validators),
+            verdict: Verdict::new(plan, watch),
             stop: plan
                 .stop_when
                 .as_ref()
-                .map(|condition| watch.add(condition, plan, validators)),
+                .map(|condition| watch.add(condition)),
             oracles,
             events: 0,
             wants_events: sink.wants_events(),
@@ -149,7 +147,7 @@ impl World<'_> {
             what,
         };
         self.book.fingerprint.add(&event);
-        self.watch.look(self.now, Some(&event));
+        self.watch.look(self.now, Some(&event), &self.turns);
         self.book.verdict.look(&event);
         if self.book.wants_events {
             self.book.sink.event(&event);
@@ -236,7 +234,7 @@ impl World<'_> {
             .cloned()
             .partition(|violation| book.verdict.allows(violation));
         let unmet = book.verdict.judge(
-            &self.watch,
+            (&self.watch, &self.turns),
             &honest,
             &book.convicted,
             book.oracles.violations(),

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use neo_consensus::ValidatorSet;
 use neo_consensus::vote_log::{LogMedium, MemoryMedium};
 use neo_ledger::store::{FailurePoint, MemoryStore};
 
 use super::World;
 use super::node::Armed;
-use super::watch::{Watch, WatchId, resolve};
+use super::watch::{Watch, WatchId};
 use crate::plan::{FaultKind, Latency, Nodes, Plan, StoreFailure};
 use crate::random::{Random, Stream};
 use crate::trace::{CrashCause, Happening, LogLoss};
@@ -20,12 +19,12 @@ pub(super) struct Troubles {
 }
 
 impl Troubles {
-    pub(super) fn new(plan: &Plan, watch: &mut Watch, validators: &ValidatorSet) -> Self {
+    pub(super) fn new(plan: &Plan, watch: &mut Watch) -> Self {
         let pending = plan
             .faults
             .iter()
             .map(|fault| {
-                let id = watch.add(&fault.when, plan, validators);
+                let id = watch.add(&fault.when);
                 (id, fault.kind.clone())
             })
             .collect();
@@ -57,10 +56,8 @@ impl World<'_> {
     }
 
     fn each(&self, nodes: &Nodes) -> BTreeSet<usize> {
-        resolve(nodes, self.plan, &self.validators)
-            .into_iter()
-            .map(usize::from)
-            .collect()
+        let all = self.turns.all(nodes).into_iter();
+        all.map(usize::from).collect()
     }
 
     fn apply(&mut self, kind: FaultKind) {

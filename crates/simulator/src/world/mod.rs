@@ -17,6 +17,7 @@
 //! | `links`    | delays, loss, partitions                                                    |
 //! | `exchange` | bodies and blocks that nodes ask each other for                             |
 //! | `load`     | transactions                                                                |
+//! | `turns`    | who leads which view                                                        |
 //! | `watch`    | conditions of the plan                                                      |
 //! | `faults`   | what the plan breaks and mends                                              |
 //! | `notices`  | what engines say, as events                                                 |
@@ -41,6 +42,7 @@ mod sending;
 mod setup;
 mod stepping;
 mod timers;
+mod turns;
 mod verdict;
 mod watch;
 
@@ -73,6 +75,7 @@ use node::Node;
 use queue::{Item, Ns, Queue};
 use sending::Sieve;
 use setup::IdealScheme;
+use turns::Turns;
 use watch::Watch;
 
 const NS_PER_MS: u64 = 1_000_000;
@@ -89,7 +92,6 @@ struct World<'a> {
     now: Ns,
     queue: Queue,
     nodes: Vec<Node>,
-    validators: Arc<ValidatorSet>,
     genesis: GenesisConfig,
     genesis_hash: UInt256,
     scheme: IdealScheme,
@@ -98,6 +100,7 @@ struct World<'a> {
     sieve: Sieve,
     troubles: Troubles,
     watch: Watch,
+    turns: Turns,
     wallet: Option<Wallet>,
     /// Number of the last message.
     messages: u64,
@@ -140,9 +143,9 @@ impl<'a> World<'a> {
             footprint_limit: FOOTPRINT + FOOTPRINT_PER_VALIDATOR * usize::from(plan.validators),
         });
         let mut watch = Watch::new();
-        let troubles = Troubles::new(plan, &mut watch, &validators);
-        let sieve = Sieve::new(plan, &mut watch, &validators);
-        let book = Book::new(plan, &mut watch, &validators, oracles, sink);
+        let troubles = Troubles::new(plan, &mut watch);
+        let sieve = Sieve::new(plan, &mut watch);
+        let book = Book::new(plan, &mut watch, oracles, sink);
         let links = Links::new(
             nodes.len(),
             plan.network.clone(),
@@ -167,7 +170,6 @@ impl<'a> World<'a> {
             now: 0,
             queue: Queue::default(),
             nodes,
-            validators,
             genesis,
             genesis_hash,
             scheme,
@@ -176,6 +178,7 @@ impl<'a> World<'a> {
             sieve,
             troubles,
             watch,
+            turns: Turns::new(plan),
             wallet,
             messages: 0,
             questions: 0,
@@ -259,7 +262,7 @@ impl<'a> World<'a> {
         if let Some(at) = self.plan.heal_at_ms {
             self.queue.push(at.saturating_mul(NS_PER_MS), Item::Heal);
         }
-        self.watch.look(0, None);
+        self.watch.look(0, None, &self.turns);
         self.follow_conditions();
         let stopped = loop {
             if self.book.is_over(&self.watch) {
@@ -300,7 +303,7 @@ impl<'a> World<'a> {
             }
             Item::Load => self.load(),
             Item::Submit { node, transaction } => self.submit(node, *transaction),
-            Item::Check => self.watch.look(self.now, None),
+            Item::Check => self.watch.look(self.now, None, &self.turns),
             Item::Heal => self.mend_everything(),
             // What belongs to an earlier life is void.
             _ => {}

@@ -1,11 +1,9 @@
 //! Messages on their way from a node to the others: filters of the plan, then the network.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
 use neo_adversary::{Content as Bent, Interference as _, Outgoing};
-use neo_consensus::ValidatorSet;
 use neo_consensus::engine::Recipient;
 use neo_consensus::v3::Message;
 use neo_invariants::Observation;
@@ -15,7 +13,8 @@ use super::links::Travel;
 use super::lives::SCHEME;
 use super::mail::{Content, Freight, Parcel, Wire};
 use super::queue::{Item, Ns};
-use super::watch::{Watch, WatchId, resolve};
+use super::turns::Turns;
+use super::watch::{Watch, WatchId};
 use crate::plan::{Fate, Filter, Plan};
 use crate::trace::{DropReason, Happening};
 
@@ -27,8 +26,6 @@ pub(super) struct Sieve(Vec<Mesh>);
 
 struct Mesh {
     filter: Filter,
-    from: BTreeSet<u16>,
-    to: BTreeSet<u16>,
     after: Option<WatchId>,
     until: Option<WatchId>,
     caught: u32,
@@ -36,18 +33,10 @@ struct Mesh {
 }
 
 impl Sieve {
-    pub(super) fn new(plan: &Plan, watch: &mut Watch, validators: &ValidatorSet) -> Self {
+    pub(super) fn new(plan: &Plan, watch: &mut Watch) -> Self {
         let mesh = |filter: &Filter| Mesh {
-            from: resolve(&filter.from, plan, validators),
-            to: resolve(&filter.to, plan, validators),
-            after: filter
-                .after
-                .as_ref()
-                .map(|condition| watch.add(condition, plan, validators)),
-            until: filter
-                .until
-                .as_ref()
-                .map(|condition| watch.add(condition, plan, validators)),
+            after: filter.after.as_ref().map(|condition| watch.add(condition)),
+            until: filter.until.as_ref().map(|condition| watch.add(condition)),
             caught: 0,
             held: Vec::new(),
             filter: filter.clone(),
@@ -56,9 +45,9 @@ impl Sieve {
     }
 
     /// The first filter that takes a message, and what it does with it.
-    fn catch(&mut self, parcel: &Parcel, watch: &Watch) -> Option<(usize, Fate)> {
+    fn catch(&mut self, parcel: &Parcel, watch: &Watch, turns: &Turns) -> Option<(usize, Fate)> {
         self.0.iter_mut().enumerate().find_map(|(at, mesh)| {
-            let takes = mesh.takes(parcel, watch);
+            let takes = mesh.takes(parcel, watch, turns);
             if takes {
                 mesh.caught = mesh.caught.saturating_add(1);
             }
@@ -84,7 +73,7 @@ impl Sieve {
 }
 
 impl Mesh {
-    fn takes(&self, parcel: &Parcel, watch: &Watch) -> bool {
+    fn takes(&self, parcel: &Parcel, watch: &Watch, turns: &Turns) -> bool {
         let filter = &self.filter;
         let wire = &parcel.wire;
         let kind = if filter.kinds.is_empty() {
@@ -95,13 +84,13 @@ impl Mesh {
         let number = |node: usize| u16::try_from(node).unwrap_or(u16::MAX);
         kind && filter.heights.contains(wire.height)
             && filter.views.contains(wire.view)
-            && self.from.contains(&number(parcel.from))
-            && self.to.contains(&number(parcel.to))
             && filter.first.is_none_or(|first| self.caught < first)
             && (filter.carrying.is_empty()
                 || filter.carrying.iter().any(|part| wire.carries(*part)))
             && self.after.is_none_or(|after| watch.holds(after))
             && !self.until.is_some_and(|until| watch.holds(until))
+            && turns.names(&filter.from, number(parcel.from))
+            && turns.names(&filter.to, number(parcel.to))
     }
 }
 
@@ -200,7 +189,7 @@ impl World<'_> {
         let caught = if self.healed {
             None
         } else {
-            self.sieve.catch(&parcel, &self.watch)
+            self.sieve.catch(&parcel, &self.watch, &self.turns)
         };
         match caught {
             Some((_, Fate::Drop)) => self.dropped(&parcel, DropReason::Filter),

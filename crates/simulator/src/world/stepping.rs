@@ -123,7 +123,12 @@ impl World<'_> {
             adversary.learn(&one.key, event);
         }
         match event {
-            LedgerEvent::Opened(info) => self.observe(node, Observation::Opened { info }),
+            LedgerEvent::Opened(info) => {
+                if self.nodes[node].honest {
+                    self.turns.learn(&info.leaders);
+                }
+                self.observe(node, Observation::Opened { info });
+            }
             LedgerEvent::Checked { hash, result } => {
                 let passed = result.is_ok();
                 self.observe(node, Observation::Checked { hash, passed });

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use neo_consensus::ValidatorSet;
 use neo_invariants::Violation;
 use neo_primitives::UInt256;
 
-use super::watch::{Moment, Watch, WatchId, resolve};
+use super::turns::Turns;
+use super::watch::{Moment, Watch, WatchId};
 use crate::plan::{Expectation, Nodes, Plan};
 use crate::trace::{Happening, Kind, TraceEvent};
 
@@ -29,13 +29,13 @@ pub(super) struct Verdict {
 
 struct Expected {
     expectation: Expectation,
-    nodes: BTreeSet<u16>,
+    nodes: Nodes,
     named: bool,
     watched: Vec<WatchId>,
 }
 
 impl Verdict {
-    pub(super) fn new(plan: &Plan, watch: &mut Watch, validators: &ValidatorSet) -> Self {
+    pub(super) fn new(plan: &Plan, watch: &mut Watch) -> Self {
         let expected = |expectation: &Expectation| {
             let (nodes, named) = match expectation {
                 Expectation::Decided { nodes, .. } | Expectation::Stored { nodes, .. } => {
@@ -45,16 +45,13 @@ impl Verdict {
             };
             let watched = match expectation {
                 Expectation::Happens { condition, .. } | Expectation::Never { condition } => {
-                    vec![watch.add(condition, plan, validators)]
+                    vec![watch.add(condition)]
                 }
-                Expectation::Before { first, then } => vec![
-                    watch.add(first, plan, validators),
-                    watch.add(then, plan, validators),
-                ],
+                Expectation::Before { first, then } => vec![watch.add(first), watch.add(then)],
                 _ => Vec::new(),
             };
             Expected {
-                nodes: resolve(&nodes, plan, validators),
+                nodes,
                 named,
                 watched,
                 expectation: expectation.clone(),
@@ -128,21 +125,23 @@ impl Verdict {
     /// What did not happen as expected, in words.
     pub(super) fn judge(
         &self,
-        watch: &Watch,
+        (watch, turns): (&Watch, &Turns),
         honest: &BTreeSet<u16>,
         convicted: &BTreeSet<u16>,
         violations: &[Violation],
     ) -> Vec<String> {
         self.expectations
             .iter()
-            .filter_map(|expected| self.problem(expected, watch, honest, convicted, violations))
+            .filter_map(|expected| {
+                self.problem(expected, (watch, turns), honest, convicted, violations)
+            })
             .collect()
     }
 
     fn problem(
         &self,
         expected: &Expected,
-        watch: &Watch,
+        (watch, turns): (&Watch, &Turns),
         honest: &BTreeSet<u16>,
         convicted: &BTreeSet<u16>,
         violations: &[Violation],
@@ -150,7 +149,7 @@ impl Verdict {
         let since = |at: usize| expected.watched.get(at).and_then(|id| watch.since(*id));
         let counted = || {
             let counts = |node: &u16| expected.named || honest.contains(node);
-            expected.nodes.iter().copied().filter(counts)
+            turns.all(&expected.nodes).into_iter().filter(counts)
         };
         match &expected.expectation {
             Expectation::Decided { height, by_ms, .. } => {

@@ -2,31 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use neo_consensus::v3::leader::LeaderState;
-use neo_consensus::{ValidatorSet, View};
-use neo_primitives::Height;
-
 use super::queue::Ns;
-use crate::plan::{Condition, Messages, Nodes, Plan, Seen};
+use super::turns::Turns;
+use crate::plan::{Condition, Messages, Nodes, Seen};
 use crate::trace::{Happening, TraceEvent, Transmission};
 
 const NS_PER_MS: u64 = 1_000_000;
-
-/// The nodes that a selection names.
-pub(super) fn resolve(nodes: &Nodes, plan: &Plan, validators: &ValidatorSet) -> BTreeSet<u16> {
-    let leader = |height: u32, view: u32| {
-        let state = LeaderState::undisturbed(Height(height), validators.len());
-        u16::from(state.order().leader(View(view)).0)
-    };
-    let fits = |node: &u16| match nodes {
-        Nodes::All => true,
-        Nodes::Only(only) => only.contains(node),
-        Nodes::Except(except) => !except.contains(node),
-        Nodes::Leader { height, view } => plan.validator_of(*node) == leader(*height, *view),
-        Nodes::NotLeader { height, view } => plan.validator_of(*node) != leader(*height, *view),
-    };
-    (0..plan.node_count()).filter(fits).collect()
-}
 
 /// When something became true: the time, and the number of the event that made it so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,7 +49,7 @@ enum State {
 
 /// What counts for each node once.
 struct Matcher {
-    nodes: BTreeSet<u16>,
+    nodes: Nodes,
     what: What,
 }
 
@@ -89,8 +70,6 @@ enum What {
 struct Mail {
     delivered: bool,
     messages: Messages,
-    from: BTreeSet<u16>,
-    to: BTreeSet<u16>,
 }
 
 impl Watch {
@@ -105,13 +84,8 @@ impl Watch {
     }
 
     /// Watches a condition from now on.
-    pub(super) fn add(
-        &mut self,
-        condition: &Condition,
-        plan: &Plan,
-        validators: &ValidatorSet,
-    ) -> WatchId {
-        let watched = Watched::of(condition, plan, validators);
+    pub(super) fn add(&mut self, condition: &Condition) -> WatchId {
+        let watched = Watched::of(condition);
         watched.alarms(&mut self.alarms);
         self.watched.push(watched);
         self.open += 1;
@@ -128,7 +102,7 @@ impl Watch {
     }
 
     /// An event happened, or time has passed.
-    pub(super) fn look(&mut self, now: Ns, event: Option<&TraceEvent>) {
+    pub(super) fn look(&mut self, now: Ns, event: Option<&TraceEvent>, turns: &Turns) {
         if self.open == 0 {
             return;
         }
@@ -138,7 +112,7 @@ impl Watch {
             number: self.number,
         };
         for watched in &mut self.watched {
-            if watched.since.is_none() && watched.look(moment, event, &mut self.alarms) {
+            if watched.since.is_none() && watched.look(moment, event, turns, &mut self.alarms) {
                 self.open -= 1;
                 self.changed = true;
             }
@@ -147,25 +121,21 @@ impl Watch {
 }
 
 impl Watched {
-    fn of(condition: &Condition, plan: &Plan, validators: &ValidatorSet) -> Self {
+    fn of(condition: &Condition) -> Self {
         let state = match condition {
             Condition::At(ms) => State::At(ms.saturating_mul(NS_PER_MS)),
-            Condition::Seen(seen) => State::of(seen, plan, validators),
-            Condition::After { condition, ms } => State::After(
-                Box::new(Self::of(condition, plan, validators)),
-                ms.saturating_mul(NS_PER_MS),
-            ),
-            Condition::All(all) => State::All(Self::each(all, plan, validators)),
-            Condition::Any(any) => State::Any(Self::each(any, plan, validators)),
+            Condition::Seen(seen) => State::of(seen),
+            Condition::After { condition, ms } => {
+                State::After(Box::new(Self::of(condition)), ms.saturating_mul(NS_PER_MS))
+            }
+            Condition::All(all) => State::All(Self::each(all)),
+            Condition::Any(any) => State::Any(Self::each(any)),
         };
         Self { state, since: None }
     }
 
-    fn each(conditions: &[Condition], plan: &Plan, validators: &ValidatorSet) -> Vec<Self> {
-        conditions
-            .iter()
-            .map(|condition| Self::of(condition, plan, validators))
-            .collect()
+    fn each(conditions: &[Condition]) -> Vec<Self> {
+        conditions.iter().map(Self::of).collect()
     }
 
     fn alarms(&self, alarms: &mut Vec<Ns>) {
@@ -178,20 +148,26 @@ impl Watched {
     }
 
     /// Takes an event; true if the condition holds since just now.
-    fn look(&mut self, now: Moment, event: Option<&TraceEvent>, alarms: &mut Vec<Ns>) -> bool {
+    fn look(
+        &mut self,
+        now: Moment,
+        event: Option<&TraceEvent>,
+        turns: &Turns,
+        alarms: &mut Vec<Ns>,
+    ) -> bool {
         if self.since.is_some() {
             return false;
         }
         let holds = match &mut self.state {
             State::At(at) => now.at >= *at,
             State::Nodes(matcher, met, least) => {
-                if let Some(node) = event.and_then(|event| matcher.node(event)) {
+                if let Some(node) = event.and_then(|event| matcher.node(event, turns)) {
                     met.insert(node);
                 }
                 met.len() >= usize::from(*least)
             }
             State::Messages(mail, left) => {
-                if event.is_some_and(|event| mail.counts(event)) {
+                if event.is_some_and(|event| mail.counts(event, turns)) {
                     *left = left.saturating_sub(1);
                 }
                 *left == 0
@@ -200,7 +176,7 @@ impl Watched {
                 |event| matches!(event.what, Happening::Evidence { against, .. } if against == *wanted),
             ),
             State::After(inner, wait) => {
-                if inner.look(now, event, alarms) {
+                if inner.look(now, event, turns, alarms) {
                     alarms.push(now.at.saturating_add(*wait));
                 }
                 inner
@@ -209,13 +185,13 @@ impl Watched {
             }
             State::All(all) => {
                 for one in all.iter_mut() {
-                    one.look(now, event, alarms);
+                    one.look(now, event, turns, alarms);
                 }
                 all.iter().all(|one| one.since.is_some())
             }
             State::Any(any) => {
                 for one in any.iter_mut() {
-                    one.look(now, event, alarms);
+                    one.look(now, event, turns, alarms);
                 }
                 any.iter().any(|one| one.since.is_some())
             }
@@ -228,10 +204,10 @@ impl Watched {
 }
 
 impl State {
-    fn of(seen: &Seen, plan: &Plan, validators: &ValidatorSet) -> Self {
+    fn of(seen: &Seen) -> Self {
         let nodes = |nodes: &Nodes, least: u16, what: What| {
             let matcher = Matcher {
-                nodes: resolve(nodes, plan, validators),
+                nodes: nodes.clone(),
                 what,
             };
             Self::Nodes(matcher, BTreeSet::new(), least)
@@ -278,8 +254,6 @@ impl State {
             Seen::Sent(messages) | Seen::Delivered(messages) => {
                 let mail = Mail {
                     delivered: matches!(seen, Seen::Delivered(_)),
-                    from: resolve(&messages.from, plan, validators),
-                    to: resolve(&messages.to, plan, validators),
                     messages: messages.clone(),
                 };
                 Self::Messages(mail, messages.count)
@@ -290,8 +264,8 @@ impl State {
 
 impl Matcher {
     /// The node for which an event is what this waits for.
-    fn node(&self, event: &TraceEvent) -> Option<u16> {
-        let node = event.node.filter(|node| self.nodes.contains(node))?;
+    fn node(&self, event: &TraceEvent, turns: &Turns) -> Option<u16> {
+        let node = event.node?;
         let fits = match (&self.what, &event.what) {
             (What::Decided(wanted), Happening::Decided { height, .. })
             | (What::Witnessed(wanted), Happening::Witnessed { height, .. }) => height == wanted,
@@ -311,12 +285,12 @@ impl Matcher {
             (What::Restarted, Happening::Started { life, .. }) => *life > 0,
             _ => false,
         };
-        fits.then_some(node)
+        (fits && turns.names(&self.nodes, node)).then_some(node)
     }
 }
 
 impl Mail {
-    fn counts(&self, event: &TraceEvent) -> bool {
+    fn counts(&self, event: &TraceEvent, turns: &Turns) -> bool {
         let message: &Transmission = match (&event.what, self.delivered) {
             (Happening::Delivered(message), true) | (Happening::Sent(message), false) => message,
             _ => return false,
@@ -324,15 +298,15 @@ impl Mail {
         message.kind == self.messages.kind
             && self.messages.heights.contains(message.height)
             && self.messages.views.contains(message.view)
-            && self.from.contains(&message.from)
-            && self.to.contains(&message.to)
+            && turns.names(&self.messages.from, message.from)
+            && turns.names(&self.messages.to, message.to)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::setup;
+    use crate::plan::Plan;
     use neo_primitives::UInt256;
 
     fn decided(node: u16, height: u32) -> TraceEvent {
@@ -347,15 +321,13 @@ mod tests {
         }
     }
 
-    fn watch(conditions: &[Condition]) -> (Watch, Vec<WatchId>) {
-        let plan = Plan::new(4, 1_000);
-        let validators = setup::validators(&setup::keys(4));
+    fn watch(conditions: &[Condition]) -> (Watch, Vec<WatchId>, Turns) {
         let mut watch = Watch::new();
         let ids = conditions
             .iter()
-            .map(|condition| watch.add(condition, &plan, &validators))
+            .map(|condition| watch.add(condition))
             .collect();
-        (watch, ids)
+        (watch, ids, Turns::new(&Plan::new(4, 1_000)))
     }
 
     fn two_decide(height: u32) -> Condition {
@@ -368,14 +340,14 @@ mod tests {
 
     #[test]
     fn a_condition_needs_its_nodes_and_stays_true() {
-        let (mut watch, ids) = watch(&[two_decide(3)]);
+        let (mut watch, ids, turns) = watch(&[two_decide(3)]);
         for (node, height) in [(0, 3), (1, 3), (1, 3), (2, 4)] {
-            watch.look(1, Some(&decided(node, height)));
+            watch.look(1, Some(&decided(node, height)), &turns);
             assert!(!watch.holds(ids[0]));
         }
-        watch.look(7, Some(&decided(2, 3)));
+        watch.look(7, Some(&decided(2, 3)), &turns);
         assert_eq!(watch.since(ids[0]).map(|moment| moment.at), Some(7));
-        watch.look(8, None);
+        watch.look(8, None, &turns);
         assert_eq!(watch.since(ids[0]).map(|moment| moment.at), Some(7));
     }
 
@@ -385,34 +357,20 @@ mod tests {
             condition: Box::new(two_decide(1)),
             ms: 1,
         };
-        let (mut watch, ids) = watch(&[
+        let (mut watch, ids, turns) = watch(&[
             Condition::Any(vec![Condition::At(9), late.clone()]),
             Condition::All(vec![Condition::At(9), late]),
         ]);
         assert!(watch.alarms.contains(&9_000_000));
         watch.alarms.clear();
-        watch.look(5, Some(&decided(1, 1)));
-        watch.look(6, Some(&decided(2, 1)));
+        watch.look(5, Some(&decided(1, 1)), &turns);
+        watch.look(6, Some(&decided(2, 1)), &turns);
         assert_eq!(watch.alarms, [1_000_006, 1_000_006]);
-        watch.look(1_000_005, None);
+        watch.look(1_000_005, None, &turns);
         assert!(!watch.holds(ids[0]));
-        watch.look(1_000_006, None);
+        watch.look(1_000_006, None, &turns);
         assert!(watch.holds(ids[0]) && !watch.holds(ids[1]));
-        watch.look(9_000_000, None);
+        watch.look(9_000_000, None, &turns);
         assert!(watch.holds(ids[1]));
-    }
-
-    #[test]
-    fn leaders_are_found_by_height_and_view() {
-        let mut plan = Plan::new(4, 1_000);
-        plan.twins = vec![2];
-        let validators = setup::validators(&setup::keys(4));
-        let leader = Nodes::Leader { height: 5, view: 1 };
-        assert_eq!(resolve(&leader, &plan, &validators), BTreeSet::from([2, 4]));
-        let others = Nodes::NotLeader { height: 5, view: 1 };
-        assert_eq!(
-            resolve(&others, &plan, &validators),
-            BTreeSet::from([0, 1, 3])
-        );
     }
 }

@@ -1,0 +1,122 @@
+//! Who leads which view of which height, as the engines of this run have it.
+//!
+//! The order follows from the blocks of the run (protocol section 7), so what a plan says of "the leader
+//! of height 30" is looked up when it matters. Of heights that nobody has opened yet the expected leader
+//! is named: the one if no view fails until then.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use neo_consensus::View;
+use neo_consensus::v3::leader::LeaderState;
+use neo_primitives::Height;
+
+use crate::plan::{Nodes, Plan};
+
+/// Heights that are remembered.
+const REMEMBERED: usize = 4_096;
+
+/// The leader orders of a run.
+pub(super) struct Turns {
+    /// The validator of each node.
+    validators: Vec<u16>,
+    count: usize,
+    states: BTreeMap<u32, LeaderState>,
+}
+
+impl Turns {
+    pub(super) fn new(plan: &Plan) -> Self {
+        Self {
+            validators: (0..plan.node_count())
+                .map(|node| plan.validator_of(node))
+                .collect(),
+            count: usize::from(plan.validators),
+            states: BTreeMap::new(),
+        }
+    }
+
+    /// An honest node opens a height with this state.
+    pub(super) fn learn(&mut self, state: &LeaderState) {
+        let height = state.height().0;
+        if self.states.contains_key(&height) {
+            return;
+        }
+        if self.states.len() >= REMEMBERED {
+            self.states.pop_first();
+        }
+        self.states.insert(height, state.clone());
+    }
+
+    /// The validator that leads a view, or is expected to.
+    pub(super) fn leader(&self, height: u32, view: u32) -> u16 {
+        let known = self.states.get(&height).cloned();
+        let state = known.unwrap_or_else(|| self.expected(height));
+        u16::from(state.order().leader(View(view)).0)
+    }
+
+    fn expected(&self, height: u32) -> LeaderState {
+        let below = self.states.range(..height).next_back();
+        let Some((_, last)) = below else {
+            return LeaderState::undisturbed(Height(height), self.count);
+        };
+        let mut state = last.clone();
+        while state.height().0 < height {
+            state = state.next(state.order().leader(View::ZERO));
+        }
+        state
+    }
+
+    /// Whether a selection names this node.
+    pub(super) fn names(&self, nodes: &Nodes, node: u16) -> bool {
+        let leads = |height: u32, view: u32| {
+            let validator = self.validators.get(usize::from(node)).copied();
+            validator == Some(self.leader(height, view))
+        };
+        match nodes {
+            Nodes::All => true,
+            Nodes::Only(only) => only.contains(&node),
+            Nodes::Except(except) => !except.contains(&node),
+            Nodes::Leader { height, view } => leads(*height, *view),
+            Nodes::NotLeader { height, view } => !leads(*height, *view),
+        }
+    }
+
+    /// All nodes that a selection names.
+    pub(super) fn all(&self, nodes: &Nodes) -> BTreeSet<u16> {
+        (0u16..)
+            .take(self.validators.len())
+            .filter(|node| self.names(nodes, *node))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaders_are_found_by_height_and_view() {
+        let mut plan = Plan::new(4, 1_000);
+        plan.twins = vec![2];
+        let mut turns = Turns::new(&plan);
+        let leader = Nodes::Leader { height: 5, view: 1 };
+        assert_eq!(turns.all(&leader), BTreeSet::from([2, 4]));
+        let others = Nodes::NotLeader { height: 5, view: 1 };
+        assert_eq!(turns.all(&others), BTreeSet::from([0, 1, 3]));
+
+        // The leader of view 0 of height 3 has failed: the order of later heights is another one.
+        let at_3 = LeaderState::undisturbed(Height(3), 4);
+        let at_4 = at_3.next(at_3.order().leader(View(1)));
+        turns.learn(&at_4);
+        turns.learn(&LeaderState::undisturbed(Height(4), 4));
+        assert_eq!(
+            turns.leader(4, 0),
+            u16::from(at_4.order().leader(View(0)).0)
+        );
+        let at_5 = at_4.next(at_4.order().leader(View(0)));
+        assert_eq!(
+            turns.leader(5, 1),
+            u16::from(at_5.order().leader(View(1)).0)
+        );
+        assert_ne!(turns.leader(5, 1), 2);
+    }
+}
