@@ -51,7 +51,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use neo_adversary::{Adversary, Attack, Collusion};
-use neo_consensus::ValidatorSet;
 use neo_consensus::v3::timing::TimerSettings;
 use neo_consensus::vote_log::{Identity, MemoryMedium, VoteLog};
 use neo_invariants::ideal::IdealSigner;
