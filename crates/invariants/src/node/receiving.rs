@@ -126,6 +126,10 @@ impl Node {
         if self.validator.is_none() || self.validator == Some(from) {
             return;
         }
+        // What one validator brings of another says nothing of where either of them is.
+        if message.sender != from {
+            return;
+        }
         let height = message.height;
         if height <= self.engine_stored && !self.answers_for_stored() {
             // The answer was due, and there was no open height to sign it for.
