@@ -233,7 +233,7 @@ mod tests {
         }
         std::fs::write(&path, &bytes[1..]).unwrap();
         let error = read(folder.path(), &entry).unwrap_err().to_string();
-        assert!(error.ends_with("the manifest says 23"), "{error}");
+        assert!(error.ends_with("the manifest says 26"), "{error}");
     }
 
     #[test]
