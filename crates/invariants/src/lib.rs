@@ -3,7 +3,8 @@
 //!
 //! Nothing here calls the engine or shares a decision with it: the oracles take the types of messages,
 //! records and notices, and derive from the document what may happen. Whatever bends the engine, or the
-//! engine itself, can therefore not bend its judge.
+//! engine itself, can therefore not bend its judge. One thing they take as the engine is told it: who
+//! leads (`HeightInfo.leaders`).
 
 mod accountability;
 mod bits;
