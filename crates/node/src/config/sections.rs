@@ -288,7 +288,8 @@ pub struct MetricsConfig {
     pub listen: SocketAddr,
 }
 
-/// Checkpoints of the chain (docs/operations.md): what a store that is gone or damaged is restored from.
+/// Checkpoints of the chain: what a store that is gone or damaged is restored from. The settings are checked
+/// and kept; this version writes no checkpoints yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CheckpointConfig {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use neo_consensus::engine::Notice;
+use neo_consensus::v3::recovery::RecoveryStrategy;
 use parking_lot::Mutex;
 use serde::Serialize;
 
@@ -215,6 +216,14 @@ impl Alerts {
     pub(crate) fn notice(&self, notice: &Notice) {
         match notice {
             Notice::Decided { .. } => self.clear(AlertKind::Emergency),
+            Notice::Recovery {
+                height,
+                strategy: RecoveryStrategy::Emergency,
+                cause,
+            } => self.raise(
+                AlertKind::Emergency,
+                format_args!("height {height} is not decided: {cause}"),
+            ),
             Notice::LedgerDisagrees {
                 height,
                 hash,
@@ -237,6 +246,9 @@ impl Alerts {
 
 #[cfg(test)]
 mod tests {
+    use neo_consensus::View;
+    use neo_primitives::{Height, UInt256};
+
     use super::*;
 
     fn alerts() -> Alerts {
@@ -248,6 +260,26 @@ mod tests {
         all.filter(|alert| alert.active)
             .map(|alert| alert.kind)
             .collect()
+    }
+
+    #[test]
+    fn an_emergency_is_an_alert_until_a_block_is_decided() {
+        let alerts = alerts();
+        let recovery = |strategy| Notice::Recovery {
+            height: Height(7),
+            strategy,
+            cause: "nothing is decided",
+        };
+        alerts.notice(&recovery(RecoveryStrategy::PartialView));
+        assert_eq!(active(&alerts), []);
+        alerts.notice(&recovery(RecoveryStrategy::Emergency));
+        assert_eq!(active(&alerts), [AlertKind::Emergency]);
+        alerts.notice(&Notice::Decided {
+            height: Height(7),
+            view: View(1),
+            hash: UInt256::ZERO,
+        });
+        assert_eq!(active(&alerts), []);
     }
 
     #[test]

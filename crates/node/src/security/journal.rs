@@ -82,6 +82,26 @@ pub(crate) fn notice(notice: &Notice) -> Option<Entry> {
             .maybe("until", until.map(|height| height.0))
             .alike(format_args!("{until:?}")),
         Notice::Voting { from } => Entry::new(Kind::Voting).with("from", from.0),
+        Notice::Adjusted {
+            parameter,
+            from,
+            to,
+            cause,
+        } => Entry::new(Kind::Adjustment)
+            .text("parameter", parameter)
+            .with("from", *from)
+            .with("to", *to)
+            .text("cause", cause)
+            .alike(parameter),
+        Notice::Recovery {
+            height,
+            strategy,
+            cause,
+        } => Entry::new(Kind::Recovery)
+            .with("height", height.0)
+            .text("strategy", strategy.name())
+            .text("cause", cause)
+            .alike(strategy.name()),
         _ => return None,
     })
 }
