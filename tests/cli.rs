@@ -302,6 +302,41 @@ fn passwords_are_checked() {
 }
 
 #[test]
+fn a_check_shows_what_is_impossible_about_timers_and_security() {
+    let place = Place::new();
+    let net = place.text("net");
+    neo_cli(&["init", "--validators", "1", "--out", &net, "--json"], "").json();
+    let file = place.text("net/node0/config.json");
+    let whole = std::fs::read_to_string(&file).expect("a configuration");
+    let whole: serde_json::Value = serde_json::from_str(&whole).expect("JSON");
+    for (section, key, value, problem) in [
+        (
+            "consensus",
+            "min_timeout_ms",
+            5_000,
+            "consensus.base_timeout_ms: base_timeout is 1s, that is less than min_timeout, 5s",
+        ),
+        (
+            "consensus",
+            "max_block_time_ms",
+            1,
+            "consensus.max_block_time_ms: max_block_time is 1ms, that is less than the block time",
+        ),
+        (
+            "security",
+            "audit_segments",
+            0,
+            "security.audit_segments: 0 is not within 2 to 10000",
+        ),
+    ] {
+        let mut config = whole.clone();
+        config[section][key] = value.into();
+        place.write("net/node0/config.json", &config.to_string());
+        neo_cli(&["config", "check", &file], "").fails(3, &[&file, problem]);
+    }
+}
+
+#[test]
 fn a_node_refuses_bad_configurations_with_their_place() {
     let place = Place::new();
     let net = place.text("net");

@@ -193,10 +193,11 @@ impl Corpus {
 }
 
 /// A call of every method.
-const CALLS: [&str; 26] = [
+const CALLS: [&str; 27] = [
     r#"{"jsonrpc":"2.0","id":1,"method":"getversion","params":[]}"#,
     r#"{"jsonrpc":"2.0","id":"a","method":"getblockcount"}"#,
     r#"{"id":null,"method":"getconsensusstate","params":[]}"#,
+    r#"{"id":1,"method":"getevidence","params":[0,10]}"#,
     r#"{"id":1,"method":"getbestblockhash"}"#,
     r#"{"id":1,"method":"getblockheadercount"}"#,
     r#"{"id":1,"method":"getblock","params":[0]}"#,

@@ -8,9 +8,11 @@ use neo_ledger::{EmbeddedLedger, GenesisConfig};
 use neo_node::config::{NodeConfig, RpcConfig};
 use neo_node::metrics::Metrics;
 use neo_node::rpc::{
-    BlockRefused, BlockReply, ConsensusView, Desk, PeerEntry, PeerView, Relay, RpcContext,
+    BlockRefused, BlockReply, ConsensusView, Desk, EvidenceEntry, Oversight, PeerEntry, PeerView,
+    Relay, ReputationEntry, RpcContext, TopologyEntry, TuningEntry,
 };
-use neo_primitives::{Block, Height, Transaction};
+use neo_node::security::{alerts::Alert, conduct::Standing};
+use neo_primitives::{Block, Height, Transaction, UInt256};
 use serde_json::json;
 
 use crate::network::{MAGIC, Network};
@@ -34,6 +36,36 @@ impl PeerView for Outside {
 impl ConsensusView for Outside {
     fn status(&self) -> Status {
         Status::default()
+    }
+}
+
+impl Oversight for Outside {
+    fn alerts(&self) -> Vec<Alert> {
+        Vec::new()
+    }
+
+    fn topology(&self) -> TopologyEntry {
+        TopologyEntry::default()
+    }
+
+    fn standings(&self) -> Vec<Standing> {
+        Vec::new()
+    }
+
+    fn reputation(&self, _: usize) -> Vec<ReputationEntry> {
+        Vec::new()
+    }
+
+    fn tuning(&self) -> Option<TuningEntry> {
+        None
+    }
+
+    fn evidence(&self) -> Vec<EvidenceEntry> {
+        Vec::new()
+    }
+
+    fn proof(&self, _: &UInt256) -> std::io::Result<Option<(EvidenceEntry, Vec<u8>)>> {
+        Ok(None)
     }
 }
 
@@ -68,6 +100,7 @@ pub fn desk() -> Desk {
         ledger: Arc::new(ledger),
         peers: Arc::new(Outside),
         consensus: Arc::new(Outside),
+        oversight: Arc::new(Outside),
         relay: Arc::new(Outside),
         config: Arc::new(config),
         metrics: Arc::new(Metrics::new()),

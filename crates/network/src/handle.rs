@@ -190,6 +190,12 @@ impl NetworkHandle {
         self.shared.fan_out.store(peers.max(1), Relaxed);
     }
 
+    /// To how many peers each batch goes first, see [`NetworkHandle::set_fan_out`].
+    #[must_use]
+    pub fn fan_out(&self) -> usize {
+        self.shared.fan_out.load(Relaxed)
+    }
+
     /// Sends a proof of guilt, which the node has verified or made, to every peer that is not known to have it.
     /// Returns how many there are; 0 for one that was sent before, or that exceeds [`crate::MAX_EVIDENCE`].
     pub fn broadcast_evidence(&self, proof: Bytes) -> usize {

@@ -48,6 +48,8 @@ pub struct NetworkMetrics {
     pub responses_sent: Traffic,
     /// Answers taken.
     pub responses_received: Traffic,
+    /// Transactions received, copies included.
+    pub transactions: u64,
     /// Transactions received that had been seen before.
     pub duplicate_transactions: u64,
     /// Transactions not passed on because too many waited for the next batch.
@@ -96,6 +98,8 @@ pub struct NetworkMetrics {
     pub partitioned: bool,
     /// Peers and addresses that are banned.
     pub banned: u64,
+    /// How full the fullest queue to a peer is, in thousandths.
+    pub fullest_queue_per_mille: u64,
 }
 
 /// One kind's counter.
@@ -139,6 +143,7 @@ pub(crate) struct Counters {
     pub(crate) requests_refused: AtomicU64,
     pub(crate) responses_sent: Flow,
     pub(crate) responses_received: Flow,
+    pub(crate) transactions: AtomicU64,
     pub(crate) duplicate_transactions: AtomicU64,
     pub(crate) gossip_dropped: AtomicU64,
     pub(crate) dials: AtomicU64,
@@ -206,6 +211,7 @@ impl Counters {
             requests_refused: number(&self.requests_refused),
             responses_sent: self.responses_sent.read(),
             responses_received: self.responses_received.read(),
+            transactions: number(&self.transactions),
             duplicate_transactions: number(&self.duplicate_transactions),
             gossip_dropped: number(&self.gossip_dropped),
             dials: number(&self.dials),

@@ -177,6 +177,13 @@ impl OutboundQueue {
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
+
+    /// How full it is, in thousandths: of its bytes or of its messages, whichever is more.
+    fn per_mille(&self) -> u64 {
+        let share = |held: usize, most: usize| held.saturating_mul(1_000) / most.max(1);
+        let fullest = share(self.bytes, self.max_bytes).max(share(self.items, self.max_items));
+        u64::try_from(fullest).unwrap_or(u64::MAX).min(1_000)
+    }
 }
 
 /// The queue shared by those who send and the two tasks that write.
@@ -233,6 +240,10 @@ impl PeerQueue {
         self.queue.lock().bytes()
     }
 
+    pub(crate) fn per_mille(&self) -> u64 {
+        self.queue.lock().per_mille()
+    }
+
     fn bell(&self, exit: Exit) -> &Notify {
         match exit {
             Exit::Express => &self.express,
@@ -267,6 +278,17 @@ mod tests {
         fn push_own(&mut self, priority: Priority, payload: Bytes, dropped: &mut Dropped) -> Exit {
             self.push(Kind::Own(priority), priority, payload, dropped)
         }
+    }
+
+    #[test]
+    fn it_is_as_full_as_the_fuller_of_its_two_limits() {
+        let mut queue = OutboundQueue::new(1_000, 10);
+        let mut dropped = Dropped::default();
+        assert_eq!(queue.per_mille(), 0);
+        queue.push_own(Priority::Commit, message(1, 10), &mut dropped);
+        assert_eq!(queue.per_mille(), 100, "one of ten messages");
+        queue.push_own(Priority::Commit, message(1, 890), &mut dropped);
+        assert_eq!(queue.per_mille(), 900, "900 of 1,000 bytes");
     }
 
     #[test]

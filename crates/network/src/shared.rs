@@ -64,12 +64,17 @@ impl Shared {
     /// Everything counted since the start, and how things stand.
     pub(crate) fn metrics(&self) -> NetworkMetrics {
         let now_us = self.clock.now_us();
-        let (reachable, needed) = self.directory.read().reachable(self.own_key.as_ref());
+        let directory = self.directory.read();
+        let (reachable, needed) = directory.reachable(self.own_key.as_ref());
+        let queues = directory.peers().map(|peer| peer.queue.per_mille());
+        let fullest_queue_per_mille = queues.max().unwrap_or(0);
+        drop(directory);
         NetworkMetrics {
             reachable: reachable as u64,
             needed: needed as u64,
             partitioned: self.partition.lock().is_on(),
             banned: self.reputations.lock().banned_now(now_us) as u64,
+            fullest_queue_per_mille,
             ..self.counters.snapshot()
         }
     }

@@ -22,13 +22,14 @@ use parking_lot::RwLock;
 use tokio::sync::{mpsc, watch};
 
 use crate::bodies::Bodies;
+use crate::checks::Checks;
 use crate::events::{EventSink, NodeEvent};
 use crate::intrusion::{Intrusion, KeySigner};
 use crate::lanes;
 use crate::ledger_worker::{LedgerWorker, Report, unix_ns};
 use crate::metrics::Metrics;
 use crate::security::Security;
-use crate::verifier::Verifier;
+use crate::tuning::Tuner;
 use crate::vote_log_file::FileMedium;
 
 /// The status is renewed this often while nobody looks at it.
@@ -92,7 +93,8 @@ pub(crate) struct Parts {
     pub(crate) log: VoteLog<FileMedium>,
     pub(crate) ledger: LedgerWorker,
     pub(crate) network: NetworkHandle,
-    pub(crate) verifier: Arc<Verifier>,
+    pub(crate) checks: Arc<Checks>,
+    pub(crate) tuner: Tuner<NetworkHandle>,
     pub(crate) fetches: mpsc::UnboundedSender<Fetch>,
     pub(crate) bodies: Arc<Bodies>,
     pub(crate) metrics: Arc<Metrics>,
@@ -284,7 +286,13 @@ impl Driver {
                 self.parts.network.set_status(height, hash);
                 self.handle(Event::Ledger(LedgerEvent::Stored { height, hash }))
             }
-            Inside::Ledger(Report::Event(event)) => self.handle(Event::Ledger(event)),
+            Inside::Ledger(Report::Event(event)) => {
+                if let LedgerEvent::Found { transactions, .. } = &event {
+                    let missing = transactions.iter().filter(|found| found.is_none()).count();
+                    self.parts.tuner.looked_up(transactions.len(), missing);
+                }
+                self.handle(Event::Ledger(event))
+            }
             Inside::Ledger(Report::Stored {
                 height,
                 hash,
@@ -374,7 +382,7 @@ impl Driver {
         }
         for job in actions.verify {
             let inside = self.parts.inside.clone();
-            self.parts.verifier.spawn(job, move |outcome| {
+            self.parts.checks.spawn(job, move |outcome| {
                 let _ = inside.send(Inside::Verified(outcome));
             });
         }
@@ -478,6 +486,23 @@ impl Driver {
         }
     }
 
+    /// Adjusts what the node tunes to how the last blocks went.
+    fn tune(&mut self) {
+        let performance = self.parts.engine.status().performance;
+        for adjustment in self.parts.tuner.decided(&performance) {
+            self.note(Notice::Adjusted {
+                parameter: adjustment.parameter,
+                from: adjustment.from,
+                to: adjustment.to,
+                cause: adjustment.cause,
+            });
+        }
+        let tuner = &self.parts.tuner;
+        self.parts
+            .metrics
+            .set_tuning(tuner.fan_out(), tuner.threads());
+    }
+
     fn note(&mut self, notice: Notice) {
         self.parts.security.notice(&notice);
         match notice {
@@ -511,6 +536,7 @@ impl Driver {
                     moments.view = view.0;
                     self.parts.metrics.decision(latency);
                 }
+                self.tune();
             }
             Notice::Witnessed { height, hash } => {
                 let body = self.parts.engine.body(&hash);

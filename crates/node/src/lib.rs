@@ -5,6 +5,7 @@
 //! checks on the verification pool, ledger requests on the ledger's thread, fetches on the runtime.
 
 mod bodies;
+mod checks;
 pub mod config;
 mod driver;
 mod events;
@@ -19,6 +20,7 @@ pub mod rpc;
 pub mod security;
 mod serving;
 mod sync;
+mod tuning;
 mod verifier;
 pub mod vote_log_file;
 

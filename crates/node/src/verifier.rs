@@ -1,11 +1,12 @@
-//! Signature checks off the driver's thread: in parallel, with parsed keys, each signature once.
+//! Signature checks: in parallel on the threads of whoever asks, with parsed keys, each signature once.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
+use neo_consensus::v3::SignatureCheck;
 use neo_consensus::v3::certificate::Obligation;
 use neo_consensus::v3::context::HeightContext;
-use neo_consensus::v3::{Outcome, SignatureCheck, VerifyJob};
 use neo_primitives::{PublicKey, VerifyingKey, sha256};
 use parking_lot::{Mutex, RwLock};
 use rayon::prelude::*;
@@ -20,6 +21,8 @@ const MAX_REMEMBERED: usize = 16_384;
 pub(crate) struct Verifier {
     keys: RwLock<HashMap<PublicKey, VerifyingKey>>,
     valid: Mutex<Generations>,
+    /// How long signatures have been checked since the start, in nanoseconds.
+    worked_ns: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -42,14 +45,9 @@ impl Generations {
 }
 
 impl Verifier {
-    /// Runs a job on the verification pool; `done` gets its outcome there.
-    pub(crate) fn spawn(
-        self: &Arc<Self>,
-        job: VerifyJob,
-        done: impl FnOnce(Outcome) + Send + 'static,
-    ) {
-        let verifier = Arc::clone(self);
-        rayon::spawn(move || done(job.run(verifier.as_ref())));
+    /// How long signatures have been checked since the start, on all threads together.
+    pub(crate) fn worked(&self) -> Duration {
+        Duration::from_nanos(self.worked_ns.load(Relaxed))
     }
 
     fn key(&self, key: &PublicKey) -> VerifyingKey {
@@ -77,9 +75,12 @@ impl Verifier {
         if self.valid.lock().contains(&digest) {
             return true;
         }
+        let began = Instant::now();
         let valid = self
             .key(key)
             .verify(&obligation.preimage, &obligation.signature);
+        let took = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.worked_ns.fetch_add(took, Relaxed);
         if valid {
             self.valid.lock().insert(digest);
         }
@@ -103,6 +104,8 @@ impl SignatureCheck for Verifier {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use neo_consensus::ValidatorSet;
     use neo_primitives::{Height, Magic, PrivateKey, Signature, UInt256, ValidatorIndex};

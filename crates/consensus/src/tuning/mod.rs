@@ -30,6 +30,14 @@ impl Bounds {
     pub fn clamp(&self, value: u64) -> u64 {
         value.min(self.most).max(self.least)
     }
+
+    /// The same with a lower upper bound.
+    fn capped(self, most: u64) -> Self {
+        Self {
+            most: self.most.min(most),
+            ..self
+        }
+    }
 }
 
 /// What else a node knows of its load.
@@ -167,6 +175,9 @@ impl Tuned {
         })
     }
 }
+
+#[cfg(test)]
+mod testing;
 
 #[cfg(test)]
 mod tests {

@@ -30,10 +30,7 @@ pub fn tune(
     } else {
         return None;
     };
-    let bounds = Bounds {
-        most: bounds.most.min(u64::from(load.cores.max(1))),
-        ..bounds
-    };
+    let bounds = bounds.capped(load.cores.max(1).into());
     Adjustment::within("verification_parallelism", current, to, bounds, || {
         format!(
             "{} checks waited, threads worked {} of 1000",
@@ -44,13 +41,22 @@ pub fn tune(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
+    use super::super::testing::{Settling, settle, slow_phase, wanted};
     use super::*;
+
+    const BOUNDS: Bounds = Bounds { least: 1, most: 16 };
+
+    fn load(queue: u32, busy: u32, cores: u32) -> NodeLoad {
+        NodeLoad {
+            verify_queue: queue,
+            verify_busy_per_mille: busy,
+            cores,
+            ..NodeLoad::default()
+        }
+    }
 
     #[test]
     fn the_number_of_threads_follows_queue_and_work() {
-        let bounds = Bounds { least: 1, most: 16 };
         // queue, busy, current, opinion
         let table = [
             (100, 900, 2, Some(3)),
@@ -62,32 +68,33 @@ mod tests {
             (1000, 999, 4, None),
         ];
         for (queue, busy, current, expected) in table {
-            let load = NodeLoad {
-                verify_queue: queue,
-                verify_busy_per_mille: busy,
-                cores: 4,
-                ..NodeLoad::default()
-            };
-            let opinion = tune(&PerformanceMetrics::default(), &load, current, bounds);
-            let to = opinion.map(|adjustment| adjustment.to);
+            let to = wanted(tune, &load(queue, busy, 4), current, BOUNDS);
             assert_eq!(to, expected, "{queue} {busy} {current}");
         }
     }
 
     #[test]
     fn execution_that_needs_the_processors_gets_them() {
-        let load = NodeLoad {
-            verify_busy_per_mille: 500,
-            cores: 4,
-            ..NodeLoad::default()
-        };
-        let mut metrics = PerformanceMetrics {
-            avg_block_time: Duration::from_secs(1),
-            ..PerformanceMetrics::default()
-        };
-        let bounds = Bounds { least: 1, most: 16 };
-        assert_eq!(tune(&metrics, &load, 3, bounds), None);
-        metrics.phases.execution = Duration::from_millis(600);
-        assert!(tune(&metrics, &load, 3, bounds).is_some());
+        let half = load(0, 500, 4);
+        assert_eq!(wanted(tune, &half, 3, BOUNDS), None);
+        let slow = slow_phase(|phases, length| phases.execution = length);
+        assert!(tune(&slow, &half, 3, BOUNDS).is_some());
+    }
+
+    /// Checks that keep three threads busy, give or take half: enough threads, not all of the sixteen, and no end of
+    /// changes.
+    #[test]
+    fn the_number_of_threads_settles_under_a_noisy_load() {
+        for first in [1, 16] {
+            let settled = settle(tune, first, BOUNDS, |threads, noise| {
+                let work = 3_000 * noise / 100;
+                let threads = u32::try_from(threads).unwrap();
+                let queue = work.saturating_sub(1_000 * threads) / 10;
+                load(queue, (work / threads).min(1_000), 16)
+            });
+            let Settling { value, moves, late } = settled;
+            assert!((2..=12).contains(&value), "from {first}: {settled:?}");
+            assert!(moves < 40 && late <= 2, "from {first}: {settled:?}");
+        }
     }
 }

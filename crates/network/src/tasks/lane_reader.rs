@@ -213,9 +213,11 @@ fn only_new(txs: Vec<Bytes>, peer: &Peer, shared: &Shared) -> Vec<Bytes> {
         .map(|(tx, _)| tx)
         .collect();
     drop(seen);
-    shared
-        .counters
+    let counters = &shared.counters;
+    counters.transactions.fetch_add(total as u64, Relaxed);
+    let repeated = total - new.len();
+    counters
         .duplicate_transactions
-        .fetch_add((total - new.len()) as u64, Relaxed);
+        .fetch_add(repeated as u64, Relaxed);
     new
 }

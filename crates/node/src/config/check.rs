@@ -31,6 +31,14 @@ fn conflict(at: impl Into<String>, problem: impl Into<String>) -> ConfigError {
     }
 }
 
+/// Where a timer setting stands in the document: times are written in milliseconds.
+fn timer_key(field: &str) -> String {
+    match field {
+        "backoff_multiplier" | "max_retries" => format!("consensus.{field}"),
+        time => format!("consensus.{time}_ms"),
+    }
+}
+
 impl NodeConfig {
     /// Checks every limit and every rule between values.
     ///
@@ -112,9 +120,13 @@ impl NodeConfig {
             1,
             c.max_block_transactions,
         )?;
+        let most = c.max_verification_threads;
+        within("consensus.max_verification_threads", most, 1, 256)?;
+        let least = c.min_verification_threads;
+        within("consensus.min_verification_threads", least, 1, most)?;
         c.timers()
             .check(self.protocol.genesis.block_time())
-            .map_err(|problem| conflict("consensus", problem.to_string()))
+            .map_err(|problem| conflict(timer_key(problem.field()), problem.to_string()))
     }
 
     fn check_network(&self) -> Result<(), ConfigError> {
@@ -131,6 +143,8 @@ impl NodeConfig {
         )?;
         within("network.ban_s", n.ban_s, 1, 86_400)?;
         within("network.ban_most_s", n.ban_most_s, n.ban_s, 604_800)?;
+        within("network.max_fan_out", n.max_fan_out, 1, 1_024)?;
+        within("network.min_fan_out", n.min_fan_out, 1, n.max_fan_out)?;
         let mut keys = HashSet::new();
         for (position, peer) in n.peers.iter().enumerate() {
             let count = peer.addresses.len();

@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+mod impossible;
+
 pub use self::{
     error::ConfigError,
     password::{PasswordError, read_password},

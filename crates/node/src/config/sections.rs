@@ -77,6 +77,12 @@ pub struct ConsensusConfig {
     /// Most transactions of an own block; the network's limit holds, too.
     #[schemars(range(min = 1, max = 65_535))]
     pub max_block_transactions: u32,
+    /// Fewest threads that check the signatures of consensus messages: tuning stops here.
+    #[schemars(range(min = 1, max = 256))]
+    pub min_verification_threads: u32,
+    /// Most of them; the number of processors holds, too.
+    #[schemars(range(min = 1, max = 256))]
+    pub max_verification_threads: u32,
 }
 
 impl Default for ConsensusConfig {
@@ -94,6 +100,8 @@ impl Default for ConsensusConfig {
             adaptive: true,
             min_block_transactions: 16,
             max_block_transactions: 65_535,
+            min_verification_threads: 2,
+            max_verification_threads: 64,
         }
     }
 }
@@ -105,6 +113,15 @@ impl ConsensusConfig {
         Bounds {
             least: u64::from(self.min_block_transactions),
             most: u64::from(self.max_block_transactions),
+        }
+    }
+
+    /// Bounds of the verification pool.
+    #[must_use]
+    pub fn verification_threads(&self) -> Bounds {
+        Bounds {
+            least: u64::from(self.min_verification_threads),
+            most: u64::from(self.max_verification_threads),
         }
     }
 
@@ -150,6 +167,23 @@ pub struct NetworkSection {
     /// Longest ban of a peer that is no validator, in seconds. Of a validator: 300, or `ban_s` if that is more.
     #[schemars(range(min = 1, max = 604_800))]
     pub ban_most_s: u64,
+    /// Fewest peers that a batch of transactions goes to at once; the others get it 50 ms later. Tuning stops here.
+    #[schemars(range(min = 1, max = 1_024))]
+    pub min_fan_out: u32,
+    /// Most of them; at first there are as many.
+    #[schemars(range(min = 1, max = 1_024))]
+    pub max_fan_out: u32,
+}
+
+impl NetworkSection {
+    /// Bounds of the gossip's fan-out.
+    #[must_use]
+    pub fn fan_out(&self) -> Bounds {
+        Bounds {
+            least: u64::from(self.min_fan_out),
+            most: u64::from(self.max_fan_out),
+        }
+    }
 }
 
 impl Default for NetworkSection {
@@ -162,6 +196,8 @@ impl Default for NetworkSection {
             max_connections_per_address: 64,
             ban_s: 30,
             ban_most_s: 3_600,
+            min_fan_out: 4,
+            max_fan_out: 1_024,
         }
     }
 }

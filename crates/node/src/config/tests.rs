@@ -28,7 +28,7 @@ fn document() -> serde_json::Value {
     })
 }
 
-fn refusal(pointer: &str, value: serde_json::Value) -> String {
+pub(super) fn refusal(pointer: &str, value: serde_json::Value) -> String {
     let mut document = document();
     let (parent, key) = pointer.rsplit_once('/').unwrap();
     let parent = document.pointer_mut(parent).unwrap();

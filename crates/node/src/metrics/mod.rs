@@ -223,6 +223,11 @@ impl Metrics {
         self.tuned.set(status);
     }
 
+    /// To how many peers a batch of transactions goes first, and how many threads check signatures.
+    pub fn set_tuning(&self, fan_out: u64, threads: u64) {
+        self.tuned.set_node(fan_out, threads);
+    }
+
     /// The engine or the node changed a parameter of its own.
     pub fn adjusted(&self, parameter: &str) {
         self.tuned.adjusted(parameter);

@@ -26,8 +26,6 @@ pub struct SecurityMetrics {
     evidence_taken: Family<Kind, Counter>,
     audit_next: Gauge,
     audit_failures: Gauge,
-    parameter: Family<Kind, Gauge>,
-    adjustments: Family<Kind, Counter>,
 }
 
 impl SecurityMetrics {
@@ -67,16 +65,6 @@ impl SecurityMetrics {
             "audit_write_failures",
             "Writes of the audit log that failed and were tried again",
             self.audit_failures.clone(),
-        );
-        r.register(
-            "parameter",
-            "Parameters that the node adjusts by itself, by name",
-            self.parameter.clone(),
-        );
-        r.register(
-            "adjustments",
-            "Adjustments of parameters, by name",
-            self.adjustments.clone(),
         );
     }
 
@@ -122,15 +110,5 @@ impl SecurityMetrics {
         self.audit_next.set(i64::try_from(next).unwrap_or(i64::MAX));
         self.audit_failures
             .set(i64::try_from(failures).unwrap_or(i64::MAX));
-    }
-
-    /// A parameter that the node adjusts by itself has this value now.
-    pub fn parameter(&self, name: &'static str, value: u64, adjusted: bool) {
-        self.parameter
-            .get_or_create(&Kind { kind: name })
-            .set(i64::try_from(value).unwrap_or(i64::MAX));
-        if adjusted {
-            self.adjustments.get_or_create(&Kind { kind: name }).inc();
-        }
     }
 }

@@ -93,6 +93,11 @@ fn encode_network(
             "Peers and addresses that are banned.",
             network.banned,
         ),
+        (
+            "network_fullest_queue_per_mille",
+            "How full the fullest queue to a peer is, in thousandths.",
+            network.fullest_queue_per_mille,
+        ),
     ] {
         let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
         gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
@@ -135,6 +140,7 @@ fn encode_network(
                 ("requests_failed", network.requests_failed),
                 ("requests_received", network.requests_received),
                 ("requests_refused", network.requests_refused),
+                ("transactions", network.transactions),
                 ("duplicate_transactions", network.duplicate_transactions),
                 ("gossip_dropped", network.gossip_dropped),
                 ("dials", network.dials),

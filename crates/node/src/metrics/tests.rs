@@ -26,6 +26,7 @@ fn what_happened_is_in_the_text() {
         max_transactions: 512,
         ..Status::default()
     });
+    metrics.set_tuning(12, 3);
     metrics.adjusted("max_transactions");
     metrics.view_change(View(2));
     metrics.message_sent("prepare", 150);
@@ -51,6 +52,8 @@ fn what_happened_is_in_the_text() {
         ("neo_dbft_voting", 1.0),
         ("neo_dbft_base_timeout_microseconds", 375_000.0),
         ("neo_dbft_block_transaction_limit", 512.0),
+        ("neo_dbft_gossip_fan_out", 12.0),
+        ("neo_dbft_verification_threads", 3.0),
         (
             "neo_dbft_adjustments_total{parameter=\"max_transactions\"}",
             1.0,

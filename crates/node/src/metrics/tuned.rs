@@ -17,6 +17,8 @@ pub(super) struct Tuned {
     failed_views: Gauge,
     view_change_frequency: Gauge,
     average_block_time_us: Gauge,
+    fan_out: Gauge,
+    verification_threads: Gauge,
     adjustments: Family<Parameter, Counter>,
 }
 
@@ -48,6 +50,16 @@ impl Tuned {
                 "Mean time between decisions, over recent blocks",
                 &self.average_block_time_us,
             ),
+            (
+                "gossip_fan_out",
+                "Peers that a batch of transactions goes to first",
+                &self.fan_out,
+            ),
+            (
+                "verification_threads",
+                "Threads that check the signatures of consensus messages",
+                &self.verification_threads,
+            ),
         ];
         for (name, help, gauge) in gauges {
             r.register(name, help, gauge.clone());
@@ -72,6 +84,12 @@ impl Tuned {
             .set(i64::from(performance.view_change_frequency));
         self.average_block_time_us
             .set(number(performance.avg_block_time.as_micros()));
+    }
+
+    pub(super) fn set_node(&self, fan_out: u64, threads: u64) {
+        let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        self.fan_out.set(number(fan_out));
+        self.verification_threads.set(number(threads));
     }
 
     pub(super) fn adjusted(&self, parameter: &str) {

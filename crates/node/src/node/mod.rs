@@ -3,6 +3,7 @@
 mod error;
 mod observer;
 mod opening;
+mod oversight;
 mod pump;
 mod shared;
 mod watchful;
@@ -28,6 +29,7 @@ use self::pump::{Inlets, pump};
 use self::shared::Shared;
 use self::watchful::{LastWord, open_security};
 use crate::bodies::Bodies;
+use crate::checks::Checks;
 use crate::config::NodeConfig;
 use crate::driver::{CONSENSUS_LANES, Delivered, Driver, DriverError, Inside, Parts, StatusBoard};
 use crate::events::{EventSink, NodeEvent};
@@ -39,7 +41,7 @@ use crate::metrics::{self, Metrics, Sources};
 use crate::rpc::{self, RpcContext};
 use crate::serving::{AT_A_TIME, Server};
 use crate::sync::Syncer;
-use crate::verifier::Verifier;
+use crate::tuning::{Tuner, TuningBounds, first_threads};
 
 /// Consensus messages that wait for the driver; the network holds back more.
 const MESSAGE_QUEUE: usize = 4096;
@@ -175,6 +177,7 @@ impl Node {
                 beside(network.clone(), key.clone());
             }
         }
+        let mut checks = None;
         if let Some(key) = key {
             let (fetches, wanted) = mpsc::unbounded_channel();
             let fetcher = Fetcher {
@@ -188,13 +191,22 @@ impl Node {
                 Ok(())
             });
             let engine = open_engine(&config, &ledger, &key, &bodies, options.trust_vote_log)?;
+            let bounds = TuningBounds {
+                fan_out: config.network.fan_out(),
+                threads: config.consensus.verification_threads(),
+            };
+            let pool = Checks::new(first_threads(bounds.threads))
+                .map(Arc::new)
+                .map_err(|error| NodeError::Thread(std::io::Error::other(error)))?;
+            checks = Some(Arc::clone(&pool));
             let parts = Parts {
                 engine: engine.0,
                 key,
                 log: engine.1,
                 ledger: worker.clone(),
                 network: network.clone(),
-                verifier: Arc::new(Verifier::default()),
+                tuner: Tuner::new(network.clone(), Arc::clone(&pool), bounds),
+                checks: pool,
                 fetches,
                 bodies: Arc::clone(&bodies),
                 metrics: Arc::clone(&metrics),
@@ -230,6 +242,8 @@ impl Node {
             inside,
             status,
             magic: config.protocol.genesis.magic,
+            security,
+            checks,
         });
         let sources = Sources {
             ledger: ledger.clone(),
@@ -242,6 +256,7 @@ impl Node {
                 ledger: Arc::clone(&ledger),
                 peers: shared.clone(),
                 consensus: shared.clone(),
+                oversight: shared.clone(),
                 relay: shared,
                 config,
                 metrics: Arc::clone(&metrics),

@@ -9,9 +9,11 @@ use neo_network::NetworkHandle;
 use neo_primitives::{Block, Encode, Magic, Transaction};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::checks::Checks;
 use crate::driver::{Inside, StatusBoard};
 use crate::ledger_worker::{Imported, LedgerWorker, unix_ns};
 use crate::rpc::{BlockRefused, BlockReply, ConsensusView, PeerEntry, PeerView, Relay};
+use crate::security::Security;
 
 /// What RPC sees of the node.
 pub(super) struct Shared {
@@ -21,6 +23,9 @@ pub(super) struct Shared {
     pub(super) inside: mpsc::UnboundedSender<Inside>,
     pub(super) status: Arc<StatusBoard>,
     pub(super) magic: Magic,
+    pub(super) security: Arc<Security>,
+    /// The verification pool; an observer has none.
+    pub(super) checks: Option<Arc<Checks>>,
 }
 
 impl ConsensusView for Shared {

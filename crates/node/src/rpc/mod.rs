@@ -12,6 +12,7 @@ mod error;
 mod json;
 pub(crate) mod listen;
 mod methods;
+mod oversight;
 mod params;
 mod request;
 mod response;
@@ -28,6 +29,7 @@ use neo_ledger::EmbeddedLedger;
 pub use self::desk::Desk;
 pub use self::{
     error::RpcError,
+    oversight::{EvidenceEntry, LinkEntry, Oversight, ReputationEntry, TopologyEntry, TuningEntry},
     server::serve,
     view::{BlockRefused, BlockReply, ConsensusView, PeerEntry, PeerView, Relay},
 };
@@ -42,6 +44,8 @@ pub struct RpcContext {
     pub peers: Arc<dyn PeerView>,
     /// The consensus engine.
     pub consensus: Arc<dyn ConsensusView>,
+    /// What the node found out about itself and others.
+    pub oversight: Arc<dyn Oversight>,
     /// Where accepted transactions and submitted blocks go.
     pub relay: Arc<dyn Relay>,
     /// Limits of the server; network settings that `getversion` shows.

@@ -1,5 +1,7 @@
 //! A chain in memory with a server in front of it.
 
+mod overseer;
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::body::Bytes;
@@ -259,6 +261,7 @@ impl Chain {
             ledger: Arc::clone(&self.ledger),
             peers: Arc::new(Peers),
             consensus: Arc::new(Consensus(Arc::clone(&self.ledger))),
+            oversight: Arc::new(overseer::Overseer),
             relay: Arc::clone(&self.relay) as Arc<dyn Relay>,
             config: Arc::new(self.config.clone()),
             metrics: Arc::new(Metrics::new()),

@@ -1,10 +1,11 @@
 //! Proofs against validators, one file each, as many as the configuration allows.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use neo_consensus::v3::evidence::Evidence;
+use neo_network::MAX_EVIDENCE;
 use neo_primitives::{Encode as _, UInt256, sha256};
 
 use crate::config::SecurityConfig;
@@ -41,8 +42,63 @@ impl Taken {
 pub(crate) struct Proofs {
     folder: PathBuf,
     limits: SecurityConfig,
-    /// Validator and length by the hash of the bytes.
-    held: BTreeMap<UInt256, (u8, u64)>,
+    /// By the hash of the bytes.
+    held: BTreeMap<UInt256, Kept>,
+}
+
+/// What is known of a proof without reading it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) hash: UInt256,
+    pub(crate) height: u32,
+    pub(crate) validator: u8,
+    /// The form of the guilt.
+    pub(crate) form: String,
+    /// Length of the proof.
+    pub(crate) bytes: u64,
+}
+
+impl Kept {
+    /// Name of its file.
+    fn name(&self) -> String {
+        let Self {
+            hash,
+            height,
+            validator,
+            form,
+            ..
+        } = self;
+        format!("{height}-{validator}-{form}-{hash}.{ENDING}")
+    }
+
+    /// What the name of a file says; none if no proof has it.
+    fn parse(path: &Path, bytes: u64) -> Option<Self> {
+        let name = path.file_name()?.to_str()?.strip_suffix(".proof")?;
+        let (rest, hash) = name.rsplit_once('-')?;
+        let mut parts = rest.splitn(3, '-');
+        Some(Self {
+            hash: hash.parse().ok()?,
+            height: parts.next()?.parse().ok()?,
+            validator: parts.next()?.parse().ok()?,
+            form: parts.next()?.to_owned(),
+            bytes,
+        })
+    }
+}
+
+/// The bytes of a proof's file, as many as a proof can have.
+pub(crate) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let most = u64::try_from(MAX_EVIDENCE).unwrap_or(u64::MAX);
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?
+        .take(most.saturating_add(1))
+        .read_to_end(&mut bytes)?;
+    if bytes.len() > MAX_EVIDENCE {
+        let place = path.display();
+        let problem = format!("{place} is longer than a proof, {MAX_EVIDENCE} bytes");
+        return Err(std::io::Error::other(problem));
+    }
+    Ok(bytes)
 }
 
 /// The name of a proof's bytes.
@@ -57,8 +113,8 @@ impl Proofs {
         let mut held = BTreeMap::new();
         for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
             let length = entry.metadata().map_or(0, |about| about.len());
-            if let Some((hash, validator)) = parse(&entry.path()) {
-                held.insert(hash, (validator, length));
+            if let Some(kept) = Kept::parse(&entry.path(), length) {
+                held.insert(kept.hash, kept);
             }
         }
         Self {
@@ -73,6 +129,19 @@ impl Proofs {
         self.held.len()
     }
 
+    /// All of them, the newest height first.
+    pub(crate) fn list(&self) -> Vec<Kept> {
+        let mut list: Vec<_> = self.held.values().cloned().collect();
+        list.sort_by_key(|kept| (std::cmp::Reverse(kept.height), kept.validator, kept.hash));
+        list
+    }
+
+    /// One of them, and its file.
+    pub(crate) fn find(&self, hash: &UInt256) -> Option<(Kept, PathBuf)> {
+        let kept = self.held.get(hash)?;
+        Some((kept.clone(), self.folder.join(kept.name())))
+    }
+
     /// Keeps a proof that has been verified.
     ///
     /// # Errors
@@ -84,9 +153,9 @@ impl Proofs {
             return Ok(Taken::Known);
         }
         let culprit = evidence.culprit().0;
-        let of_culprit = self.held.values().filter(|(of, _)| *of == culprit);
+        let of_culprit = self.held.values().filter(|kept| kept.validator == culprit);
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        let total: u64 = self.held.values().map(|(_, length)| length).sum();
+        let total: u64 = self.held.values().map(|kept| kept.bytes).sum();
         if of_culprit.count() >= self.limits.evidence_per_validator
             || self.held.len() >= self.limits.evidence_total
             || total.saturating_add(length) > self.limits.evidence_bytes
@@ -94,27 +163,22 @@ impl Proofs {
             return Ok(Taken::Full);
         }
         std::fs::create_dir_all(&self.folder)?;
-        let name = format!(
-            "{}-{culprit}-{}-{hash}.{ENDING}",
-            evidence.height,
-            evidence.guilt.name()
-        );
+        let kept = Kept {
+            hash,
+            height: evidence.height.0,
+            validator: culprit,
+            form: evidence.guilt.name().to_owned(),
+            bytes: length,
+        };
+        let name = kept.name();
         // A proof is whole or not there: it gets its name when all of it is written.
         let unfinished = self.folder.join(format!("{name}.tmp"));
         let mut file = std::fs::File::create(&unfinished)?;
         file.write_all(&bytes)?;
         std::fs::rename(&unfinished, self.folder.join(name))?;
-        self.held.insert(hash, (culprit, length));
+        self.held.insert(hash, kept);
         Ok(Taken::Stored)
     }
-}
-
-/// Hash and validator in the name of a file.
-fn parse(path: &Path) -> Option<(UInt256, u8)> {
-    let name = path.file_name()?.to_str()?.strip_suffix(".proof")?;
-    let (rest, hash) = name.rsplit_once('-')?;
-    let validator = rest.split('-').nth(1)?.parse().ok()?;
-    Some((hash.parse().ok()?, validator))
 }
 
 #[cfg(test)]
@@ -151,6 +215,17 @@ mod tests {
         std::fs::write(data.path().join(FOLDER).join("notes.txt"), "x").unwrap();
         let mut again = Proofs::open(data.path(), SecurityConfig::default());
         assert_eq!(again.len(), 2);
+        let heights: Vec<_> = again.list().iter().map(|kept| kept.height).collect();
+        assert_eq!(heights, [6, 5], "the newest first");
+        for (kept, evidence) in again.list().into_iter().zip([proof(6, 2), proof(5, 2)]) {
+            assert_eq!(kept.form, evidence.guilt.name());
+            let (found, path) = again.find(&kept.hash).unwrap();
+            assert_eq!(found, kept);
+            let bytes = read(&path).unwrap();
+            assert_eq!(bytes, evidence.to_bytes());
+            assert_eq!(u64::try_from(bytes.len()).unwrap(), kept.bytes);
+        }
+        assert_eq!(again.find(&UInt256::ZERO), None);
         assert_eq!(again.take(&proof(6, 2)).unwrap(), Taken::Known);
     }
 

@@ -12,17 +12,18 @@ use neo_consensus::v3::evidence::Evidence;
 use neo_consensus::v3::verify::Refused;
 use neo_consensus::v3::{Message, Outcome};
 use neo_network::{Culprit, NetworkEvent, NetworkHandle, Offence, PeerId};
-use neo_primitives::{Encode as _, PublicKey, ValidatorIndex};
+use neo_primitives::{Encode as _, PublicKey, UInt256, ValidatorIndex};
 use parking_lot::Mutex;
 
 use super::Security;
 use super::alerts::AlertKind;
 use super::conduct::{Change, Conduct, Standing};
 use super::court::Court;
-use super::proofs::{Proofs, Taken, name_of};
+use super::proofs::{self, Kept, Proofs, Taken, name_of};
 use crate::events::{EventSink, NodeEvent};
 use crate::ledger_worker::unix_ns;
 use crate::metrics::Metrics;
+use crate::rpc::EvidenceEntry;
 
 /// A validator that relayed something for others may have relayed what does not verify, for so long.
 const RELAYED_LATELY: Duration = Duration::from_secs(10);
@@ -92,6 +93,46 @@ impl Security {
     pub(crate) fn attach(&self, network: NetworkHandle) {
         // The node has one network.
         let _ = self.watching.network.set(network);
+    }
+
+    /// The index of a validator's key.
+    #[must_use]
+    pub fn index(&self, key: &PublicKey) -> Option<ValidatorIndex> {
+        self.watching.index(key)
+    }
+
+    /// The proofs in the data folder, the newest height first.
+    #[must_use]
+    pub fn evidence(&self) -> Vec<EvidenceEntry> {
+        let kept = self.watching.proofs.lock().list();
+        kept.iter().map(|proof| self.describe(proof)).collect()
+    }
+
+    /// One proof with its bytes, if it is there.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn proof(&self, hash: &UInt256) -> std::io::Result<Option<(EvidenceEntry, Vec<u8>)>> {
+        let found = self.watching.proofs.lock().find(hash);
+        let Some((kept, path)) = found else {
+            return Ok(None);
+        };
+        Ok(Some((self.describe(&kept), proofs::read(&path)?)))
+    }
+
+    fn describe(&self, proof: &Kept) -> EvidenceEntry {
+        EvidenceEntry {
+            hash: proof.hash,
+            height: proof.height,
+            validator: proof.validator,
+            publickey: self
+                .watching
+                .court
+                .key(ValidatorIndex(proof.validator))
+                .cloned(),
+            form: proof.form.clone(),
+            bytes: proof.bytes,
+        }
     }
 
     /// How all other validators stand.

@@ -96,6 +96,16 @@ pub enum TimerProblem {
     },
 }
 
+impl TimerProblem {
+    /// Name of the setting that has to be changed.
+    #[must_use]
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::Range { field, .. } | Self::Less { field, .. } => field,
+        }
+    }
+}
+
 /// Shortest time that any of the settings may have.
 const SHORTEST: Duration = Duration::from_millis(10);
 /// Longest time that any of the settings may have.

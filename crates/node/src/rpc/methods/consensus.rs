@@ -9,10 +9,13 @@ use neo_primitives::{PublicKey, UInt256};
 use serde::Serialize;
 
 use crate::rpc::{
+    ReputationEntry, TopologyEntry, TuningEntry,
     dispatch::Server,
     params::Params,
     response::{Answer, result},
 };
+use crate::security::alerts::Alert;
+use crate::security::conduct::Standing;
 
 /// `getnextblockvalidators`. Nobody is registered on this ledger, which Neo says with −1 votes.
 pub(in crate::rpc) fn validators(server: &Server, _: &Params<'_>) -> Answer {
@@ -47,6 +50,15 @@ struct StateJson<'a> {
     /// Most transactions of an own block.
     maxtransactions: u32,
     performance: PerformanceJson,
+    /// What the node tunes besides; nothing at an observer.
+    tuning: Option<TuningEntry>,
+    /// Those that are up first.
+    alerts: Vec<Alert>,
+    topology: TopologyEntry,
+    /// How the other validators behave.
+    standings: Vec<Standing>,
+    /// The worst of those against whom anything is held.
+    reputation: Vec<ReputationEntry>,
     /// The highest open height, whose votes are under way.
     #[serde(flatten)]
     current: Option<HeightJson<'a>>,
@@ -191,10 +203,14 @@ impl<'a> From<&'a HeightStatus> for HeightJson<'a> {
     }
 }
 
-/// `getconsensusstate`: height, view, phase, leader, the votes seen of each validator, and what the node
-/// measured and adjusted.
+/// Peers whose reputation is shown.
+const MOST_REPUTATIONS: usize = 64;
+
+/// `getconsensusstate`: height, view, phase, leader, the votes seen of each validator; what the node measured and
+/// adjusted; its alerts, its connections with the validators, and what it holds against whom.
 pub(in crate::rpc) fn state(server: &Server, _: &Params<'_>) -> Answer {
     let status = server.context.consensus.status();
+    let oversight = &server.context.oversight;
     result(&StateJson {
         stored: status.stored.0,
         voting: status.voting,
@@ -203,6 +219,11 @@ pub(in crate::rpc) fn state(server: &Server, _: &Params<'_>) -> Answer {
         },
         maxtransactions: status.max_transactions,
         performance: PerformanceJson::from(&status.performance),
+        tuning: oversight.tuning(),
+        alerts: oversight.alerts(),
+        topology: oversight.topology(),
+        standings: oversight.standings(),
+        reputation: oversight.reputation(MOST_REPUTATIONS),
         current: status.heights.last().map(HeightJson::from),
         heights: status.heights.iter().map(HeightJson::from).collect(),
     })

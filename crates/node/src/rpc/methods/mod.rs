@@ -2,6 +2,7 @@
 
 pub(super) mod blocks;
 pub(super) mod consensus;
+pub(super) mod evidence;
 pub(super) mod invoke;
 pub(super) mod node;
 pub(super) mod tokens;

@@ -113,3 +113,83 @@ async fn the_state_of_consensus_is_shown() {
     assert_eq!(state["heights"].as_array().unwrap().len(), 1);
     server.shut_down().await;
 }
+
+#[tokio::test]
+async fn alerts_connections_conduct_and_tuning_are_shown_with_the_state() {
+    let chain = Chain::new();
+    let server = chain.serve(|_| {}).await;
+    let state = ok(&server, "getconsensusstate", json!([])).await;
+    assert_eq!(
+        state["tuning"],
+        json!({"fan_out": 12, "verification_threads": 2})
+    );
+    assert_eq!(
+        state["alerts"],
+        json!([{
+            "kind": "partition", "active": true, "count": 2, "last_ns": 9,
+            "text": "2 validators are in reach, 3 are needed"
+        }])
+    );
+    assert_eq!(
+        state["topology"],
+        json!({
+            "reachable": 2, "needed": 3, "partitioned": true,
+            "validators": [{
+                "index": 2, "publickey": keys()[2].public_key(), "connected": false,
+                "round_trip_us": 1_500, "last_heard_ms": 7_000, "relayed": true, "quiet": false
+            }]
+        })
+    );
+    assert_eq!(state["standings"][0]["score"], 50);
+    assert_eq!(state["standings"][0]["findings"], json!(["equivocates"]));
+    assert_eq!(state["standings"][0]["in_time"], 0);
+    let reputation = state["reputation"].as_array().unwrap();
+    assert_eq!(reputation.len(), 64, "the worst of a hundred");
+    assert_eq!(
+        reputation[0],
+        json!({
+            "validator": 3, "publickey": null, "peer": null, "address": null, "score": 0,
+            "offences": {"guilty": 4}, "bans": 1, "banned_s": 12
+        })
+    );
+    server.shut_down().await;
+}
+
+#[tokio::test]
+async fn proofs_are_listed_in_parts_and_given_in_full() {
+    let chain = Chain::new();
+    let server = chain.serve(|_| {}).await;
+    let first = ok(&server, "getevidence", json!([])).await;
+    assert_eq!((&first["total"], &first["skip"]), (&json!(230), &json!(0)));
+    assert_eq!(first["evidence"].as_array().unwrap().len(), 50);
+    assert_eq!(first["evidence"][0]["height"], 1_000, "the newest first");
+    let last = ok(&server, "getevidence", json!([200, 200])).await;
+    assert_eq!(last["evidence"].as_array().unwrap().len(), 30);
+    assert_eq!(last["evidence"][29]["height"], 771);
+    let beyond = ok(&server, "getevidence", json!([u32::MAX, 1])).await;
+    assert_eq!(beyond["evidence"], json!([]));
+
+    let hash = first["evidence"][0]["hash"].clone();
+    let one = ok(&server, "getevidence", json!([hash])).await;
+    assert_eq!(one["form"], "two-votes");
+    assert_eq!(one["publickey"], json!(keys()[3].public_key()));
+    assert_eq!(one["proof"], "cHJvb2Y=");
+
+    let unknown = format!("0x{}", "77".repeat(32));
+    for params in [
+        json!([0, 201]),
+        json!([0, 0]),
+        json!([-1]),
+        json!(["0x12"]),
+        json!([unknown]),
+        json!([0, "many"]),
+    ] {
+        assert_eq!(server.code("getevidence", params.clone()).await, -32_602);
+    }
+    let unreadable = first["evidence"][1]["hash"].clone();
+    assert_eq!(
+        server.code("getevidence", json!([unreadable])).await,
+        -32_603
+    );
+    server.shut_down().await;
+}
