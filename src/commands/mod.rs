@@ -78,7 +78,9 @@ pub(crate) fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
             client_runtime()?.block_on(consensus::consensus(&command, json))
         }
         Command::Audit(command) => audit::audit(&command, json),
-        Command::Evidence(command) => evidence::evidence(&command, json),
+        Command::Evidence(command) => {
+            client_runtime()?.block_on(evidence::evidence(&command, json))
+        }
         Command::Config(command) => config::config(&command),
     }
 }

@@ -1,5 +1,7 @@
 //! `neo-cli evidence`: proofs that validators broke the protocol.
 
+mod fetch;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -29,6 +31,8 @@ pub(crate) enum EvidenceCommand {
         /// Proofs to check instead of the node's own.
         files: Vec<PathBuf>,
     },
+    /// Get the proofs that a running node has, a file each, unjudged: `verify` judges them.
+    Fetch(fetch::FetchArguments),
 }
 
 #[derive(Debug, Args)]
@@ -60,9 +64,11 @@ struct Exhibit {
 /// Runs the command.
 ///
 /// # Errors
-/// With [`Exit::Refused`] for a bad configuration, [`Exit::Failure`] if a proof convicts nobody.
-pub(crate) fn evidence(command: &EvidenceCommand, json: bool) -> anyhow::Result<Exit> {
+/// With [`Exit::Refused`] for a bad configuration, [`Exit::Failure`] if a proof convicts nobody or cannot be written,
+/// [`Exit::Unreachable`] if the node does not answer.
+pub(crate) async fn evidence(command: &EvidenceCommand, json: bool) -> anyhow::Result<Exit> {
     let (node, files, judged) = match command {
+        EvidenceCommand::Fetch(arguments) => return fetch::fetch(arguments, json).await,
         EvidenceCommand::List(node) => (node, &[][..], false),
         EvidenceCommand::Verify { node, files } => (node, files.as_slice(), true),
     };

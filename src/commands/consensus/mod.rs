@@ -1,5 +1,7 @@
 //! `neo-cli consensus`: the state of running nodes.
 
+mod details;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -7,6 +9,7 @@ use neo_primitives::UInt256;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use self::details::Details;
 use crate::exit::Exit;
 use crate::network_files::NetworkFolder;
 use crate::output::{print_json, print_text, table};
@@ -15,7 +18,8 @@ use crate::rpc::{Endpoint, RpcClient, RpcError};
 /// Look at the consensus of running nodes.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConsensusCommand {
-    /// Height, view, phase, leader, and whose votes each node has seen.
+    /// Height, view, phase, leader, whose votes each node has seen, whom it reaches, and what an operator should look
+    /// at.
     Status(StatusArguments),
 }
 
@@ -27,6 +31,9 @@ pub(crate) struct StatusArguments {
     /// Ask all nodes of the network in this folder, as `init` made it.
     #[arg(long, value_name = "DIR", conflicts_with = "rpc")]
     network: Option<PathBuf>,
+    /// All about each node: what it measured and tuned, its connections, what it holds against whom.
+    #[arg(long)]
+    details: bool,
 }
 
 /// What is shown of `getconsensusstate`.
@@ -44,6 +51,8 @@ struct State {
     block: Option<UInt256>,
     #[serde(default)]
     validators: Vec<Votes>,
+    #[serde(flatten)]
+    details: Details,
 }
 
 #[derive(Debug, Deserialize)]
@@ -100,6 +109,11 @@ pub(crate) async fn consensus(command: &ConsensusCommand, json: bool) -> anyhow:
                 .map(|(endpoint, answer)| row(endpoint, answer)),
         );
         print_text(&table(&rows))?;
+        for (endpoint, answer) in endpoints.iter().zip(&answers) {
+            if let Some(text) = below(endpoint, answer, arguments.details) {
+                print_text(&text)?;
+            }
+        }
     }
     match silent {
         0 => Ok(Exit::Success),
@@ -115,6 +129,20 @@ async fn ask(endpoint: &Endpoint) -> Result<Value, RpcError> {
     client.call("getconsensusstate", json!([])).await
 }
 
+/// What stands below the table about one node: what an operator should look at, and everything if it is wanted.
+fn below(
+    endpoint: &Endpoint,
+    answer: &Result<Value, RpcError>,
+    everything: bool,
+) -> Option<String> {
+    let details = Details::deserialize(answer.as_ref().ok()?).ok()?;
+    let mut parts = details.remarks();
+    if everything {
+        parts.push(details.all());
+    }
+    (!parts.is_empty()).then(|| format!("\n{endpoint}\n{}", parts.join("\n")))
+}
+
 fn describe(endpoint: &Endpoint, answer: &Result<Value, RpcError>) -> Value {
     match answer {
         Ok(state) => json!({"rpc": endpoint.to_string(), "state": state}),
@@ -127,7 +155,7 @@ const SHOWN_LEADERS: usize = 7;
 /// Score of a validator whose views do not fail.
 const FULL_SCORE: u8 = 100;
 
-const HEADING: [&str; 13] = [
+const HEADING: [&str; 15] = [
     "RPC",
     "node",
     "stored",
@@ -141,6 +169,8 @@ const HEADING: [&str; 13] = [
     "precommit",
     "commit",
     "changeview",
+    "reach",
+    "alerts",
 ];
 
 fn row(endpoint: &Endpoint, answer: &Result<Value, RpcError>) -> Vec<String> {
@@ -157,7 +187,7 @@ fn row(endpoint: &Endpoint, answer: &Result<Value, RpcError>) -> Vec<String> {
 }
 
 /// One cell for each column after the first; votes are shown one sign per validator, in their order.
-fn cells(state: &State) -> [String; 12] {
+fn cells(state: &State) -> [String; 14] {
     let number =
         |value: Option<u32>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
     let seen = |of: fn(&Votes) -> bool| -> String {
@@ -196,6 +226,8 @@ fn cells(state: &State) -> [String; 12] {
         seen(|votes| votes.precommit),
         seen(|votes| votes.commit),
         asked.join(" "),
+        state.details.reach(),
+        state.details.alerts(),
     ]
 }
 
@@ -241,6 +273,8 @@ mod tests {
                 {"index": 1, "prepare": false, "precommit": false, "commit": true, "changeview": 1},
             ],
             "heights": [],
+            "topology": {"reachable": 4, "needed": 3, "partitioned": false, "validators": []},
+            "alerts": [{"kind": "ban", "active": true, "count": 1, "text": "x"}],
         });
         let endpoint: Endpoint = "a:1".parse().unwrap();
         let row = row(&endpoint, &Ok(state));
@@ -258,7 +292,9 @@ mod tests {
                 "x.",
                 "..",
                 ".x",
-                "1:1"
+                "1:1",
+                "4/3",
+                "ban"
             ]
         );
         let observer =
