@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use neo_consensus::engine::{Fetch, Fetched};
 use neo_network::{MAX_SYNC_TRANSACTIONS, NetworkHandle, SyncRequest, SyncResponse};
-use neo_primitives::{BlockBody, PublicKey, Reader, Transaction, UInt256};
+use neo_primitives::{PublicKey, UInt256};
 use tokio::sync::mpsc;
 
+use crate::answers::{BadAnswer, body_of, transactions_of};
 use crate::driver::Inside;
 use crate::sync::SyncTrigger;
 
@@ -77,13 +77,9 @@ impl Fetcher {
             let Some(SyncResponse::Transactions(found)) = self.ask(peer, request).await else {
                 continue;
             };
-            let transactions: Vec<_> = positions
-                .iter()
-                .zip(found)
-                .filter_map(|(position, bytes)| {
-                    Some((*position, Arc::new(self.decode_transaction(&bytes?)?)))
-                })
-                .collect();
+            // What is sound of an answer is used, whatever else is in it.
+            let (transactions, bad) = transactions_of(&positions, found, self.witness_limit);
+            bad.into_iter().for_each(|bad| self.charge(peer, &bad));
             if !transactions.is_empty() {
                 return Fetched::Transactions { hash, transactions };
             }
@@ -91,8 +87,10 @@ impl Fetcher {
         Fetched::Nothing { hash }
     }
 
-    fn decode_transaction(&self, bytes: &Bytes) -> Option<Transaction> {
-        decode_transaction(bytes, self.witness_limit).ok()
+    /// An honest peer says that it has nothing, and never anything else than what was asked for.
+    fn charge(&self, peer: &PublicKey, bad: &BadAnswer) {
+        tracing::warn!(%peer, %bad, "a bad answer");
+        self.network.report(peer.clone(), bad.offence());
     }
 
     async fn hashes(&self, hash: UInt256, from: &[PublicKey]) -> Fetched {
@@ -111,27 +109,14 @@ impl Fetcher {
             let Some(SyncResponse::Body(Some(bytes))) = self.ask(peer, request).await else {
                 continue;
             };
-            let mut reader = Reader::new(&bytes);
-            let body = BlockBody::decode_with_limit(&mut reader, self.witness_limit);
-            match body.and_then(|body| reader.finish().map(|()| body)) {
-                Ok(body) if body.hash() == hash => return Fetched::Body(Arc::new(body)),
-                Ok(body) => {
-                    tracing::warn!(%peer, asked = %hash, got = %body.hash(), "another block came");
-                }
-                Err(error) => tracing::warn!(%peer, %hash, %error, "undecodable block body"),
+            match body_of(&hash, &bytes, self.witness_limit) {
+                Ok(body) => return Fetched::Body(Arc::new(body)),
+                Err(bad) => self.charge(peer, &bad),
             }
         }
         Fetched::Nothing { hash }
     }
 }
 
-/// Reads one transaction and nothing behind it.
-pub(crate) fn decode_transaction(
-    bytes: &[u8],
-    witness_limit: u32,
-) -> Result<Transaction, neo_primitives::DecodeError> {
-    let mut reader = Reader::new(bytes);
-    let transaction = Transaction::decode_with_limit(&mut reader, witness_limit)?;
-    reader.finish()?;
-    Ok(transaction)
-}
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use neo_ledger::{Ledger, Rejected};
 use neo_network::{NetworkHandle, Offence, PeerId};
 use tokio::sync::mpsc;
 
-use crate::fetcher::decode_transaction;
+use crate::answers::decode_transaction;
 use crate::metrics::Metrics;
 
 /// Batches that wait for verification; more are dropped, and found again with the block.

@@ -4,6 +4,7 @@
 //! and carries out the actions in their order; everything that takes time happens elsewhere: signature
 //! checks on the verification pool, ledger requests on the ledger's thread, fetches on the runtime.
 
+mod answers;
 mod bodies;
 mod checks;
 pub mod config;

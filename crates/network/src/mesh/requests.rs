@@ -18,6 +18,7 @@ use crate::{
     event::{NetworkEvent, ReplyChannel},
     metrics::increment,
     rates::Flow,
+    reputation::Offence,
     sync::{SyncRequest, SyncResponse},
 };
 
@@ -204,6 +205,8 @@ impl Mesh {
             true => Ok(response),
             false => {
                 increment(&self.shared.counters.requests_failed);
+                // Of the question's kind and no more than was asked for: every honest node keeps to that.
+                self.on_reported(PeerRef::Peer(asked.peer), Offence::InvalidAnswer);
                 Err(RequestError::Mismatch {
                     request: asked.request.describe(),
                     response: response.describe(),
