@@ -216,7 +216,12 @@ impl Summary {
         let first = seen.get(cast.reference());
         let all: &[BlockEvent] = first.map(|node| node.blocks.as_slice()).unwrap_or_default();
         let counted = all.partition_point(|block| block.height <= height);
-        let blocks = all.get(..counted).unwrap_or(all);
+        let reported = all.get(..counted).unwrap_or(all);
+        let blocks = match trials {
+            Some(_) => earliest(reported, cast, seen),
+            None => reported.to_vec(),
+        };
+        let blocks = blocks.as_slice();
         let seconds = moments.load().as_secs_f64();
         let within = |t_ns: u64| (moments.load_began..moments.load_ended).contains(&t_ns);
         // The node that got a transaction may have missed its block at the end; then the first one counts.
@@ -289,6 +294,20 @@ impl Summary {
     }
 }
 
+/// Blocks at the moments at which the first validator reported them. Trials kill or stop every validator now and then,
+/// also the one at which blocks are counted: what it reports when it is back is no interval of the network.
+fn earliest(blocks: &[BlockEvent], cast: &Cast, seen: &[NodeSeen]) -> Vec<BlockEvent> {
+    let earliest = |block: &BlockEvent| {
+        let others = cast.lasting().filter_map(|index| seen.get(index));
+        let at = others.filter_map(|node| Some(node.block(block.height)?.t_ns));
+        BlockEvent {
+            t_ns: at.min().unwrap_or(block.t_ns),
+            ..*block
+        }
+    };
+    blocks.iter().map(earliest).collect()
+}
+
 /// Sums of the validators' totals; of view changes the greatest, since all see the same ones.
 fn totals(seen: &[NodeSeen]) -> NodeSummary {
     let mut totals = NodeSummary::default();
@@ -306,6 +325,7 @@ mod tests {
     use crate::byzantine::AttackMode;
     use crate::devnet::cast::Disturbances;
     use crate::devnet::events::Proof;
+    use crate::devnet::trials::LeaderFault;
 
     const S: u64 = 1_000_000_000;
 
@@ -413,6 +433,44 @@ mod tests {
         assert_eq!(summary.consensus_messages_per_block, 20.0);
         assert_eq!(summary.consensus_bytes_per_block, 4_000.0);
         assert_eq!(summary.message_bytes_avg, 200.0);
+    }
+
+    /// The pace of a run in which the validator at which blocks are counted was stopped for four seconds.
+    fn pace_with_a_stopped_reference(trials: Option<TrialFigures>) -> Pace {
+        let mut stopped = node(10, 0);
+        for block in stopped.blocks.iter_mut().skip(4).take(4) {
+            block.t_ns = 9 * S - 1;
+        }
+        let seen = [stopped, node(10, 5_000_000)];
+        let summary = Summary::of(Measured {
+            moments: Moments {
+                started: S / 2,
+                load_began: S,
+                load_ended: 11 * S,
+            },
+            block_time: Duration::from_secs(1),
+            cast: &Cast::lasting_only(2),
+            seen: &seen,
+            sent: &[],
+            refused: BTreeMap::new(),
+            included: &HashMap::new(),
+            height: Height(10),
+            nodes: Vec::new(),
+            tips_agree: true,
+            trials,
+            own: None,
+        });
+        summary.pace
+    }
+
+    #[test]
+    fn a_validator_that_a_trial_stops_is_no_measure_of_the_network() {
+        let trials = TrialFigures::of(LeaderFault::Stop, Vec::new());
+        let pace = pace_with_a_stopped_reference(Some(trials));
+        assert_eq!((pace.over_1_5, pace.over_2_5), (0, 0));
+        assert_eq!(pace.longest_ms, Some(1_005.0));
+        // Without trials nothing stops a validator from outside: what it was late with, it was late with.
+        assert_eq!(pace_with_a_stopped_reference(None).over_2_5, 1);
     }
 
     #[test]

@@ -12,14 +12,9 @@ use crate::common::audit::{assert_no_contradiction, own_messages};
 use crate::common::funds::{Treasury, base64};
 use crate::common::{BINARY, Network, Node, eventually, rpc, same_chain};
 
-fn read_config(node: &Node) -> Value {
-    let text = std::fs::read_to_string(node.folder.join("config.json")).unwrap();
-    serde_json::from_str(&text).unwrap()
-}
-
 /// A node that is no validator, beside the validators of a network.
 fn observer(network: &Network, folder: &Path) -> Node {
-    let mut config = read_config(&network.nodes[0]);
+    let mut config = network.nodes[0].config();
     let port = |value: &Value| {
         value
             .as_str()
@@ -101,7 +96,7 @@ fn data_directories_of_others_are_refused_and_left_alone() {
     let mut network = Network::create(4, "1s");
     network.start();
     // A second process with the same data directory, on other ports.
-    let mut config = read_config(&network.nodes[0]);
+    let mut config = network.nodes[0].config();
     config["network"]["listen"] = json!([]);
     config.as_object_mut().unwrap().remove("rpc");
     config.as_object_mut().unwrap().remove("metrics");
@@ -168,7 +163,7 @@ fn a_validator_without_its_vote_log_is_silent_until_new_blocks_are_stored() {
 fn hostile_bytes_on_every_port_do_not_stop_the_chain() {
     let mut network = Network::create(4, "500ms");
     network.start();
-    let config = read_config(&network.nodes[0]);
+    let config = network.nodes[0].config();
     let address = |value: &Value| value.as_str().unwrap().to_owned();
     let mesh = address(&config["network"]["listen"][0]);
     let ports = [

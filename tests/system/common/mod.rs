@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Longest wait for something that must happen at all; no measure of speed.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -166,6 +166,11 @@ impl Node {
     }
 
     pub fn start(&mut self) {
+        self.start_as(&["run"]);
+    }
+
+    /// Starts it with another command, which takes the options of `run`.
+    pub fn start_as(&mut self, command: &[&str]) {
         assert!(self.child.is_none(), "node {} runs already", self.index);
         let log = OpenOptions::new()
             .create(true)
@@ -173,7 +178,8 @@ impl Node {
             .open(self.folder.join("test.log"))
             .unwrap();
         let child = Command::new(BINARY)
-            .args(["run", "--exit-with-parent", "--config"])
+            .args(command)
+            .args(["--exit-with-parent", "--config"])
             .arg(self.folder.join("config.json"))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -222,6 +228,37 @@ impl Node {
     pub fn block_hash(&self, height: u32) -> Option<String> {
         let hash = self.rpc.call("getblockhash", &json!([height])).ok()?;
         hash.as_str().map(str::to_owned)
+    }
+
+    /// Its configuration as it stands in its file.
+    pub fn config(&self) -> Value {
+        let text = std::fs::read_to_string(self.folder.join("config.json")).unwrap();
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// Changes its configuration, before it is started.
+    pub fn configure(&self, change: impl FnOnce(&mut Value)) {
+        let mut config = self.config();
+        change(&mut config);
+        std::fs::write(self.folder.join("config.json"), config.to_string()).unwrap();
+    }
+
+    /// What it says of consensus, if it answers.
+    pub fn state(&self) -> Option<Value> {
+        self.rpc.call("getconsensusstate", &json!([])).ok()
+    }
+
+    /// One of its metrics, with its labels as they are written; 0 if it is not there.
+    pub fn metric(&self, name: &str) -> f64 {
+        let listen = self.config()["metrics"]["listen"].clone();
+        let port = listen.as_str().unwrap().rsplit_once(':').unwrap().1;
+        let text = rpc::Client::new(port.parse().unwrap())
+            .get("/metrics")
+            .unwrap_or_default();
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0.0, |value| value.parse().unwrap())
     }
 
     pub fn data(&self) -> PathBuf {
