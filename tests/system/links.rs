@@ -48,17 +48,20 @@ fn votes_of_validators_without_a_connection_arrive_through_the_third() {
         });
         let third = link(node, &indexes[2]).unwrap();
         assert_eq!(third["connected"], true, "{third}");
-        eventually("too few are in reach directly, and an alert says so", || {
-            let state = node.state()?;
-            let topology = &state["topology"];
-            let told = (&topology["reachable"], &topology["needed"]);
-            assert_eq!(told, (&json!(2), &json!(3)), "{topology}");
-            let alerts = state["alerts"].as_array()?;
-            let up = alerts
-                .iter()
-                .any(|alert| alert["kind"] == "partition" && alert["active"] == true);
-            (topology["partitioned"] == true && up).then_some(())
-        });
+        eventually(
+            "too few are in reach directly, and an alert says so",
+            || {
+                let state = node.state()?;
+                let topology = &state["topology"];
+                let told = (&topology["reachable"], &topology["needed"]);
+                assert_eq!(told, (&json!(2), &json!(3)), "{topology}");
+                let alerts = state["alerts"].as_array()?;
+                let up = alerts
+                    .iter()
+                    .any(|alert| alert["kind"] == "partition" && alert["active"] == true);
+                (topology["partitioned"] == true && up).then_some(())
+            },
+        );
         let received = "neo_dbft_network_events_total{kind=\"relays_received\"}";
         assert!(node.metric(received) > 0.0);
     }

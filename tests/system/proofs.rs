@@ -35,7 +35,9 @@ fn proofs_of_a_running_node_convict_an_attacker_anywhere() {
             .iter()
             .find(|one| one["index"] == culprit)?
             .clone();
-        let found = standing["findings"].as_array()?.contains(&json!("equivocates"));
+        let found = standing["findings"]
+            .as_array()?
+            .contains(&json!("equivocates"));
         let alert = state["alerts"]
             .as_array()?
             .iter()
