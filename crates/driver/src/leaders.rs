@@ -19,6 +19,8 @@ const REMEMBERED: usize = 3;
 pub struct Leaders {
     /// States by the hash of the block below their height, the newest last.
     known: VecDeque<(UInt256, LeaderState)>,
+    #[cfg(feature = "mutation")]
+    mutation: Option<neo_consensus::v3::mutation::Mutation>,
 }
 
 /// What of a chain the order follows from.
@@ -54,6 +56,16 @@ impl Leaders {
         Self::default()
     }
 
+    /// Counts by a rule that is broken.
+    #[cfg(feature = "mutation")]
+    #[must_use]
+    pub fn breaking(mutation: Option<neo_consensus::v3::mutation::Mutation>) -> Self {
+        Self {
+            mutation,
+            ..Self::default()
+        }
+    }
+
     /// The state for the height that `info` opens. Its parent may be merely decided; all blocks below
     /// that are stored in `chain`.
     ///
@@ -73,7 +85,10 @@ impl Leaders {
         chain: &dyn Headers,
         info: &HeightInfo,
     ) -> Result<LeaderState, LedgerError> {
-        let state = count(chain, info, self.beginning(chain, info)?)?;
+        let beginning = self.beginning(chain, info)?;
+        #[cfg(feature = "mutation")]
+        let beginning = beginning.breaking(self.mutation);
+        let state = count(chain, info, beginning)?;
         self.known.retain(|(hash, _)| *hash != info.parent_hash);
         if self.known.len() >= REMEMBERED {
             self.known.pop_front();

@@ -11,6 +11,7 @@ pub(crate) enum Type {
     Prepare = 2,
     PreCommit = 3,
     ChangeView = 4,
+    RecoveryRequest = 5,
     RecoveryMessage = 6,
     Suspect = 7,
 }
@@ -88,6 +89,11 @@ impl Place {
 
     pub(crate) fn suspect(&self, view: View) -> Signed {
         self.head(Type::Suspect, view)
+    }
+
+    /// Of a request: `digest` is the SHA-256 of its payload.
+    pub(crate) fn request(&self, view: View, digest: &[u8; 32]) -> Signed {
+        self.head(Type::RecoveryRequest, view).with(digest)
     }
 
     /// Of a recovery message: `digest` is the SHA-256 of its payload.
@@ -190,6 +196,10 @@ mod tests {
             (
                 place.recovery(view, &digest),
                 [head(6, 2), vec![5; 32]].concat(),
+            ),
+            (
+                place.request(view, &digest),
+                [head(5, 2), vec![5; 32]].concat(),
             ),
             (place.suspect(view), head(7, 2)),
             (

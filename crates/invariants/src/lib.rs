@@ -3,8 +3,8 @@
 //!
 //! Nothing here calls the engine or shares a decision with it: the oracles take the types of messages,
 //! records and notices, and derive from the document what may happen. Whatever bends the engine, or the
-//! engine itself, can therefore not bend its judge. One thing they take as the engine is told it: who
-//! leads (`HeightInfo.leaders`).
+//! engine itself, can therefore not bend its judge. Who leads is counted here, too (`turns`), from the
+//! headers that nodes store.
 
 mod accountability;
 mod bits;
@@ -16,6 +16,7 @@ mod layout;
 mod node;
 mod observation;
 mod oracles;
+mod turns;
 mod violation;
 
 #[cfg(test)]

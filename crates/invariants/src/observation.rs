@@ -8,7 +8,7 @@ use neo_consensus::ValidatorSet;
 use neo_consensus::engine::{Fetch, HeightInfo, Notice, Recipient, Status};
 use neo_consensus::v3::evidence::Evidence;
 use neo_consensus::v3::{Message, Record};
-use neo_primitives::{Block, Height, Magic, UInt256, ValidatorIndex};
+use neo_primitives::{Block, Header, Height, Magic, UInt256, ValidatorIndex};
 
 /// What the oracles know of the network from the start.
 #[derive(Clone, Debug)]
@@ -19,8 +19,8 @@ pub struct Setup {
     pub validators: Arc<ValidatorSet>,
     /// Validators that may do anything, Twins among them: their nodes are recorded, never judged.
     pub byzantine: BTreeSet<ValidatorIndex>,
-    /// Hash of block 0.
-    pub genesis: UInt256,
+    /// The header of block 0.
+    pub genesis: Header,
     /// Within this time after [`crate::Oracles::healed`] every running node must store a block that was
     /// not stored anywhere before; `None` when the run says nothing about progress.
     pub heal_bound: Option<Duration>,

@@ -1,13 +1,14 @@
 //! All oracles behind one door.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-use neo_consensus::engine::Notice;
+use neo_consensus::engine::{HeightInfo, Notice};
 use neo_consensus::v3::certificate::Decision;
 use neo_consensus::v3::evidence::Evidence;
 use neo_consensus::v3::{Message, Payload, Record};
-use neo_primitives::{Height, UInt256};
+use neo_primitives::{Height, UInt256, ValidatorIndex};
 
 use crate::accountability::Archive;
 use crate::chain::Chain;
@@ -15,6 +16,7 @@ use crate::findings::Findings;
 use crate::ideal::IdealCheck;
 use crate::node::Node;
 use crate::observation::{Observation, Setup};
+use crate::turns::Rota;
 use crate::violation::{Invariant, Violation};
 
 /// Watches a run.
@@ -28,6 +30,7 @@ pub struct Oracles {
     nodes: BTreeMap<usize, Node>,
     byzantine: BTreeSet<usize>,
     chain: Chain,
+    pub(crate) rota: Rota,
     findings: Findings,
     evidence: Vec<Evidence>,
     /// Kept when agreement may break, and somebody answers for it.
@@ -42,7 +45,8 @@ impl Oracles {
         let accountable =
             setup.byzantine.len() > bears.start && bears.contains(&setup.byzantine.len());
         Self {
-            chain: Chain::new(setup.genesis),
+            chain: Chain::new(setup.genesis.hash()),
+            rota: Rota::new(&setup.genesis, setup.validators.len()),
             archive: accountable.then(Archive::default),
             setup,
             nodes: BTreeMap::new(),
@@ -78,6 +82,9 @@ impl Oracles {
                 _ => {}
             }
         }
+        if let Observation::Stored { block, .. } = observation {
+            let _ = self.rota.above(block.hash(), &block.header);
+        }
         let findings = &mut self.findings;
         let node = self.nodes.entry(number).or_default();
         match observation {
@@ -92,7 +99,10 @@ impl Oracles {
                 self.chain.started(number, stored, findings.at);
             }
             Observation::Crashed => node.crashed(),
-            Observation::Opened { info } => node.offered(info),
+            Observation::Opened { info } => {
+                let order = leaders(&mut self.rota, info, findings);
+                node.offered(info, order);
+            }
             Observation::Durable { records } => {
                 node.durable(records, findings);
                 for record in records {
@@ -215,6 +225,26 @@ impl Oracles {
     pub fn evidence(&self) -> &[Evidence] {
         &self.evidence
     }
+}
+
+/// Who leads at a height, by the headers below it; what the node is told has to be the same.
+fn leaders(rota: &mut Rota, info: &HeightInfo, findings: &mut Findings) -> Arc<[ValidatorIndex]> {
+    let told: Arc<[_]> = info.leaders.order().iter().collect();
+    let turns = rota.above(info.parent_hash, &info.parent);
+    let Some(turns) = turns.filter(|turns| turns.height() == info.height) else {
+        let what = format!(
+            "opens on {}, below which no block is stored",
+            info.parent_hash
+        );
+        findings.report(Invariant::LeaderOrder, Some(info.height), what);
+        return told;
+    };
+    let order = Arc::clone(turns.order());
+    if told != order {
+        let what = format!("is told that {told:?} lead, the headers say {order:?}");
+        findings.report(Invariant::LeaderOrder, Some(info.height), what);
+    }
+    order
 }
 
 /// The block that a valid CC inside a message decides.

@@ -5,17 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use neo_consensus::engine::{BlockLimits, Fetch, HeightInfo, Notice, Recipient};
+use neo_consensus::index_set::IndexSet;
 use neo_consensus::v3::certificate::{
     Claim, CommitCertificate, Decision, PreparedCertificate, PreparedClaim, Signatures,
     ViewChangeCertificate, ViewChangeEntry,
 };
 use neo_consensus::v3::leader::LeaderState;
-use neo_consensus::v3::message::{ChangeView, ChangeViewReason, Proposal, RecoveryMessage};
+use neo_consensus::v3::message::{
+    ChangeView, ChangeViewReason, Proposal, RecoveryMessage, RecoveryRequest,
+};
 use neo_consensus::v3::{Message, Payload, Record, Signer};
 use neo_consensus::{ValidatorSet, View};
 use neo_primitives::{
-    BlockBody, Datoshi, Header, Height, Magic, PrivateKey, PublicKey, Signature, UInt160, UInt256,
-    ValidatorIndex,
+    BlockBody, Datoshi, Encode, Header, Height, Magic, PrivateKey, PublicKey, Signature, UInt160,
+    UInt256, ValidatorIndex, sha256,
 };
 
 use crate::ideal::IdealSigner;
@@ -56,11 +59,7 @@ pub(crate) fn sign(index: u8, signed: &Signed) -> Signature {
 }
 
 pub(crate) fn info(height: Height, parent_hash: UInt256) -> HeightInfo {
-    let parent = Header {
-        index: Height(height.0 - 1),
-        timestamp: 1000,
-        ..header(0, 0)
-    };
+    let parent = block_below(height.0 - 1);
     HeightInfo {
         height,
         parent,
@@ -76,6 +75,18 @@ pub(crate) fn info(height: Height, parent_hash: UInt256) -> HeightInfo {
         },
         pool: 0,
         leaders: LeaderState::undisturbed(height, 4),
+    }
+}
+
+/// The header of a block below the height, on the one below that.
+fn block_below(height: u32) -> Header {
+    let below = height.checked_sub(1).map(block_below);
+    Header {
+        prev_hash: below.map_or(UInt256::ZERO, |below| below.hash()),
+        timestamp: 1000,
+        index: Height(height),
+        primary_index: ValidatorIndex(u8::try_from(height % 4).unwrap()),
+        ..header(0, 0)
     }
 }
 
@@ -256,10 +267,41 @@ pub(crate) fn recovery() -> RecoveryMessage {
 }
 
 pub(crate) fn forwarded(sender: u8, recovery: RecoveryMessage) -> Message {
-    use neo_primitives::{Encode, sha256};
     let payload = Payload::RecoveryMessage(Arc::new(recovery));
     let signed = place().recovery(View(0), &sha256(&payload.to_bytes()));
     message(sender, 0, &signed, payload)
+}
+
+/// A signed request of a validator about a height, which has nothing of it but for what `change` says.
+pub(crate) fn request_of(
+    sender: u8,
+    height: Height,
+    change: impl FnOnce(&mut RecoveryRequest),
+) -> Message {
+    let none = IndexSet::default;
+    let mut request = RecoveryRequest {
+        nonce: 0,
+        prev_hash: PARENT,
+        has_proposal: false,
+        prepares: none(),
+        pre_commits: none(),
+        change_views: none(),
+        commits: none(),
+        prepared: None,
+        decided: false,
+    };
+    change(&mut request);
+    let place = Place {
+        height,
+        prev_hash: request.prev_hash,
+        ..place()
+    };
+    let payload = Payload::RecoveryRequest(request);
+    let signed = place.request(View(0), &sha256(&payload.to_bytes()));
+    Message {
+        height,
+        ..message(sender, 0, &signed, payload)
+    }
 }
 
 pub(crate) fn prepared_record(certificate: PreparedCertificate) -> Record {
@@ -291,8 +333,19 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn with(setup: Setup) -> Self {
+        let mut oracles = Oracles::new(setup);
+        // The blocks 1 to 8, each by the leader of its view 0.
+        for height in 1..H.0 {
+            let block = block_below(height);
+            let hash = if height + 1 == H.0 {
+                PARENT
+            } else {
+                block.hash()
+            };
+            assert!(oracles.rota.above(hash, &block).is_some());
+        }
         Self {
-            oracles: Oracles::new(setup),
+            oracles,
             at: Duration::from_secs(1),
         }
     }
@@ -302,7 +355,7 @@ impl Stage {
             magic: Magic(42),
             validators: set(),
             byzantine: BTreeSet::from([ValidatorIndex(3)]),
-            genesis: UInt256::ZERO,
+            genesis: block_below(0),
             heal_bound: Some(Duration::from_secs(10)),
             footprint_limit: 100,
         }
@@ -358,6 +411,21 @@ impl Stage {
             let from = message.sender;
             self.see(Observation::Delivered {
                 from,
+                message: &message,
+            });
+        }
+        self
+    }
+
+    /// One validator brings messages that others signed.
+    pub(crate) fn brings(
+        &mut self,
+        bearer: u8,
+        messages: impl IntoIterator<Item = Message>,
+    ) -> &mut Self {
+        for message in messages {
+            self.see(Observation::Delivered {
+                from: ValidatorIndex(bearer),
                 message: &message,
             });
         }

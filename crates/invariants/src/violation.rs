@@ -22,6 +22,8 @@ pub enum Invariant {
     CarriedBlock,
     /// Rule 4: a fresh header that is not its leader's, or has wrong fields.
     FreshHeader,
+    /// A node is told another order of leaders than the decided headers give (protocol section 7).
+    LeaderOrder,
     /// Rule 5: a delivered decision does not decide.
     Decides,
     /// Rule 6: a header signature before the decision, or silence after it.
@@ -50,7 +52,7 @@ pub enum Invariant {
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Agreement,
         Self::SecondHeader,
         Self::CertificateInvalid,
@@ -58,6 +60,7 @@ impl Invariant {
         Self::HereAndNow,
         Self::CarriedBlock,
         Self::FreshHeader,
+        Self::LeaderOrder,
         Self::Decides,
         Self::AfterDecision,
         Self::ViewChange,
@@ -83,6 +86,7 @@ impl Invariant {
             Self::HereAndNow => "here-and-now",
             Self::CarriedBlock => "carried-block",
             Self::FreshHeader => "fresh-header",
+            Self::LeaderOrder => "leader-order",
             Self::Decides => "decides",
             Self::AfterDecision => "after-decision",
             Self::ViewChange => "view-change",

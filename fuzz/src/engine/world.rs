@@ -119,7 +119,7 @@ impl<'a> World<'a> {
             magic: MAGIC,
             validators: Arc::clone(&network.validators),
             byzantine: byzantine.collect(),
-            genesis: genesis.hash(),
+            genesis: genesis.header,
             heal_bound: None,
             footprint_limit: FOOTPRINT,
         });

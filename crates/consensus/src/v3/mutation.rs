@@ -31,7 +31,8 @@ macro_rules! mutations {
                 match self { $(Self::$variant => $name,)+ }
             }
 
-            /// The rule of protocol section 5 that it breaks; 0 for the quorum of section 2.
+            /// The rule of protocol section 5 that it breaks; 0 for what other sections say: the quorum (2), leaders
+            /// (7), timing (8), recovery (9).
             #[must_use]
             pub fn rule(self) -> u8 {
                 match self { $(Self::$variant => $rule,)+ }
@@ -63,6 +64,12 @@ mutations! {
     ConsultsOwnLock = 3, "consults-own-lock";
     /// Any `PrimaryIndex` will do.
     AnyPrimaryIndex = 4, "any-primary-index";
+    /// The leader of view 0 loses no score by failing.
+    CountsWrongView = 0, "counts-wrong-view";
+    /// The leader order does not begin anew after 10,000 heights.
+    MissesReset = 0, "misses-reset";
+    /// The leader order of one set of validators goes on with the next one.
+    KeepsScores = 0, "keeps-scores";
     /// A CC of a view that was left does not decide.
     IgnoresLeftCertificate = 5, "ignores-left-certificate";
     /// f+1 header signatures do not decide.
@@ -73,6 +80,8 @@ mutations! {
     CommitOnPrepared = 6, "commit-on-prepared";
     /// A ChangeView of a decided height is not answered.
     SilentWhenDecided = 6, "silent-when-decided";
+    /// The request that another validator brings is answered to that one.
+    AnswersBearer = 6, "answers-bearer";
     /// ChangeViews claim no PC.
     ClaimsNothing = 7, "claims-nothing";
     /// ChangeViews claim nothing that was prepared in the view they give up.
@@ -89,6 +98,10 @@ mutations! {
     LowersTarget = 7, "lowers-target";
     /// Who votes in a lower view is not answered.
     SilentToLowerViews = 7, "silent-to-lower-views";
+    /// f+1 Suspects lead to a ChangeView.
+    SuspectsTooFew = 7, "suspects-too-few";
+    /// The own suspicion leads to a ChangeView, whatever others think.
+    SuspectsAlone = 7, "suspects-alone";
     /// The driver sends before the vote log is durable. Drivers of simulations look for it.
     SendsBeforeDurable = 8, "sends-before-durable";
     /// Bodies are not made durable.
@@ -113,8 +126,33 @@ mutations! {
     PreparesWithoutBody = 9, "prepares-without-body";
     /// A new view forgets the bodies of the old one.
     DropsLosingBodies = 9, "drops-losing-bodies";
+    /// A slow block counts in full for the base of the view timer.
+    UnboundedSamples = 0, "unbounded-samples";
+    /// A height that stands still is no emergency.
+    NoEmergency = 0, "no-emergency";
+    /// What one validator brings of another is believed without its signature.
+    BelievesRelays = 0, "believes-relays";
     /// Certificates of M−1 votes.
     SmallQuorum = 0, "small-quorum";
+}
+
+impl Mutation {
+    /// Whether it is a rule of the leader order that it breaks.
+    #[must_use]
+    pub fn bends_leaders(self) -> bool {
+        matches!(
+            self,
+            Self::CountsWrongView | Self::MissesReset | Self::KeepsScores
+        )
+    }
+
+    /// The rule that is broken in the tests of this crate: `NEO_MUTATION` names it. A test that passes all the
+    /// same does not hold that rule.
+    #[cfg(test)]
+    pub(crate) fn of_tests() -> Option<Self> {
+        let name = std::env::var("NEO_MUTATION").ok()?;
+        Some(name.parse().expect("NEO_MUTATION names a mutation"))
+    }
 }
 
 impl fmt::Display for Mutation {

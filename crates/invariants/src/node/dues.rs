@@ -31,6 +31,8 @@ pub(crate) enum Lagging {
     LowerView,
     /// It asks about a height that is stored here.
     NotStored,
+    /// It asks, and there is something to tell.
+    Asks,
 }
 
 impl Due {
@@ -55,6 +57,7 @@ impl Due {
                     Lagging::Undecided => "votes at a decided height",
                     Lagging::LowerView => "is in a view that was left with a certificate",
                     Lagging::NotStored => "asks about a stored height",
+                    Lagging::Asks => "asks for what is known here",
                 };
                 format!("does not answer validator {to}, which {what}")
             }

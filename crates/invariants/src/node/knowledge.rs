@@ -2,6 +2,8 @@
 //!
 //! "May" is all that reached it. "Must" is what its engine cannot but have noticed once it has settled.
 
+use std::sync::Arc;
+
 use neo_consensus::View;
 use neo_consensus::engine::HeightInfo;
 use neo_consensus::v3::certificate::{Claim, Decision, PreparedCertificate, ViewChangeCertificate};
@@ -15,6 +17,7 @@ use super::tally::Tallies;
 use crate::bits::Bits;
 use crate::certificates::{Checker, greatest_claim};
 use crate::layout::{Place, justification_hash};
+use crate::turns::leader;
 
 const NOTHING: UInt256 = UInt256::ZERO;
 /// Views below the current one whose votes are kept (protocol section 5).
@@ -63,6 +66,8 @@ pub(crate) struct Shown {
 #[derive(Clone, Debug)]
 pub(crate) struct Knowledge {
     pub(crate) info: HeightInfo,
+    /// Who leads view after view.
+    order: Arc<[ValidatorIndex]>,
     pub(crate) place: Place,
     pub(crate) prepares: Tallies,
     pub(crate) pre_commits: Tallies,
@@ -78,8 +83,9 @@ pub(crate) struct Knowledge {
 }
 
 impl Knowledge {
-    pub(crate) fn new(info: &HeightInfo) -> Self {
+    pub(crate) fn new(info: &HeightInfo, order: Arc<[ValidatorIndex]>) -> Self {
         Self {
+            order,
             place: Place {
                 magic: info.magic,
                 prev_hash: info.parent_hash,
@@ -112,7 +118,7 @@ impl Knowledge {
 
     /// Who leads a view of this height.
     pub(crate) fn leader(&self, view: View) -> ValidatorIndex {
-        self.info.leaders.order().leader(view)
+        leader(&self.order, view)
     }
 
     pub(crate) fn leads(&self, validator: ValidatorIndex, view: View) -> bool {

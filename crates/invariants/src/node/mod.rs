@@ -1,5 +1,6 @@
 //! One honest node under observation.
 
+mod answering;
 mod bodies;
 mod dues;
 mod judge;
@@ -12,6 +13,7 @@ mod silence;
 mod tally;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use neo_consensus::View;
@@ -47,7 +49,7 @@ pub(crate) struct Node {
     /// What its ledger has stored, and what its engine knows of that.
     stored: Height,
     engine_stored: Height,
-    offered: Option<HeightInfo>,
+    offered: Option<(HeightInfo, Arc<[ValidatorIndex]>)>,
     open: BTreeMap<Height, Open>,
     /// Messages for heights that are not open yet.
     waiting: Vec<(ValidatorIndex, Message)>,
@@ -60,6 +62,8 @@ pub(crate) struct Node {
     flawed: Option<Height>,
     dues: Dues,
     answered: BTreeMap<ValidatorIndex, Duration>,
+    /// With which nonces validators asked for a report in this life.
+    askers: BTreeMap<ValidatorIndex, Vec<u64>>,
     /// Blocks that were asked for in this life; the first ask with its addressees until something else
     /// happens.
     fetched: Vec<UInt256>,
@@ -131,6 +135,7 @@ impl Node {
         self.waiting.clear();
         self.dues = Dues::default();
         self.answered.clear();
+        self.askers.clear();
         self.fetched.clear();
         self.asking.clear();
         self.headers.clear();
@@ -145,8 +150,9 @@ impl Node {
         }
     }
 
-    pub(crate) fn offered(&mut self, info: &HeightInfo) {
-        self.offered = Some(info.clone());
+    /// The engine is handed a height, whose views these lead in turn.
+    pub(crate) fn offered(&mut self, info: &HeightInfo, order: Arc<[ValidatorIndex]>) {
+        self.offered = Some((info.clone(), order));
     }
 
     pub(crate) fn stored(&mut self, height: Height) {
@@ -181,11 +187,12 @@ impl Node {
     }
 
     fn opened(&mut self, height: Height, at: Duration) {
-        let Some(info) = self.offered.take().filter(|info| info.height == height) else {
+        let offered = self.offered.take();
+        let Some((info, order)) = offered.filter(|(info, _)| info.height == height) else {
             return;
         };
         self.quorum = info.validators.quorum();
-        let mut known = Knowledge::new(&info);
+        let mut known = Knowledge::new(&info, order);
         if let Some(log) = self.log.at(height) {
             for (view, hash) in &log.prepared {
                 known.hold_prepared(*view, *hash);

@@ -1,20 +1,17 @@
-//! What an honest node is shown, and what it owes for it.
+//! What an honest node is shown, and what must come of it.
 
 use std::time::Duration;
 
-use neo_consensus::View;
 use neo_consensus::v3::certificate::Decision;
 use neo_consensus::v3::context::MessageKind;
 use neo_consensus::v3::{Message, Payload};
 use neo_primitives::{Encode, ValidatorIndex, sha256};
 
-use super::dues::{Due, Lagging};
+use super::dues::Due;
 use super::knowledge::Heed;
 use super::log::HeightLog;
 use super::{Node, remember};
 
-/// Answers to one peer are at least 50 ms apart (protocol section 9), by a clock that may run slow.
-const ANSWER_INTERVAL: Duration = Duration::from_millis(60);
 /// Heights above the open ones whose messages are kept.
 const AHEAD: u32 = 3;
 /// Messages that wait for their height.
@@ -25,6 +22,7 @@ impl Node {
         let height = message.height;
         self.asking.clear();
         self.note_headers(message);
+        self.note_asker(message);
         self.owe_answer(at, from, message);
         if height <= self.engine_stored {
             return;
@@ -119,53 +117,5 @@ impl Node {
         {
             self.silence.report(message.sender, recovery.stored);
         }
-    }
-
-    /// Rules 6 and 7: who lags behind is told.
-    fn owe_answer(&mut self, at: Duration, from: ValidatorIndex, message: &Message) {
-        if self.validator.is_none() || self.validator == Some(from) {
-            return;
-        }
-        // What one validator brings of another says nothing of where either of them is.
-        if message.sender != from {
-            return;
-        }
-        let height = message.height;
-        if height <= self.engine_stored && !self.answers_for_stored() {
-            // The answer was due, and there was no open height to sign it for.
-            self.answered.insert(from, at);
-        }
-        let Some(why) = self.lagging(message) else {
-            return;
-        };
-        let due = |last: &Duration| at >= last.saturating_add(ANSWER_INTERVAL);
-        if self.answered.get(&from).is_none_or(due) {
-            self.dues.add(height, Due::Answer { to: from, why });
-        }
-    }
-
-    fn lagging(&self, message: &Message) -> Option<Lagging> {
-        let (height, kind) = (message.height, message.kind());
-        let asks = matches!(kind, MessageKind::ChangeView | MessageKind::RecoveryRequest);
-        if height <= self.engine_stored {
-            return Some(Lagging::NotStored).filter(|_| asks && self.answers_for_stored());
-        }
-        let known = self.knowledge(height)?;
-        if known.decided.is_some() {
-            return Some(Lagging::Undecided).filter(|_| kind == MessageKind::ChangeView);
-        }
-        let busy_in = match kind {
-            MessageKind::ChangeView => View(message.view.0.saturating_sub(1)),
-            MessageKind::Proposal
-            | MessageKind::Prepare
-            | MessageKind::PreCommit
-            | MessageKind::Suspect => message.view,
-            _ => return None,
-        };
-        Some(Lagging::LowerView).filter(|_| busy_in < self.view(height))
-    }
-
-    fn answers_for_stored(&self) -> bool {
-        self.open.keys().any(|open| *open > self.engine_stored)
     }
 }

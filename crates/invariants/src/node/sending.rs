@@ -77,6 +77,12 @@ impl Node {
                     .next_back()
                     .and_then(|open| open.known.info.validators.index_of(key));
                 if let Some(peer) = peer {
+                    if !self.was_asked(peer, recovery.nonce) {
+                        let nonce = recovery.nonce;
+                        let what =
+                            format!("reports to validator {peer}, which did not ask with {nonce}");
+                        findings.report(Invariant::Silence, Some(height), what);
+                    }
                     self.answered.insert(peer, findings.at);
                     self.dues
                         .pay(|_, due| matches!(due, Due::Answer { to, .. } if *to == peer));

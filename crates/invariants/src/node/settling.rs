@@ -6,7 +6,7 @@ use neo_consensus::View;
 use neo_consensus::v3::context::MessageKind;
 use neo_primitives::{Height, UInt256};
 
-use super::dues::Due;
+use super::dues::{Due, Lagging};
 use super::{Node, Open};
 use crate::findings::Findings;
 use crate::violation::Invariant;
@@ -38,7 +38,9 @@ impl Node {
     fn is_paid(&self, height: Height, due: &Due) -> bool {
         let known = self.knowledge(height).filter(|_| height > self.stored);
         match (due, known) {
-            (Due::Answer { .. } | Due::Forward { .. }, _) => false,
+            // A request that was still to be verified when the height was over is not looked at any more.
+            (Due::Answer { why, .. }, known) => *why == Lagging::Asks && known.is_none(),
+            (Due::Forward { .. }, _) => false,
             (_, None) => true,
             (Due::Decide { .. }, Some(known)) => known.decided.is_some(),
             (Due::Hold { view }, Some(known)) => {

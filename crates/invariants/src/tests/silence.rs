@@ -1,9 +1,9 @@
 //! Rule 8: silence after a lost vote log.
 
 use neo_consensus::engine::Notice;
+use neo_consensus::v3::Message;
 use neo_consensus::v3::Record;
-use neo_consensus::v3::message::{RecoveryMessage, RecoveryRequest};
-use neo_consensus::v3::{Message, Payload};
+use neo_consensus::v3::message::RecoveryMessage;
 use neo_primitives::{Height, UInt256};
 
 use crate::testing::*;
@@ -18,24 +18,7 @@ fn lost() -> Stage {
 }
 
 fn request(nonce: u64) -> Message {
-    let set = neo_consensus::index_set::IndexSet::default;
-    let request = RecoveryRequest {
-        nonce,
-        prev_hash: UInt256::ZERO,
-        has_proposal: false,
-        prepares: set(),
-        pre_commits: set(),
-        change_views: set(),
-        commits: set(),
-        prepared: None,
-        decided: false,
-    };
-    message(
-        0,
-        0,
-        &place().suspect(neo_consensus::View(0)),
-        Payload::RecoveryRequest(request),
-    )
+    request_of(0, H, |request| request.nonce = nonce)
 }
 
 fn report(sender: u8, nonce: u64, stored: u32) -> Message {
@@ -115,8 +98,20 @@ fn silence_ends_by_enough_reports_three_blocks_later() {
 #[test]
 fn nobody_reports_more_than_it_stored() {
     let mut stage = Stage::open();
-    stage.tells(1, &report(0, 7, 8));
+    stage.shown([request_of(1, H, |request| request.nonce = 7)]);
+    stage.tells(1, &report(0, 7, 8)).settles();
     stage.is_clean();
     stage.tells(1, &report(0, 7, 9));
     assert_eq!(stage.found(), [Invariant::Silence]);
+}
+
+#[test]
+fn who_did_not_ask_gets_no_report() {
+    let asks = request_of(1, H, |request| request.nonce = 7);
+    let mut stage = Stage::open();
+    stage.brings(2, [asks.clone()]).tells(2, &report(0, 7, 8));
+    assert_eq!(stage.found(), [Invariant::Silence], "it went to the bearer");
+    let mut stage = Stage::open();
+    stage.shown([asks]).tells(1, &report(0, 9, 8));
+    assert_eq!(stage.found(), [Invariant::Silence], "another nonce");
 }

@@ -113,11 +113,15 @@ impl World<'_> {
             mutation: self.options.mutation.filter(|_| one.honest),
             ..settings
         };
+        #[cfg(feature = "mutation")]
+        let leaders = Leaders::breaking(settings.mutation);
+        #[cfg(not(feature = "mutation"))]
+        let leaders = Leaders::new();
         one.running = Some(Running {
             engine: V3Engine::new(settings, restored),
             log: opened.log,
             ledger,
-            leaders: Leaders::new(),
+            leaders,
             timers: BTreeMap::new(),
             wake_at: None,
             inside: VecDeque::new(),

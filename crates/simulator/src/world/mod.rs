@@ -135,7 +135,7 @@ impl<'a> World<'a> {
             magic: genesis.magic,
             validators: Arc::clone(&validators),
             byzantine: faulty.map(|node| node.validator).collect(),
-            genesis: genesis_hash,
+            genesis: genesis.genesis_block().header,
             heal_bound: plan
                 .heal_at_ms
                 .map(|_| Duration::from_millis(plan.heal_bound_ms)),

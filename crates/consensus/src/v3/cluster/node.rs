@@ -89,6 +89,11 @@ impl Node {
             self.executes_ahead,
             timers,
         );
+        #[cfg(feature = "mutation")]
+        let settings = EngineSettings {
+            mutation: crate::v3::mutation::Mutation::of_tests(),
+            ..settings
+        };
         self.engine = Some(V3Engine::new(settings, restored));
         self.log = Some(opened.log);
     }

@@ -1,8 +1,11 @@
 //! The second channel (section 9): messages that another validator brings.
 
 use super::{Cluster, Config, ms};
-use crate::engine::{Engine, Event, Now};
+use crate::engine::{Engine, Event, Now, Recipient};
+use crate::index_set::IndexSet;
+use crate::v3::Payload;
 use crate::v3::context::MessageKind;
+use crate::v3::message::RecoveryRequest;
 use neo_primitives::Height;
 
 impl Cluster {
@@ -92,4 +95,79 @@ fn what_a_validator_relays_takes_no_room_of_its_own() {
     assert_ne!(take(&[other.clone()]), take(&[]));
     assert_eq!(take(&[own.clone(), other.clone()]), take(&[own.clone()]));
     assert_eq!(take(&[other, own.clone()]), take(&[own]));
+}
+
+#[test]
+fn of_a_stored_height_the_signer_of_a_request_hears_and_nobody_else() {
+    let mut cluster = Cluster::start(Config::of(4), 6);
+    cluster.until_all_stored(2, ms(6_000));
+    let request = |nonce| {
+        let request = RecoveryRequest {
+            nonce,
+            prev_hash: cluster.context(1).prev_hash,
+            has_proposal: false,
+            prepares: IndexSet::default(),
+            pre_commits: IndexSet::default(),
+            change_views: IndexSet::default(),
+            commits: IndexSet::default(),
+            prepared: None,
+            decided: false,
+        };
+        cluster.forge(0, 1, 0, Payload::RecoveryRequest(request))
+    };
+    let [asked, again] = [request(7), request(9)];
+    let asks_for_a_view = cluster.forge_change_view(0, 1, 1);
+    let key = |node: usize| cluster.nodes[node].key.clone();
+    let mut engine = cluster.nodes[1].engine.clone().expect("it runs");
+    let mut answers = |at: u64, from: usize, message: &crate::v3::Message| {
+        let now = Now {
+            monotonic: cluster.now + ms(1_000 + at),
+            wall_ms: 1_700_000_000_000,
+            entropy: 0,
+        };
+        let event = Event::Received {
+            from: key(from),
+            message: message.clone(),
+        };
+        let sent = engine.step(now, event).send;
+        let answer = |(to, draft): (Recipient, crate::v3::Draft)| match &draft.unsigned().payload {
+            Payload::RecoveryMessage(answer) => Some((to, answer.nonce)),
+            _ => None,
+        };
+        sent.into_iter().filter_map(answer).collect::<Vec<_>>()
+    };
+    let to_signer = |nonce| vec![(Recipient::One(key(0)), nonce)];
+    // What is no request is nobody's, however often it comes.
+    assert_eq!(answers(0, 2, &asks_for_a_view), []);
+    assert_eq!(answers(100, 2, &asks_for_a_view), []);
+    // A request is its signer's, in the turn of who brings it.
+    assert_eq!(answers(200, 2, &asked), to_signer(7));
+    assert_eq!(answers(210, 2, &again), []);
+    assert_eq!(answers(211, 3, &again), to_signer(9));
+    assert_eq!(answers(212, 0, &asked), to_signer(7));
+    // An own one that comes back asks nobody.
+    let own = cluster.forge(1, 1, 0, asked.payload.clone());
+    assert_eq!(answers(400, 2, &own), []);
+}
+
+#[test]
+fn a_silence_ends_with_reports_that_come_around() {
+    // Node 3 needs the reports of all others, and has no connection with node 0. Behind by some heights, it is
+    // answered by stored heights alone.
+    for seed in 0..3 {
+        let mut cluster = Cluster::start(Config::of(4), seed);
+        cluster.relaying = true;
+        cluster.until_all_stored(4, ms(8_000));
+        cluster.crash(3);
+        cluster.nodes[3].medium = crate::vote_log::MemoryMedium::default();
+        cluster.nodes[3].ledger.wipe();
+        cluster.links.block(0, 3);
+        cluster.links.block(3, 0);
+        cluster.until_stored(&[0, 1, 2], 6, ms(12_000));
+        cluster.restart(3);
+        cluster.until(ms(20_000), "node 3 votes again", |cluster| {
+            let engine = cluster.nodes[3].engine.as_ref();
+            engine.is_some_and(|engine| engine.status().voting)
+        });
+    }
 }

@@ -15,6 +15,7 @@ impl V3Engine {
             return;
         };
         match select_strategy(&conditions, &limits) {
+            Some(RecoveryStrategy::Emergency) if mutated!(self.settings, NoEmergency) => {}
             Some(RecoveryStrategy::Emergency) => {
                 let due = self.emergency.is_none_or(|at| {
                     now.monotonic >= at.saturating_add(self.settings.timers.emergency_after)

@@ -217,6 +217,8 @@ impl V3Engine {
         }
         silent &= !mutated!(settings, NeverSilent);
         let timer = AdaptiveTimer::new(&settings.timers);
+        #[cfg(feature = "mutation")]
+        let timer = timer.breaking(settings.mutation);
         Self {
             settings,
             stored,

@@ -94,6 +94,9 @@ impl V3Engine {
         if kind == MessageKind::RecoveryMessage {
             return;
         }
+        if self.is_relayed(from, message) {
+            return self.report_to_signer(now, from, message, actions);
+        }
         let asks = matches!(kind, MessageKind::RecoveryRequest | MessageKind::ChangeView);
         let Some(peer) = self.peer(from) else { return };
         let repeated = match &mut peer.stale {
@@ -118,6 +121,39 @@ impl V3Engine {
         {
             let draft = stored_answer(&state.context, own, message, stored);
             actions.send.push((Recipient::One(from.clone()), draft));
+        }
+    }
+
+    /// Another validator brings the request of one that may have no other way to learn what is stored here: a
+    /// silence ends with the reports of M others (rule 8). Nothing shows at a stored height whether the signer
+    /// said it, so the answer takes the turn of who brings it, and nobody can use up that of another.
+    fn report_to_signer(
+        &mut self,
+        now: Now,
+        from: &PublicKey,
+        message: &Message,
+        actions: &mut V3Actions,
+    ) {
+        let front = self.open.front();
+        let Some((own, signer)) = front.and_then(|state| {
+            let signer = state.info.validators.key(message.sender)?;
+            Some((state.own?, signer.clone()))
+        }) else {
+            return;
+        };
+        let asks = message.kind() == MessageKind::RecoveryRequest && message.sender != own;
+        if !asks || !self.may_answer(from, now) {
+            return;
+        }
+        let stored = self.stored;
+        let signer = if mutated!(self.settings, AnswersBearer) {
+            from.clone()
+        } else {
+            signer
+        };
+        if let Some(state) = self.open.front() {
+            let draft = stored_answer(&state.context, own, message, stored);
+            actions.send.push((Recipient::One(signer), draft));
         }
     }
 
@@ -178,6 +214,14 @@ impl V3Engine {
         actions: &mut V3Actions,
     ) {
         self.answer_laggard(now, &from, &message, actions);
+        if mutated!(self.settings, BelievesRelays) && self.is_relayed(&from, &message) {
+            let (height, input) = (message.height, Input::Message(message));
+            self.take(now, height, &from, input, actions);
+            if let Some(state) = self.height_mut(height) {
+                state.advance(now, actions);
+            }
+            return;
+        }
         let nonce = self.silence.as_ref().map(|silence| silence.nonce);
         let Some(state) = self.height_mut(message.height) else {
             return;
@@ -306,6 +350,7 @@ impl V3Engine {
                         let view = message.view;
                         // By its signature, whoever brought it.
                         let asker = state.info.validators.key(message.sender);
+                        let asker = asker.filter(|_| !mutated!(state, AnswersBearer));
                         let asker = asker.unwrap_or(from).clone();
                         let answer = state.recovery_answer(view, request, stored);
                         let lacks = state.lacks_what_is_held(view, request);

@@ -66,7 +66,14 @@ impl HeightState {
 
     /// Whether M validators suspect the leader, and nothing here speaks for it.
     pub(super) fn is_given_up(&self) -> bool {
-        self.is_suspicious() && self.votes.suspicions(self.view()) >= self.quorum()
+        let enough = if mutated!(self, SuspectsAlone) {
+            1
+        } else if mutated!(self, SuspectsTooFew) {
+            self.few()
+        } else {
+            self.quorum()
+        };
+        self.is_suspicious() && self.votes.suspicions(self.view()) >= enough
     }
 
     /// Repeats the own suspicion as long as it stands and has had no effect.

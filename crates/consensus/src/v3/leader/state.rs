@@ -35,6 +35,8 @@ pub struct LeaderState {
     height: Height,
     standings: Vec<Standing>,
     order: LeaderOrder,
+    #[cfg(feature = "mutation")]
+    mutation: Option<crate::v3::mutation::Mutation>,
 }
 
 impl LeaderState {
@@ -71,7 +73,16 @@ impl LeaderState {
             height,
             standings,
             order: LeaderOrder(order),
+            #[cfg(feature = "mutation")]
+            mutation: None,
         }
+    }
+
+    /// The same state, counted on by a rule that is broken.
+    #[cfg(feature = "mutation")]
+    #[must_use]
+    pub fn breaking(self, mutation: Option<crate::v3::mutation::Mutation>) -> Self {
+        Self { mutation, ..self }
     }
 
     /// The height whose order this is.
@@ -96,8 +107,12 @@ impl LeaderState {
     /// the set that decides that height, and `set_changed` says whether it is another one.
     #[must_use]
     pub fn after(&self, decided: &Header, next_validators: usize, set_changed: bool) -> Self {
+        let set_changed = set_changed && !mutated!(self, KeepsScores);
         if set_changed || next_validators != self.standings.len() {
-            return Self::fresh(self.height.next(), next_validators);
+            let fresh = Self::fresh(self.height.next(), next_validators);
+            #[cfg(feature = "mutation")]
+            let fresh = fresh.breaking(self.mutation);
+            return fresh;
         }
         self.next(decided.primary_index)
     }
@@ -106,8 +121,15 @@ impl LeaderState {
     /// validators decide on. An index beyond the set, which no valid block has, moves nobody's score.
     #[must_use]
     pub fn next(&self, primary: ValidatorIndex) -> Self {
+        let state = self.counted(primary);
+        #[cfg(feature = "mutation")]
+        let state = state.breaking(self.mutation);
+        state
+    }
+
+    fn counted(&self, primary: ValidatorIndex) -> Self {
         let height = self.height.next();
-        if height.0.is_multiple_of(RESET_INTERVAL) {
+        if height.0.is_multiple_of(RESET_INTERVAL) && !mutated!(self, MissesReset) {
             return Self::fresh(height, self.standings.len());
         }
         let mut standings = self.standings.clone();
@@ -116,7 +138,8 @@ impl LeaderState {
             leader.credit -= price;
         }
         if let Some(position) = self.order.position(primary) {
-            for failed in self.order.iter().take(position) {
+            let counted = usize::from(mutated!(self, CountsWrongView));
+            for failed in self.order.iter().take(position).skip(counted) {
                 if let Some(one) = standings.get_mut(usize::from(failed.0)) {
                     one.score = (one.score / 2).max(MIN_SCORE);
                 }

@@ -22,6 +22,8 @@ pub struct AdaptiveTimer {
     max_timeout: Duration,
     adaptive: bool,
     smoothed: Option<Smoothed>,
+    #[cfg(feature = "mutation")]
+    mutation: Option<crate::v3::mutation::Mutation>,
 }
 
 /// Fractions of microseconds, so that small differences are not lost.
@@ -52,7 +54,16 @@ impl AdaptiveTimer {
             max_timeout: settings.max_timeout,
             adaptive: settings.adaptive,
             smoothed: None,
+            #[cfg(feature = "mutation")]
+            mutation: None,
         }
+    }
+
+    /// The same timer with a rule that is broken.
+    #[cfg(feature = "mutation")]
+    #[must_use]
+    pub fn breaking(self, mutation: Option<crate::v3::mutation::Mutation>) -> Self {
+        Self { mutation, ..self }
     }
 
     /// The length of an undisturbed view from the moment its block is due, `base`.
@@ -86,7 +97,7 @@ impl AdaptiveTimer {
                 srtt_8: sample.saturating_mul(8),
                 rttvar_4: sample.saturating_mul(2),
             },
-            Some(held) => held.with(sample),
+            Some(held) => held.with(sample, self.most(held)),
         };
         self.adopt(smoothed)
     }
@@ -96,8 +107,17 @@ impl AdaptiveTimer {
     pub fn failed(&mut self, length: Duration) -> bool {
         match self.smoothed {
             None => false,
-            Some(held) => self.adopt(held.with(micros(length))),
+            Some(held) => self.adopt(held.with(micros(length), self.most(held))),
         }
+    }
+
+    /// For how much a sample counts at most. A network so fast that the mean is nothing still has to be
+    /// able to become slower.
+    fn most(&self, held: Smoothed) -> u64 {
+        if mutated!(self, UnboundedSamples) {
+            return LONGEST_US;
+        }
+        ((held.srtt_8 / 8).saturating_mul(MOST_HALVES) / 2).max(MARGIN_US)
     }
 
     fn adopt(&mut self, smoothed: Smoothed) -> bool {
@@ -116,10 +136,8 @@ impl AdaptiveTimer {
 }
 
 impl Smoothed {
-    fn with(self, sample: u64) -> Self {
+    fn with(self, sample: u64, most: u64) -> Self {
         let srtt = self.srtt_8 / 8;
-        // A network so fast that the mean is nothing still has to be able to become slower.
-        let most = (srtt.saturating_mul(MOST_HALVES) / 2).max(MARGIN_US);
         let sample = sample.min(most);
         let deviation = sample.abs_diff(srtt);
         let mean = self.rttvar_4 / 4;
@@ -150,7 +168,10 @@ mod tests {
     }
 
     fn timer() -> AdaptiveTimer {
-        AdaptiveTimer::new(&TimerSettings::default())
+        let timer = AdaptiveTimer::new(&TimerSettings::default());
+        #[cfg(feature = "mutation")]
+        let timer = timer.breaking(crate::v3::mutation::Mutation::of_tests());
+        timer
     }
 
     #[test]
