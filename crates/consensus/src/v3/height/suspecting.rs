@@ -66,13 +66,13 @@ impl HeightState {
 
     /// Whether M validators suspect the leader, and nothing here speaks for it.
     pub(super) fn is_given_up(&self) -> bool {
-        let enough = if mutated!(self, SuspectsAlone) {
-            1
-        } else if mutated!(self, SuspectsTooFew) {
-            self.few()
-        } else {
-            self.quorum()
-        };
+        let mut enough = self.quorum();
+        if mutated!(self, SuspectsTooFew) {
+            enough = self.few();
+        }
+        if mutated!(self, SuspectsAlone) {
+            enough = 1;
+        }
         self.is_suspicious() && self.votes.suspicions(self.view()) >= enough
     }
 
