@@ -135,39 +135,59 @@ pub struct Coverage {
     pub evidence: u64,
     /// Honest nodes that came back after a crash and stored a new block.
     pub recoveries: u64,
+    /// Watched validators of which an honest node heard nothing.
+    pub quiet: u64,
+    /// Messages that reached their receiver through others.
+    pub relayed: u64,
+    /// Nodes that were frozen.
+    pub frozen: u64,
+    /// Runs in which latency grew and shrank.
+    pub swings: u64,
+    /// Block stores that went back to a copy.
+    pub restored_stores: u64,
+    /// Links that were cut singly.
+    pub cut_links: u64,
+    /// Transactions that came to an empty pool of an honest node.
+    pub pooled: u64,
+    /// Emergencies that honest nodes declared.
+    pub emergencies: u64,
 }
 
-impl Coverage {
-    /// Its counters with their names, in the order of the report.
-    #[must_use]
-    pub fn counters(&self) -> [(&'static str, u64); 8] {
-        [
-            ("view_1", self.view_1),
-            ("view_2", self.view_2),
-            ("reproposals", self.reproposals),
-            (
-                "crash_between_durable_and_send",
-                self.crash_between_durable_and_send,
-            ),
-            ("torn_logs", self.torn_logs),
-            ("lost_vote_logs", self.lost_vote_logs),
-            ("evidence", self.evidence),
-            ("recoveries", self.recoveries),
-        ]
-    }
+/// Each counter of [`Coverage`] once.
+macro_rules! counters {
+    ($($name:ident),* $(,)?) => {
+        impl Coverage {
+            /// Its counters with their names, in the order of the report.
+            #[must_use]
+            pub fn counters(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name)),*]
+            }
 
-    /// Adds those of another run.
-    pub fn merge(&mut self, other: &Self) {
-        self.view_1 += other.view_1;
-        self.view_2 += other.view_2;
-        self.reproposals += other.reproposals;
-        self.crash_between_durable_and_send += other.crash_between_durable_and_send;
-        self.torn_logs += other.torn_logs;
-        self.lost_vote_logs += other.lost_vote_logs;
-        self.evidence += other.evidence;
-        self.recoveries += other.recoveries;
-    }
+            /// Adds those of another run.
+            pub fn merge(&mut self, other: &Self) {
+                $(self.$name += other.$name;)*
+            }
+        }
+    };
 }
+counters!(
+    view_1,
+    view_2,
+    reproposals,
+    crash_between_durable_and_send,
+    torn_logs,
+    lost_vote_logs,
+    evidence,
+    recoveries,
+    quiet,
+    relayed,
+    frozen,
+    swings,
+    restored_stores,
+    cut_links,
+    pooled,
+    emergencies,
+);
 
 #[cfg(test)]
 mod tests {

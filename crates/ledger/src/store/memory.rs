@@ -49,6 +49,21 @@ impl MemoryStore {
         self.inner.write().failure = Some((commits, point));
     }
 
+    /// A store of its own with what is durable of this one.
+    #[must_use]
+    pub fn durable_copy(&self) -> Self {
+        let inner = self.inner.read();
+        let copy = Self {
+            inner: Arc::new(RwLock::new(Inner {
+                tables: inner.tables.clone(),
+                undo: inner.undo.clone(),
+                ..Inner::default()
+            })),
+        };
+        copy.crash();
+        copy
+    }
+
     /// Stops the machine and starts it again: everything that was not synced is gone.
     pub fn crash(&self) {
         let mut inner = self.inner.write();

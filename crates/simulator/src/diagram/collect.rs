@@ -314,6 +314,9 @@ impl HeightDiagram {
             }
             Happening::LogLost { .. } => self.life(lane, at, Sign::Silence, "loses its vote log"),
             Happening::StoreLost => self.life(lane, at, Sign::Silence, "loses its blocks"),
+            Happening::StoreRestored => self.life(lane, at, Sign::Silence, "gets old blocks back"),
+            Happening::Frozen => self.life(lane, at, Sign::Silence, "is frozen"),
+            Happening::Thawed => self.life(lane, at, Sign::Silence, "goes on"),
             Happening::Silent { until: None } => self.life(lane, at, Sign::Silence, "is silent"),
             Happening::Silent { until: Some(until) } => {
                 self.life(

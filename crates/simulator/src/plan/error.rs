@@ -69,6 +69,12 @@ pub enum PlanError {
         /// In what.
         what: String,
     },
+    /// Timers that no node would start with.
+    #[error("timers: {problem}")]
+    Timers {
+        /// The setting with its value and limit.
+        problem: String,
+    },
     /// A name that nothing has.
     #[error("{field} is `{value}`, known are {known}")]
     UnknownName {

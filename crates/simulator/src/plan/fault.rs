@@ -85,6 +85,28 @@ pub enum FaultKind {
         /// Which.
         nodes: Nodes,
     },
+    /// What is durable of the block stores of nodes is copied away.
+    CopyStore {
+        /// Which.
+        nodes: Nodes,
+    },
+    /// The block stores of nodes are replaced by the copies that were made of them, as after the restoring
+    /// of a backup; those that run crash.
+    RestoreStore {
+        /// Which.
+        nodes: Nodes,
+    },
+    /// Nodes do nothing any more, as after `SIGSTOP`: their clocks run on, their connections stand until
+    /// the others miss their heartbeats, and what was sent to them waits.
+    Freeze {
+        /// Which.
+        nodes: Nodes,
+    },
+    /// Frozen nodes go on with what waits for them.
+    Thaw {
+        /// Which.
+        nodes: Nodes,
+    },
     /// The operator vouches for the vote logs of nodes at their next start.
     TrustLog {
         /// Which.

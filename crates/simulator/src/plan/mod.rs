@@ -14,6 +14,7 @@ mod fault;
 mod filter;
 mod network;
 mod nodes;
+mod timers;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,8 +23,9 @@ pub use error::PlanError;
 pub use expectation::Expectation;
 pub use fault::{Fault, FaultKind, StoreFailure};
 pub use filter::{Fate, Filter, Part, Span};
-pub use network::{Compute, Latency, Network};
-pub use nodes::{Byzantine, NodeQuirk, Nodes, Timers};
+pub use network::{Compute, Latency, Network, Swing};
+pub use nodes::{Byzantine, NodeQuirk, Nodes};
+pub use timers::Timers;
 
 /// Most validators of a plan: the limit of a validator set.
 pub const MAX_VALIDATORS: u16 = 255;

@@ -20,6 +20,45 @@ pub struct Network {
     pub reorder_us: u64,
     /// What one link carries in each direction, in kilobits per second; 0 for no limit.
     pub bandwidth_kbps: u64,
+    /// All delays grow and shrink together over time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub swing: Option<Swing>,
+}
+
+/// Delays that swing between two shares of what [`Latency`] says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Swing {
+    /// From the least to the greatest and back, in milliseconds.
+    pub period_ms: u64,
+    /// The least share, in hundredths.
+    #[serde(default = "unchanged")]
+    pub least_percent: u32,
+    /// The greatest share, in hundredths.
+    pub most_percent: u32,
+    /// Evenly up and down; without it the least for half a period and the greatest for the other half.
+    #[serde(default)]
+    pub gradual: bool,
+}
+
+fn unchanged() -> u32 {
+    100
+}
+
+impl Swing {
+    /// The share at a moment since the start, in hundredths.
+    #[must_use]
+    pub fn percent(&self, at_ms: u64) -> u64 {
+        let (least, most) = (u64::from(self.least_percent), u64::from(self.most_percent));
+        let period = self.period_ms.max(2);
+        let (phase, half) = (at_ms % period, period / 2);
+        if !self.gradual {
+            return if phase < half { least } else { most };
+        }
+        let from_least = if phase < half { phase } else { period - phase };
+        let range = most.saturating_sub(least);
+        least + range * from_least.min(half) / half
+    }
 }
 
 impl Default for Network {
@@ -32,6 +71,7 @@ impl Default for Network {
             reorder_ppm: 0,
             reorder_us: 20_000,
             bandwidth_kbps: 0,
+            swing: None,
         }
     }
 }
@@ -98,5 +138,25 @@ impl Compute {
             message_ns: 0,
             sync_ns: 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_double_and_halve_at_once_or_evenly() {
+        let mut swing = Swing {
+            period_ms: 1_000,
+            least_percent: 100,
+            most_percent: 200,
+            gradual: false,
+        };
+        let at = |swing: &Swing| [0, 499, 500, 999, 1_000].map(|ms| swing.percent(ms));
+        assert_eq!(at(&swing), [100, 100, 200, 200, 100]);
+        swing.gradual = true;
+        assert_eq!(at(&swing), [100, 199, 200, 100, 100]);
+        assert_eq!([250, 750].map(|ms| swing.percent(ms)), [150, 150]);
     }
 }

@@ -73,28 +73,3 @@ pub struct Byzantine {
     #[serde(default)]
     pub attacks: Vec<String>,
 }
-
-/// The timers of the engines (protocol section 8).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Timers {
-    /// Time of a view from the moment its block is due, in milliseconds.
-    pub base_timeout_ms: u64,
-    /// Growth of the timeout with each expiry, in hundredths.
-    pub backoff_percent: u32,
-    /// Longest timeout, in milliseconds.
-    pub max_timeout_ms: u64,
-    /// Interval of resending, in milliseconds.
-    pub resend_interval_ms: u64,
-}
-
-impl Default for Timers {
-    fn default() -> Self {
-        Self {
-            base_timeout_ms: 1_000,
-            backoff_percent: 200,
-            max_timeout_ms: 30_000,
-            resend_interval_ms: 100,
-        }
-    }
-}

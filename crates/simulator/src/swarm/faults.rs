@@ -120,10 +120,21 @@ impl Mix {
             return;
         }
         let (from, to) = (self.one(), self.one());
-        let (from, to) = match self.random.below(3) {
+        let (from, to) = match self.random.below(5) {
             0 => (from, to),
             1 => (from, Nodes::All),
-            _ => (Nodes::All, to),
+            2 => (Nodes::All, to),
+            _ => {
+                // A link that is dead in both directions, and a way around it.
+                self.at(
+                    now,
+                    FaultKind::Cut {
+                        from: to.clone(),
+                        to: from.clone(),
+                    },
+                );
+                (from, to)
+            }
         };
         self.at(now, FaultKind::Cut { from, to });
         self.heal_later(now);
@@ -204,6 +215,41 @@ impl Mix {
             }
         };
         self.at(now, how);
+        self.restart_later(nodes, now);
+    }
+
+    /// A process stands still, for less or more time than its connections bear.
+    pub(super) fn freeze(&mut self, now: u64) {
+        let nodes = self.one();
+        self.at(
+            now,
+            FaultKind::Freeze {
+                nodes: nodes.clone(),
+            },
+        );
+        let over = now + self.random.between(50, 4_000);
+        self.at(over, FaultKind::Thaw { nodes });
+    }
+
+    /// The block store of a validator that may lose its log goes back to a copy, the log does not.
+    pub(super) fn restore_store(&mut self, now: u64) {
+        let Some(victim) = self.random.pick(&self.victims).copied() else {
+            return self.freeze(now);
+        };
+        let nodes = Nodes::Only(vec![victim]);
+        let before = now - self.random.below(now.min(5_000));
+        self.at(
+            before,
+            FaultKind::CopyStore {
+                nodes: nodes.clone(),
+            },
+        );
+        self.at(
+            now,
+            FaultKind::RestoreStore {
+                nodes: nodes.clone(),
+            },
+        );
         self.restart_later(nodes, now);
     }
 

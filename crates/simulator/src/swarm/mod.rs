@@ -7,6 +7,7 @@
 
 mod aimed;
 mod faults;
+mod timers;
 
 use std::time::Duration;
 
@@ -17,8 +18,6 @@ use crate::random::{Random, Stream};
 
 /// Longest time for progress after the healing, in milliseconds.
 const HEAL_BOUND_MS: u64 = 12_000;
-/// Longest view of a run, in milliseconds: several have to fit between healing and bound.
-const MAX_TIMEOUT_MS: u64 = 2_500;
 
 /// A seeded mix of faults, attacks, networks and loads, with at most f faulty validators at a time, that
 /// is healed early enough to demand progress and storage everywhere. The same arguments give the same plan.
@@ -126,9 +125,8 @@ impl Mix {
         }
         plan.load_per_s = *random.pick(&[0, 0, 5, 20]).unwrap_or(&0);
         plan.gossip_percent = *random.pick(&[0, 50, 100]).unwrap_or(&100);
-        plan.timers.base_timeout_ms = base + random.below(300);
-        plan.timers.max_timeout_ms = MAX_TIMEOUT_MS;
-        plan.timers.resend_interval_ms = *random.pick(&[50, 100, 100, 200]).unwrap_or(&100);
+        self.timers(base);
+        self.swing();
     }
 
     /// Who attacks, who is a Twin, and who may lose its vote log: at most f together.
@@ -191,7 +189,7 @@ impl Mix {
     fn troubles(&mut self) {
         let mut now = self.random.between(100, 1_500);
         while now.saturating_add(200) < self.end {
-            match self.random.below(20) {
+            match self.random.below(23) {
                 0..=3 => self.crash(now),
                 4..=6 => self.crash_in_the_act(now),
                 7 => self.fail_store(now),
@@ -202,6 +200,8 @@ impl Mix {
                 14 => self.slow(now),
                 15 => self.clocks(now),
                 16..=18 => self.lose_log(now),
+                19 | 20 => self.freeze(now),
+                21 => self.restore_store(now),
                 _ => self.lose_store(now),
             }
             now += self.random.between(50, 2_500);

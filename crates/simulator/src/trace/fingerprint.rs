@@ -240,6 +240,26 @@ impl Fingerprint {
                 self.bytes.extend_from_slice(&drift_ppm.to_le_bytes());
                 self.u32(*slow_percent);
             }
+            Happening::StoreRestored => self.tag(32),
+            Happening::Frozen => self.tag(33),
+            Happening::Thawed => self.tag(34),
+            Happening::Relayed(message) => {
+                self.tag(35);
+                self.transmission(message);
+            }
+            Happening::Quiet { peer, quiet } => {
+                self.tag(36);
+                self.u16(*peer);
+                self.tag(u8::from(*quiet));
+            }
+            Happening::Pooled { transactions } => {
+                self.tag(37);
+                self.u32(*transactions);
+            }
+            Happening::Emergency { height } => {
+                self.tag(38);
+                self.u32(*height);
+            }
             Happening::Violated { invariant, what } => {
                 self.tag(31);
                 self.text(invariant);

@@ -55,6 +55,12 @@ pub enum Happening {
     },
     /// The block store of the node is gone.
     StoreLost,
+    /// The block store of the node went back to a copy.
+    StoreRestored,
+    /// The node does nothing any more.
+    Frozen,
+    /// The node goes on.
+    Thawed,
     /// A message leaves the node for one receiver.
     Sent(Transmission),
     /// A message reaches the node.
@@ -67,6 +73,8 @@ pub enum Happening {
         /// Why.
         reason: DropReason,
     },
+    /// The node passes on a message of another one to its receiver.
+    Relayed(Transmission),
     /// The node opened a height.
     Opened {
         /// The height.
@@ -183,6 +191,23 @@ pub enum Happening {
         peer: u16,
         /// Whether it is there now.
         up: bool,
+    },
+    /// The node watches another validator and hears nothing of it, or hears it again.
+    Quiet {
+        /// The other node.
+        peer: u16,
+        /// Whether it is quiet now.
+        quiet: bool,
+    },
+    /// Transactions wait in the node's pool, which was empty.
+    Pooled {
+        /// How many.
+        transactions: u32,
+    },
+    /// The node repeats everything: nothing was decided for long, though a quorum is connected.
+    Emergency {
+        /// The height.
+        height: u32,
     },
     /// The node is silent: its vote log was lost.
     Silent {

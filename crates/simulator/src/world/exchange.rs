@@ -319,6 +319,7 @@ impl World<'_> {
         };
         running.ticks += 1;
         let samples = running.ticks % SAMPLING == 0;
+        let measures = running.ticks % PATIENCE == 0;
         let mut lagging = false;
         if running.ticks % PATIENCE == 0 {
             lagging = running.behind == Some(own);
@@ -333,6 +334,10 @@ impl World<'_> {
             };
             self.observe(node, sampled);
         }
+        if measures {
+            self.report_round_trips(node);
+        }
+        self.lose_heartbeats(node);
         if let Some((peer, height)) = ahead
             && (lagging || height.0 >= own.0.saturating_add(2))
         {

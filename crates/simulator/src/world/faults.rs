@@ -133,6 +133,27 @@ impl World<'_> {
                     self.emit(Some(node), Happening::StoreLost);
                 }
             }
+            FaultKind::CopyStore { nodes } => {
+                for node in self.each(&nodes) {
+                    let one = &mut self.nodes[node];
+                    one.store_copy = Some(one.store.durable_copy());
+                }
+            }
+            FaultKind::RestoreStore { nodes } => {
+                for node in self.each(&nodes) {
+                    self.restore_store(node);
+                }
+            }
+            FaultKind::Freeze { nodes } => {
+                for node in self.each(&nodes) {
+                    self.freeze(node);
+                }
+            }
+            FaultKind::Thaw { nodes } => {
+                for node in self.each(&nodes) {
+                    self.thaw(node);
+                }
+            }
             FaultKind::TrustLog { nodes } => {
                 for node in self.each(&nodes) {
                     self.nodes[node].trusted = true;
@@ -192,6 +213,7 @@ impl World<'_> {
                 self.links.block(*one, *other);
             }
         }
+        self.book.coverage.cut_links += u64::from(from.len() == 1 && to.len() == 1);
         let numbers = |nodes: &BTreeSet<usize>| {
             nodes
                 .iter()
@@ -217,6 +239,18 @@ impl World<'_> {
             reorder_ppm: reorder,
         };
         self.emit(None, weather);
+    }
+
+    /// The block store of a node goes back to the copy that was made of it.
+    fn restore_store(&mut self, node: usize) {
+        let Some(copy) = self.nodes[node].store_copy.as_ref() else {
+            return;
+        };
+        let copy = copy.durable_copy();
+        self.crash(node, CrashCause::Tampered);
+        self.nodes[node].store = copy;
+        self.book.coverage.restored_stores += 1;
+        self.emit(Some(node), Happening::StoreRestored);
     }
 
     /// Changes the vote log of a node that does not run any more.
@@ -259,6 +293,7 @@ impl World<'_> {
             self.nodes[node].clock.drift(self.now, 0);
             self.nodes[node].clock.set(self.now, 0);
             self.tell_clock(node);
+            self.thaw(node);
             if self.nodes[node].running.is_some() {
                 // A failure that has not struck does not strike any more.
                 self.nodes[node].store.crash();

@@ -6,6 +6,8 @@ use crate::random::Random;
 use crate::wan;
 
 const NS_PER_US: u64 = 1_000;
+const NS_PER_MS: u64 = 1_000_000;
+const MILLION: u64 = 1_000_000;
 /// Delays inside one data centre, in microseconds.
 const LAN_US: (u64, u64) = (100, 300);
 
@@ -123,21 +125,58 @@ impl Links {
         self.place();
     }
 
-    /// One-way delay without jitter, in microseconds.
-    fn base_us(&mut self, from: usize, to: usize) -> u64 {
-        match self.network.latency {
-            Latency::Uniform { min_us, max_us } => self.random.between(min_us, max_us),
-            Latency::Lan => self.random.between(LAN_US.0, LAN_US.1),
+    /// Least and greatest one-way delay of a link without jitter, in microseconds, at a moment.
+    fn limits_us(&self, from: usize, to: usize, at: Ns) -> (u64, u64) {
+        let (least, most) = match self.network.latency {
+            Latency::Uniform { min_us, max_us } => (min_us, max_us),
+            Latency::Lan => LAN_US,
             Latency::Wan { .. } => {
                 let region = |node: usize| self.regions.get(node).copied().unwrap_or(0);
-                wan::one_way_us(region(from), region(to)).unwrap_or(0)
+                let delay = wan::one_way_us(region(from), region(to)).unwrap_or(0);
+                (delay, delay)
             }
-        }
+        };
+        let percent = self
+            .network
+            .swing
+            .map_or(100, |swing| swing.percent(at / NS_PER_MS));
+        (least * percent / 100, most * percent / 100)
     }
 
-    /// A round trip between two nodes, as a heartbeat would measure it.
-    pub(super) fn round_trip(&mut self, one: usize, other: usize) -> Ns {
-        (self.base_us(one, other) + self.base_us(other, one)) * NS_PER_US
+    /// One-way delay without jitter, in microseconds.
+    fn base_us(&mut self, from: usize, to: usize, at: Ns) -> u64 {
+        let (least, most) = self.limits_us(from, to, at);
+        if least == most {
+            return least;
+        }
+        self.random.between(least, most)
+    }
+
+    /// The usual one-way delay at a moment, in microseconds, without jitter.
+    pub(super) fn mean_us(&self, from: usize, to: usize, at: Ns) -> u64 {
+        let (least, most) = self.limits_us(from, to, at);
+        least.midpoint(most)
+    }
+
+    /// The longest one-way delay between any two nodes at a moment, with jitter, in microseconds.
+    pub(super) fn longest_us(&self, at: Ns) -> u64 {
+        let pairs = (0..self.nodes).flat_map(|from| (0..self.nodes).map(move |to| (from, to)));
+        let delays = pairs
+            .filter(|(from, to)| from != to)
+            .map(|(from, to)| self.limits_us(from, to, at).1);
+        delays.max().unwrap_or(0) + self.network.jitter_us
+    }
+
+    /// A round trip between two nodes, as heartbeats measure it.
+    pub(super) fn round_trip(&self, one: usize, other: usize, at: Ns) -> Ns {
+        (self.mean_us(one, other, at) + self.mean_us(other, one, at)) * NS_PER_US
+    }
+
+    /// Whether so many heartbeats in a row are lost that a validator seems quiet.
+    pub(super) fn loses_heartbeats(&mut self) -> bool {
+        let loss = u64::from(self.network.loss_ppm);
+        let three = loss * loss / MILLION * loss / MILLION;
+        self.random.ppm(u32::try_from(three).unwrap_or(u32::MAX))
     }
 
     /// Sends a message that leaves at `at`.
@@ -152,7 +191,7 @@ impl Links {
     }
 
     fn arrival(&mut self, from: usize, to: usize, bytes: usize, at: Ns) -> Ns {
-        let mut delay = self.base_us(from, to);
+        let mut delay = self.base_us(from, to, at);
         delay += self.random.below(self.network.jitter_us.saturating_add(1));
         let late = self.random.ppm(self.network.reorder_ppm);
         if late {

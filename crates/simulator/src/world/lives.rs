@@ -1,9 +1,11 @@
-//! Starts, crashes and connections.
+//! Starts and crashes.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use neo_consensus::engine::{Connectivity, Event};
+use neo_consensus::engine::Event;
 use neo_consensus::v3::{EngineSettings, Record, Restored, V3Engine, VoteLogState};
 use neo_consensus::vote_log::{Condition, Identity, VoteLog};
 use neo_driver::Leaders;
@@ -19,10 +21,6 @@ use crate::trace::{CrashCause, Happening};
 pub(super) const TICK: Ns = 100_000_000;
 /// How often an attacker may act of its own accord.
 pub(super) const SCHEME: Ns = 25_000_000;
-/// Heartbeats that are missing for this long are a lost connection (protocol section 8).
-const SILENCE: Ns = 1_500_000_000;
-/// A connection is made within this time after it is possible, besides its round trips.
-const RECONNECT: Ns = 20_000_000;
 
 impl World<'_> {
     fn identity(&self, node: usize) -> Identity {
@@ -118,6 +116,7 @@ impl World<'_> {
         #[cfg(not(feature = "mutation"))]
         let leaders = Leaders::new();
         one.running = Some(Running {
+            pooled: watch_pool(&ledger),
             engine: V3Engine::new(settings, restored),
             log: opened.log,
             ledger,
@@ -131,6 +130,9 @@ impl World<'_> {
             requests: VecDeque::new(),
             ledger_free_at: self.now,
             verifying: 0,
+            watched: Vec::new(),
+            round_trips: vec![0; one.hears.len()],
+            relayed: VecDeque::new(),
             unsettled: false,
             asked: BTreeMap::new(),
             ahead: VecDeque::new(),
@@ -139,6 +141,8 @@ impl World<'_> {
             ticks: 0,
         });
         one.hears.fill(false);
+        one.lost_at.fill(None);
+        one.deaf_since.fill(Some(self.now));
         let attacks = one.adversary.is_some();
         self.emit(Some(node), started);
         self.queue.push(self.now + TICK, Item::Tick { node, life });
@@ -161,6 +165,7 @@ impl World<'_> {
         one.store.crash();
         one.life += 1;
         one.armed = None;
+        one.frozen = None;
         one.recovering = true;
         self.book
             .oracles
@@ -173,64 +178,17 @@ impl World<'_> {
     pub(super) fn crash_seen(&mut self, node: usize) {
         self.crash(node, CrashCause::Planned);
         for other in 0..self.nodes.len() {
-            self.perceive(other, node);
+            self.hang_up(other, node);
         }
     }
+}
 
-    fn can_hear(&self, node: usize, peer: usize) -> bool {
-        let (one, other) = (&self.nodes[node], &self.nodes[peer]);
-        one.validator != other.validator
-            && one.running.is_some()
-            && other.running.is_some()
-            && self.links.passes(peer, node)
-    }
-
-    /// Who can hear whom may have changed: nodes notice it after a while.
-    pub(super) fn connect(&mut self) {
-        for node in 0..self.nodes.len() {
-            if self.nodes[node].running.is_none() {
-                continue;
-            }
-            for peer in 0..self.nodes.len() {
-                let can = self.can_hear(node, peer);
-                if can == self.nodes[node].hears[peer] {
-                    continue;
-                }
-                let wait = if can {
-                    RECONNECT + self.links.round_trip(node, peer)
-                } else {
-                    SILENCE
-                };
-                self.queue
-                    .push(self.now + wait, Item::Perceive { node, peer });
-            }
-        }
-    }
-
-    /// A node notices whether it hears another one.
-    pub(super) fn perceive(&mut self, node: usize, peer: usize) {
-        let can = self.can_hear(node, peer);
-        if self.nodes[node].running.is_none() || can == self.nodes[node].hears[peer] {
-            return;
-        }
-        self.nodes[node].hears[peer] = can;
-        let state = if can {
-            let round_trip = Duration::from_nanos(self.links.round_trip(node, peer));
-            Connectivity::Up { round_trip }
-        } else {
-            Connectivity::Down
-        };
-        let happening = Happening::Connection {
-            peer: u16::try_from(peer).unwrap_or(u16::MAX),
-            up: can,
-        };
-        self.emit(Some(node), happening);
-        if !can {
-            // Questions and answers need both directions.
-            self.lost_peer(node, peer);
-            self.lost_peer(peer, node);
-        }
-        let peer = self.nodes[peer].key.clone();
-        self.within(node, Event::Connectivity { peer, state }, false);
-    }
+/// Notes how many transactions come to an empty pool.
+fn watch_pool(ledger: &EmbeddedLedger) -> Arc<AtomicU32> {
+    let pooled = Arc::new(AtomicU32::new(0));
+    let told = Arc::clone(&pooled);
+    ledger.watch_pool(Box::new(move |transactions| {
+        told.store(transactions, Ordering::Relaxed);
+    }));
+    pooled
 }

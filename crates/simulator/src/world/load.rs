@@ -1,5 +1,8 @@
 //! Transactions: transfers of GAS out of the account of the validators, made by the world.
 
+use std::sync::atomic::Ordering;
+
+use neo_consensus::engine::{Event, LedgerEvent};
 use neo_consensus::v3::Signer as _;
 use neo_invariants::ideal::IdealSigner;
 use neo_ledger::{ChainReader, EmbeddedLedger, Ledger};
@@ -12,6 +15,7 @@ use neo_primitives::{
 use super::World;
 use super::queue::Item;
 use crate::random::Random;
+use crate::trace::Happening;
 
 /// GAS that a transfer may burn: the price of one to a new account, in datoshi, and a little more.
 const SYSTEM_FEE: Datoshi = Datoshi(9_977_780);
@@ -140,6 +144,21 @@ impl World<'_> {
         if let Some(running) = self.nodes[node].running.as_ref() {
             // A refusal concerns this transaction only: its block may have been stored already.
             running.ledger.submit(vec![transaction], Box::new(|_| {}));
+        }
+        self.tell_pool(node);
+    }
+
+    /// The engine learns of transactions that came to an empty pool.
+    fn tell_pool(&mut self, node: usize) {
+        let Some(running) = self.nodes[node].running.as_ref() else {
+            return;
+        };
+        let transactions = running.pooled.swap(0, Ordering::Relaxed);
+        if transactions > 0 {
+            self.book.coverage.pooled += u64::from(self.nodes[node].honest);
+            self.emit(Some(node), Happening::Pooled { transactions });
+            let pool = LedgerEvent::Pool { transactions };
+            self.within(node, Event::Ledger(pool), false);
         }
     }
 }

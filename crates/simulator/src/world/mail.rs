@@ -20,6 +20,8 @@ pub(super) struct Parcel {
     pub(super) id: u64,
     pub(super) from: usize,
     pub(super) to: usize,
+    /// Who passed it on, when its own way was dead.
+    pub(super) via: Option<usize>,
     /// It repeats an earlier one.
     pub(super) again: bool,
     pub(super) wire: Wire,
@@ -218,6 +220,11 @@ impl Freight {
 }
 
 impl Parcel {
+    /// Over whose connection it comes.
+    pub(super) fn bearer(&self) -> usize {
+        self.via.unwrap_or(self.from)
+    }
+
     /// As traces show it.
     pub(super) fn transmission(&self) -> Transmission {
         Transmission {

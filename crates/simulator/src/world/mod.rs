@@ -6,7 +6,11 @@
 //! | `setup`    | keys, genesis, signatures                                                   |
 //! | `node`     | one node: what is volatile, what is durable                                 |
 //! | `clock`    | its clocks                                                                  |
-//! | `lives`    | starts, crashes, connections                                                |
+//! | `lives`    | starts and crashes                                                          |
+//! | `freezing` | processes that stand still                                                  |
+//! | `connecting` | who is connected with whom                                                |
+//! | `watching` | who is heard of those that lead soon                                        |
+//! | `relaying` | the way around a dead link                                                  |
 //! | `processor` | what waits for a node's processor, and what it costs                        |
 //! | `stepping` | the engine's events and actions                                             |
 //! | `timers`   | its timers                                                                  |
@@ -26,8 +30,10 @@
 
 mod book;
 mod clock;
+mod connecting;
 mod exchange;
 mod faults;
+mod freezing;
 mod ledgers;
 mod links;
 mod lives;
@@ -38,6 +44,7 @@ mod notices;
 mod processor;
 mod queue;
 mod recording;
+mod relaying;
 mod sending;
 mod setup;
 mod stepping;
@@ -45,6 +52,7 @@ mod timers;
 mod turns;
 mod verdict;
 mod watch;
+mod watching;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -144,20 +152,14 @@ impl<'a> World<'a> {
         let mut watch = Watch::new();
         let troubles = Troubles::new(plan, &mut watch);
         let sieve = Sieve::new(plan, &mut watch);
-        let book = Book::new(plan, &mut watch, oracles, sink);
+        let mut book = Book::new(plan, &mut watch, oracles, sink);
+        book.coverage.swings = u64::from(plan.network.swing.is_some());
         let links = Links::new(
             nodes.len(),
             plan.network.clone(),
             Random::new(seed, Stream::Network),
         );
-        let timers = TimerSettings {
-            base_timeout: Duration::from_millis(plan.timers.base_timeout_ms),
-            backoff_multiplier: f64::from(plan.timers.backoff_percent) / 100.0,
-            max_timeout: Duration::from_millis(plan.timers.max_timeout_ms),
-            resend_interval: Duration::from_millis(plan.timers.resend_interval_ms),
-            adaptive: false,
-            ..TimerSettings::default()
-        };
+        let timers = plan.timers.settings();
         let wallet = (plan.load_per_s > 0)
             .then(|| Wallet::new(&keys, genesis.magic, Random::new(seed, Stream::Load)))
             .flatten();
@@ -241,7 +243,12 @@ impl<'a> World<'a> {
                 store: MemoryStore::new(),
                 armed: None,
                 trusted: false,
+                store_copy: None,
                 hears: vec![false; usize::from(plan.node_count())],
+                deaf_since: vec![None; usize::from(plan.node_count())],
+                lost_at: vec![None; usize::from(plan.node_count())],
+                frozen: None,
+                relay_turn: 0,
                 recovering: false,
             })
         };
@@ -282,6 +289,10 @@ impl<'a> World<'a> {
 
     fn take(&mut self, item: Item) {
         self.book.events += 1;
+        let process = item.process().and_then(|node| self.nodes.get_mut(node));
+        if let Some(deferred) = process.and_then(|node| node.frozen.as_mut()) {
+            return deferred.push(item);
+        }
         match item {
             Item::Arrive { life, parcel } => self.arrive(life, parcel),
             Item::Work { node, life } if self.nodes[node].lives(life) => self.work(node),
@@ -297,6 +308,12 @@ impl<'a> World<'a> {
             } if self.nodes[node].lives(life) => self.post(node, &to, &wire, false, self.now),
             Item::Repeat { parcel } => self.repeat(&parcel),
             Item::Perceive { node, peer } => self.perceive(node, peer),
+            Item::Listen { node, life, peer } if self.nodes[node].lives(life) => {
+                self.listen(node, peer);
+            }
+            Item::Relay { node, life, parcel } if self.nodes[node].lives(life) => {
+                self.pass_on(node, parcel);
+            }
             Item::GiveUp { node, life, number } if self.nodes[node].lives(life) => {
                 self.give_up(node, number);
             }

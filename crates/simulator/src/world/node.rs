@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use neo_adversary::Adversary;
@@ -17,7 +18,7 @@ use neo_primitives::{Block, BlockBody, Height, PublicKey, UInt256, ValidatorInde
 use super::clock::Clock;
 use super::exchange::Asked;
 use super::mail::Parcel;
-use super::queue::Ns;
+use super::queue::{Item, Ns};
 use crate::random::Random;
 
 /// One node.
@@ -46,8 +47,18 @@ pub(super) struct Node {
     pub(super) armed: Option<Armed>,
     /// The operator vouches for the vote log at the next start.
     pub(super) trusted: bool,
+    /// A copy of the block store that was made once.
+    pub(super) store_copy: Option<MemoryStore>,
     /// Which nodes it believes to be connected to.
     pub(super) hears: Vec<bool>,
+    /// Since when nothing comes from other nodes.
+    pub(super) deaf_since: Vec<Option<Ns>>,
+    /// When it lost the connections that it had.
+    pub(super) lost_at: Vec<Option<Ns>>,
+    /// What came due while it was frozen; none when it is not.
+    pub(super) frozen: Option<Vec<Item>>,
+    /// Counts the ways around dead links, so that each message takes others.
+    pub(super) relay_turn: usize,
     /// It crashed once and has stored nothing new since.
     pub(super) recovering: bool,
 }
@@ -74,6 +85,14 @@ pub(super) struct Running {
     pub(super) ledger_free_at: Ns,
     /// Verifications of delivered messages that are not handled yet.
     pub(super) verifying: usize,
+    /// Whom it watches, and since when.
+    pub(super) watched: Vec<Watched>,
+    /// Round trips that the engine was told, by node.
+    pub(super) round_trips: Vec<Ns>,
+    /// Transactions that came to its empty pool and were not told yet.
+    pub(super) pooled: Arc<AtomicU32>,
+    /// Numbers of the messages that came through others lately.
+    pub(super) relayed: VecDeque<u64>,
     /// Something was delivered since the last moment when all was handled.
     pub(super) unsettled: bool,
     /// Questions to other nodes, by their number.
@@ -85,6 +104,14 @@ pub(super) struct Running {
     /// Stored height at the last comparison with the peers, when one was ahead.
     pub(super) behind: Option<Height>,
     pub(super) ticks: u64,
+}
+
+/// A validator that leads soon.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Watched {
+    pub(super) peer: usize,
+    pub(super) since: Ns,
+    pub(super) quiet: bool,
 }
 
 /// What waits inside a node.
@@ -120,6 +147,11 @@ impl Node {
     /// Whether this life of it runs.
     pub(super) fn lives(&self, life: u64) -> bool {
         self.life == life && self.running.is_some()
+    }
+
+    /// Whether its process stands still.
+    pub(super) fn is_frozen(&self) -> bool {
+        self.frozen.is_some()
     }
 
     /// Greatest stored height; none while it is down.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use neo_consensus::engine::Notice;
+use neo_consensus::v3::recovery::RecoveryStrategy;
 use neo_consensus::v3::{Payload, Record};
 use neo_primitives::Height;
 
@@ -160,6 +161,14 @@ impl World<'_> {
             }
             Notice::Voting { from } => {
                 self.emit(Some(node), Happening::Voting { from: from.0 });
+            }
+            Notice::Recovery {
+                height,
+                strategy: RecoveryStrategy::Emergency,
+                ..
+            } => {
+                self.book.coverage.emergencies += u64::from(honest);
+                self.emit(Some(node), Happening::Emergency { height: height.0 });
             }
             Notice::Suspected { .. } | Notice::Adjusted { .. } | Notice::Recovery { .. } => {}
         }

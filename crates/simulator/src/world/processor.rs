@@ -81,7 +81,7 @@ impl World<'_> {
         let cost = self.plan.compute.message_ns + self.cost_of_bytes(parcel.wire.bytes);
         self.spend(node, cost);
         match &parcel.wire.content {
-            Content::Message(message) => self.deliver(node, parcel.from, message),
+            Content::Message(message) => self.deliver(node, parcel.bearer(), message),
             Content::Garbage => {}
             Content::Question { number, question } => {
                 self.answer(node, parcel.from, *number, question);

@@ -36,6 +36,14 @@ pub(super) enum Item {
     Repeat { parcel: Parcel },
     /// A node may notice that it hears another one, or does not any more.
     Perceive { node: usize, peer: usize },
+    /// A node may have heard nothing of a watched one for too long, or hears it again.
+    Listen { node: usize, life: u64, peer: usize },
+    /// A message reaches a node that is to pass it on.
+    Relay {
+        node: usize,
+        life: u64,
+        parcel: Parcel,
+    },
     /// A question of a node has waited long enough.
     GiveUp { node: usize, life: u64, number: u64 },
     /// A transaction is made.
@@ -49,6 +57,28 @@ pub(super) enum Item {
     Check,
     /// All faults are over.
     Heal,
+}
+
+impl Item {
+    /// The node whose process has to run for this to happen.
+    pub(super) fn process(&self) -> Option<usize> {
+        match self {
+            Self::Work { node, .. }
+            | Self::Ledger { node, .. }
+            | Self::Wake { node, .. }
+            | Self::Tick { node, .. }
+            | Self::Scheme { node, .. }
+            | Self::Leave { node, .. }
+            | Self::Perceive { node, .. }
+            | Self::Listen { node, .. }
+            | Self::Relay { node, .. }
+            | Self::GiveUp { node, .. }
+            | Self::Submit { node, .. } => Some(*node),
+            Self::Arrive { .. } | Self::Repeat { .. } | Self::Load | Self::Check | Self::Heal => {
+                None
+            }
+        }
+    }
 }
 
 struct Entry {

@@ -21,6 +21,9 @@ use crate::trace::{DropReason, Happening};
 /// A stream sends again what was not acknowledged within this time.
 const RETRANSMISSION: Ns = 200_000_000;
 
+/// Messages that wait for a process that stands still; the system holds no more.
+const MAX_WAITING: usize = 4_096;
+
 /// The filters of a plan at work.
 pub(super) struct Sieve(Vec<Mesh>);
 
@@ -181,6 +184,7 @@ impl World<'_> {
             id: self.messages,
             from,
             to,
+            via: None,
             again,
             wire: Rc::clone(wire),
         };
@@ -206,14 +210,15 @@ impl World<'_> {
         }
     }
 
-    fn travel(&mut self, parcel: &Parcel, at: Ns) {
-        if !self.links.passes(parcel.from, parcel.to) {
+    pub(super) fn travel(&mut self, parcel: &Parcel, at: Ns) {
+        let from = parcel.bearer();
+        if self.goes_around(parcel) && self.send_around(parcel, at) {
+            return;
+        }
+        if !self.links.passes(from, parcel.to) {
             return self.lost(parcel, DropReason::Partition);
         }
-        match self
-            .links
-            .travel(parcel.from, parcel.to, parcel.wire.bytes, at)
-        {
+        match self.links.travel(from, parcel.to, parcel.wire.bytes, at) {
             Travel::Lost => self.lost(parcel, DropReason::Loss),
             Travel::Arrives(first, second) => {
                 let life = self.nodes[parcel.to].life;
@@ -251,16 +256,24 @@ impl World<'_> {
 
     /// A message reaches its receiver.
     pub(super) fn arrive(&mut self, life: u64, parcel: Parcel) {
-        if !self.links.passes(parcel.from, parcel.to) {
+        let to = parcel.to;
+        if !self.links.passes(parcel.bearer(), to) {
             return self.lost(&parcel, DropReason::Partition);
         }
-        let to = parcel.to;
         if !self.nodes[to].lives(life) {
             return self.dropped(&parcel, DropReason::Down);
         }
         let reason = matches!(parcel.wire.content, Content::Garbage);
         if reason {
             return self.dropped(&parcel, DropReason::Undecodable);
+        }
+        if parcel.via.is_some() && !self.is_new_relay(to, &parcel) {
+            return;
+        }
+        let frozen = self.nodes[to].is_frozen();
+        let running = self.nodes[to].running.as_ref();
+        if frozen && running.is_some_and(|running| running.inbox.len() >= MAX_WAITING) {
+            return self.dropped(&parcel, DropReason::Loss);
         }
         self.emit(Some(to), Happening::Delivered(parcel.transmission()));
         if let Some(running) = self.nodes[to].running.as_mut() {

@@ -165,6 +165,12 @@ impl World<'_> {
             self.convict(node, &evidence);
         }
         self.change_timers(node, &actions.timers);
+        if let Some(keys) = actions.watch {
+            self.watch_validators(node, &keys);
+        }
+        if actions.redial {
+            self.redial(node);
+        }
         let drafts = actions.send.len() as u64;
         let one = &self.nodes[node];
         let ballot = Ballot::sign(actions.persist, actions.send, &one.signer);

@@ -2,7 +2,7 @@
 
 use neo_adversary::Attack;
 
-use super::super::{Latency, PlanError, Span};
+use super::super::{Latency, MAX_DURATION_MS, PlanError, Span, Swing};
 use crate::wan;
 
 /// Longest delay of a message, in microseconds: one minute.
@@ -17,6 +17,9 @@ pub(super) const MAX_DRIFT_PPM: i64 = 100_000;
 pub(super) const MAX_SKEW_MS: i64 = 86_400_000;
 /// Slowest node, in hundredths of the usual time: a thousand times slower.
 pub(super) const MAX_SLOW_PERCENT: u32 = 100_000;
+
+/// Greatest share of the usual delays: a hundred times them.
+pub(super) const MAX_SWING_PERCENT: u32 = 10_000;
 
 pub(super) fn no_such(field: &str, node: u16, count: u16) -> Result<(), PlanError> {
     if node < count {
@@ -70,6 +73,27 @@ pub(super) fn check_latency(field: &str, latency: &Latency) -> Result<(), PlanEr
             Ok(())
         }
     }
+}
+
+pub(super) fn check_swing(field: &str, swing: &Swing) -> Result<(), PlanError> {
+    range(
+        &format!("{field}.period_ms"),
+        swing.period_ms,
+        2,
+        MAX_DURATION_MS,
+    )?;
+    range(
+        &format!("{field}.least_percent"),
+        swing.least_percent,
+        1,
+        MAX_SWING_PERCENT,
+    )?;
+    range(
+        &format!("{field}.most_percent"),
+        swing.most_percent,
+        swing.least_percent,
+        MAX_SWING_PERCENT,
+    )
 }
 
 pub(super) fn check_disjoint(field: &str, groups: &[Vec<u16>]) -> Result<(), PlanError> {

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use super::{Condition, Fate, FaultKind, MAX_DURATION_MS, MAX_VALIDATORS, Plan, PlanError};
 use limits::{
     MAX_DELAY_US, MAX_LOSS_PPM, MILLION, check_attack, check_disjoint, check_drift, check_latency,
-    check_skew, check_span, check_speed, range,
+    check_skew, check_span, check_speed, check_swing, range,
 };
 
 impl Plan {
@@ -26,7 +26,7 @@ impl Plan {
         range("gossip_percent", self.gossip_percent, 0, 100)?;
         range("heal_bound_ms", self.heal_bound_ms, 1, MAX_DURATION_MS)?;
         self.check_network()?;
-        self.check_timers()?;
+        self.timers.check(self.block_time_ms)?;
         self.check_validators()?;
         self.check_quirks()?;
         self.check_healing()?;
@@ -54,6 +54,9 @@ impl Plan {
         range("network.loss_ppm", network.loss_ppm, 0, MAX_LOSS_PPM)?;
         range("network.duplicate_ppm", network.duplicate_ppm, 0, MILLION)?;
         range("network.reorder_ppm", network.reorder_ppm, 0, MILLION)?;
+        if let Some(swing) = &network.swing {
+            check_swing("network.swing", swing)?;
+        }
         range(
             "network.bandwidth_kbps",
             network.bandwidth_kbps,
@@ -71,29 +74,6 @@ impl Plan {
             range(field, value, 0, 1_000_000_000_u64)?;
         }
         Ok(())
-    }
-
-    fn check_timers(&self) -> Result<(), PlanError> {
-        let timers = &self.timers;
-        range(
-            "timers.base_timeout_ms",
-            timers.base_timeout_ms,
-            1,
-            3_600_000,
-        )?;
-        range("timers.backoff_percent", timers.backoff_percent, 100, 1_000)?;
-        range(
-            "timers.max_timeout_ms",
-            timers.max_timeout_ms,
-            timers.base_timeout_ms,
-            MAX_DURATION_MS,
-        )?;
-        range(
-            "timers.resend_interval_ms",
-            timers.resend_interval_ms,
-            1,
-            3_600_000,
-        )
     }
 
     fn check_validators(&self) -> Result<(), PlanError> {

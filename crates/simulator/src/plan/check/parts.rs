@@ -22,6 +22,10 @@ impl Plan {
             | FaultKind::CopyLog { nodes }
             | FaultKind::RestoreLog { nodes }
             | FaultKind::LoseStore { nodes }
+            | FaultKind::CopyStore { nodes }
+            | FaultKind::RestoreStore { nodes }
+            | FaultKind::Freeze { nodes }
+            | FaultKind::Thaw { nodes }
             | FaultKind::TrustLog { nodes } => self.check_nodes(&format!("{field}.nodes"), nodes),
             FaultKind::Partition { groups } => {
                 for (at, group) in groups.iter().enumerate() {

@@ -31,6 +31,26 @@ fn numbers_outside_their_limits_are_named_with_them() {
 }
 
 #[test]
+fn timers_that_no_node_starts_with_are_refused() {
+    let error = refused(|plan| plan.timers.base_timeout_ms = 100);
+    assert_eq!(
+        error,
+        "timers: base_timeout is 100ms, that is less than min_timeout, 200ms"
+    );
+    let error = refused(|plan| plan.timers.max_retries = 65);
+    assert!(error.contains("max_retries is 65"), "{error}");
+    let error = refused(|plan| plan.timers.emergency_after_ms = 500);
+    assert!(error.contains("emergency_after is 500ms"), "{error}");
+    let error = refused(|plan| {
+        plan.block_time_ms = 1_000;
+        plan.timers.max_block_time_ms = 900;
+    });
+    assert!(error.contains("max_block_time is 900ms"), "{error}");
+    let error = refused(|plan| plan.timers.backoff_percent = 99);
+    assert!(error.contains("backoff_multiplier is 0.99"), "{error}");
+}
+
+#[test]
 fn more_than_f_byzantine_need_permission_and_a_quorum_gets_none() {
     let attackers = |count: u16| -> Vec<Byzantine> {
         (0..count)
