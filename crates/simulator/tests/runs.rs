@@ -173,6 +173,7 @@ fn a_leader_that_crashes_before_it_sends_proposes_the_same_block_when_it_is_back
 #[test]
 fn what_a_filter_holds_arrives_when_it_ends() {
     let mut plan = Plan::new(4, 3_000);
+    plan.timers.adaptive = false;
     plan.block_time_ms = 100;
     plan.filters = vec![Filter {
         heights: Span::only(3),

@@ -101,6 +101,21 @@ fn every_scenario_comes_out_as_its_sentence_says() {
     );
 }
 
+/// They take minutes in a release build: `.ci/simulate full` runs them.
+#[test]
+fn the_long_scenarios_can_be_run() {
+    let long = folder().join("../long");
+    let mut count = 0;
+    for file in std::fs::read_dir(long).expect("the folder") {
+        let path = file.expect("a file").path();
+        let text = std::fs::read_to_string(&path).expect("a text");
+        let plan = scenario::parse(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        assert_eq!(path.file_stem(), Some(plan.name.as_ref()), "{path:?}");
+        count += 1;
+    }
+    assert!(count >= 2, "{count}");
+}
+
 #[test]
 fn there_are_enough_scenarios_and_each_has_its_name_and_sentence() {
     let scenarios = scenarios();
@@ -187,6 +202,7 @@ fn a_scenario_without_its_faults_is_noticed() {
         harmless.network = Network {
             latency: plan.network.latency.clone(),
             jitter_us: plan.network.jitter_us,
+            swing: plan.network.swing,
             ..Network::default()
         };
         let mut honest = plan.clone();

@@ -132,6 +132,7 @@ impl<'a> Summary<'a> {
             ),
         ];
         let counters = totals.coverage.counters();
+        let counters = counters.into_iter();
         rows.extend(counters.map(|(name, count)| row(&name.replace('_', " "), count)));
         for (invariant, count) in &totals.expected {
             rows.push(row(&format!("expected: {invariant}"), count));

@@ -142,6 +142,24 @@ pub enum Seen {
         #[serde(default = "one")]
         least: u16,
     },
+    /// Nodes hear nothing of a validator that they watch.
+    Quiet {
+        /// Which nodes count.
+        #[serde(default)]
+        nodes: Nodes,
+        /// How many of them at least.
+        #[serde(default = "one")]
+        least: u16,
+    },
+    /// Nodes pass on messages of others.
+    Relayed {
+        /// Which nodes count.
+        #[serde(default)]
+        nodes: Nodes,
+        /// How many of them at least.
+        #[serde(default = "one")]
+        least: u16,
+    },
     /// Some node holds evidence against a validator.
     Evidence {
         /// The validator.

@@ -64,6 +64,37 @@ pub enum Expectation {
         /// The view.
         view: u32,
     },
+    /// The view timer follows the network: after each decision at these heights, the base of a node's
+    /// timer is at most so much of what that decision took there, from the sending of its proposal.
+    BaseOverDecision {
+        /// The heights; those after it has warmed up.
+        #[serde(default)]
+        heights: Span,
+        /// Hundredths of the decision time.
+        most_percent: u32,
+    },
+    /// Decisions take as long as the network demands: the median time from proposal to decision is within
+    /// so much of the median of three quorum delays, as the matrix of one-way delays without jitter has
+    /// them. For a leader and a node those are the M-th smallest way of a Proposal, the Prepares and the
+    /// PreCommits to that node.
+    DecisionOfMatrix {
+        /// Hundredths by which they may differ.
+        within_percent: u32,
+    },
+    /// After the last healing of the network, each honest node decides a height within so many resend
+    /// intervals and message delays, and its timer has not grown: the interval is the longer one of the
+    /// configured one and two of the longest round trips, the delay the longest between two nodes.
+    Recovers {
+        /// The height.
+        height: u32,
+        /// Resend intervals.
+        resends: u32,
+        /// Message delays.
+        delays: u32,
+        /// The base of the timer after the decision, at most so many hundredths of that before the
+        /// network broke.
+        base_percent: u32,
+    },
     /// Evidence names exactly these validators, in ascending order.
     Evidence {
         /// The validators.

@@ -3,8 +3,8 @@
 //! A plan is data: JSON in `tests/consensus/scenarios`, made by [`crate::swarm`] from a seed, or by the
 //! command line. Every number in it is an integer with its unit in its name. Nodes are numbered as
 //! validators are: by public key, from 0; the second instance of the i-th [`Plan::twins`] entry is node
-//! `validators + i`. Heights begin at 1, the genesis block being 0; height h is led by validator
-//! `h mod n`, and each view passes to the next one.
+//! `validators + i`. Heights begin at 1, the genesis block being 0. Who leads follows from the blocks of the
+//! run (protocol section 7); as long as every leader's own block is decided, that is validator `h mod n`.
 
 mod check;
 mod condition;

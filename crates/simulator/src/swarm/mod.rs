@@ -238,6 +238,9 @@ mod tests {
                 }
                 | FaultKind::RestoreLog {
                     nodes: Nodes::Only(nodes),
+                }
+                | FaultKind::RestoreStore {
+                    nodes: Nodes::Only(nodes),
                 } = &fault.kind
                 {
                     faulty.extend(nodes);

@@ -10,6 +10,7 @@ use neo_primitives::{Block, UInt256};
 
 use super::World;
 use super::mail::{Content, Parcel};
+use super::pace::Measures;
 use super::queue::Ns;
 use super::verdict::Verdict;
 use super::watch::{Watch, WatchId};
@@ -28,7 +29,7 @@ pub(super) struct Book<'a> {
     sink: &'a mut dyn TraceSink,
     wants_events: bool,
     fingerprint: Fingerprint,
-    verdict: Verdict,
+    pub(super) verdict: Verdict,
     stop: Option<WatchId>,
     /// Breaches that the trace has.
     told: usize,
@@ -238,6 +239,11 @@ impl World<'_> {
             &honest,
             &book.convicted,
             book.oracles.violations(),
+            &Measures {
+                plan: self.plan,
+                links: &self.links,
+                decisions: &book.decision,
+            },
         );
         Report {
             seed,

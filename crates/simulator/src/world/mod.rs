@@ -27,6 +27,7 @@
 //! | `notices`  | what engines say, as events                                                 |
 //! | `book`     | events for trace, oracles and report                                        |
 //! | `verdict`  | expectations of the plan                                                    |
+//! | `pace`, `paths` | expectations of times                                                  |
 
 mod book;
 mod clock;
@@ -41,6 +42,8 @@ mod load;
 mod mail;
 mod node;
 mod notices;
+mod pace;
+mod paths;
 mod processor;
 mod queue;
 mod recording;

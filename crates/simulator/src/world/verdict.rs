@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use neo_invariants::Violation;
 use neo_primitives::UInt256;
 
+use super::pace::{Measures, Pace};
 use super::turns::Turns;
 use super::watch::{Moment, Watch, WatchId};
 use crate::plan::{Expectation, Nodes, Plan};
@@ -25,6 +26,7 @@ pub(super) struct Verdict {
     entered: BTreeSet<(u32, u32, u16)>,
     /// Heights of votes of a node since its log was lost.
     after_loss: BTreeMap<u16, BTreeSet<u32>>,
+    pub(super) pace: Pace,
 }
 
 struct Expected {
@@ -64,6 +66,7 @@ impl Verdict {
             proposed: BTreeMap::new(),
             entered: BTreeSet::new(),
             after_loss: BTreeMap::new(),
+            pace: Pace::new(plan),
         }
     }
 
@@ -72,6 +75,7 @@ impl Verdict {
         if self.expectations.is_empty() {
             return;
         }
+        self.pace.look(event);
         let Some(node) = event.node else { return };
         match &event.what {
             Happening::Decided {
@@ -129,11 +133,16 @@ impl Verdict {
         honest: &BTreeSet<u16>,
         convicted: &BTreeSet<u16>,
         violations: &[Violation],
+        measures: &Measures<'_>,
     ) -> Vec<String> {
         self.expectations
             .iter()
             .filter_map(|expected| {
-                self.problem(expected, (watch, turns), honest, convicted, violations)
+                self.pace
+                    .problem(&expected.expectation, honest, measures)
+                    .or_else(|| {
+                        self.problem(expected, (watch, turns), honest, convicted, violations)
+                    })
             })
             .collect()
     }
@@ -224,6 +233,10 @@ impl Verdict {
                     .any(|(_, _, node)| honest.contains(node));
                 (!found).then(|| format!("nobody entered view {view} of height {height}"))
             }
+            // The pace of the run has been judged.
+            Expectation::BaseOverDecision { .. }
+            | Expectation::DecisionOfMatrix { .. }
+            | Expectation::Recovers { .. } => None,
             Expectation::Evidence { against } => {
                 let wanted: BTreeSet<u16> = against.iter().copied().collect();
                 (wanted != *convicted)

@@ -64,6 +64,8 @@ enum What {
     Restarted,
     Voting,
     Fetched,
+    Quiet,
+    Relayed,
 }
 
 /// Messages that count one by one.
@@ -249,6 +251,8 @@ impl State {
             Seen::Crashed { nodes: who, least } => nodes(who, *least, What::Crashed),
             Seen::Restarted { nodes: who, least } => nodes(who, *least, What::Restarted),
             Seen::Voting { nodes: who, least } => nodes(who, *least, What::Voting),
+            Seen::Quiet { nodes: who, least } => nodes(who, *least, What::Quiet),
+            Seen::Relayed { nodes: who, least } => nodes(who, *least, What::Relayed),
             Seen::Fetched { nodes: who, least } => nodes(who, *least, What::Fetched),
             Seen::Evidence { against } => Self::Evidence(*against),
             Seen::Sent(messages) | Seen::Delivered(messages) => {
@@ -281,6 +285,8 @@ impl Matcher {
             }
             (What::Crashed, Happening::Crashed { .. })
             | (What::Voting, Happening::Voting { .. })
+            | (What::Quiet, Happening::Quiet { quiet: true, .. })
+            | (What::Relayed, Happening::Relayed(_))
             | (What::Fetched, Happening::FetchAsked { .. }) => true,
             (What::Restarted, Happening::Started { life, .. }) => *life > 0,
             _ => false,

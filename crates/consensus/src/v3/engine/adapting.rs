@@ -99,6 +99,12 @@ impl V3Engine {
         }
     }
 
+    /// How long a view may take now from the moment its block is due, without growth and jitter.
+    #[must_use]
+    pub fn base_timeout(&self) -> Duration {
+        self.timer.base_timeout()
+    }
+
     /// A height is stored: how it went.
     pub(super) fn measure(&mut self, now: Now, state: &HeightState, actions: &mut V3Actions) {
         let Some(times) = state.times(now) else {

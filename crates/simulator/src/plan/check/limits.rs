@@ -18,6 +18,8 @@ pub(super) const MAX_SKEW_MS: i64 = 86_400_000;
 /// Slowest node, in hundredths of the usual time: a thousand times slower.
 pub(super) const MAX_SLOW_PERCENT: u32 = 100_000;
 
+/// Greatest share and number in expectations of times: a hundred times as much.
+pub(super) const MAX_PERCENT: u32 = 10_000;
 /// Greatest share of the usual delays: a hundred times them.
 pub(super) const MAX_SWING_PERCENT: u32 = 10_000;
 

@@ -5,8 +5,8 @@ use neo_invariants::Invariant;
 
 use super::super::{Condition, Expectation, FaultKind, Nodes, Plan, PlanError, Seen};
 use super::limits::{
-    MAX_LOSS_PPM, MILLION, check_drift, check_latency, check_skew, check_span, check_speed,
-    no_such, range,
+    MAX_LOSS_PPM, MAX_PERCENT, MILLION, check_drift, check_latency, check_skew, check_span,
+    check_speed, no_such, range,
 };
 
 impl Plan {
@@ -104,6 +104,8 @@ impl Plan {
             | Seen::Crashed { nodes, least }
             | Seen::Restarted { nodes, least }
             | Seen::Voting { nodes, least }
+            | Seen::Quiet { nodes, least }
+            | Seen::Relayed { nodes, least }
             | Seen::Fetched { nodes, least } => self.check_least(field, nodes, *least),
             Seen::Phase {
                 phase,
@@ -169,6 +171,34 @@ impl Plan {
                 first.saturating_add(1),
                 u32::MAX,
             ),
+            Expectation::BaseOverDecision {
+                heights,
+                most_percent,
+            } => {
+                check_span(&format!("{field}.heights"), heights)?;
+                range(
+                    &format!("{field}.most_percent"),
+                    *most_percent,
+                    1,
+                    MAX_PERCENT,
+                )
+            }
+            Expectation::DecisionOfMatrix { within_percent } => {
+                let field = format!("{field}.within_percent");
+                range(&field, *within_percent, 1, MAX_PERCENT)
+            }
+            Expectation::Recovers {
+                height,
+                resends,
+                delays,
+                base_percent,
+            } => {
+                range(&format!("{field}.height"), *height, 1, u32::MAX)?;
+                range(&format!("{field}.resends"), *resends, 0, MAX_PERCENT)?;
+                range(&format!("{field}.delays"), *delays, 0, MAX_PERCENT)?;
+                let field = format!("{field}.base_percent");
+                range(&field, *base_percent, 1, MAX_PERCENT)
+            }
             Expectation::Replaced { .. } | Expectation::ViewEntered { .. } => Ok(()),
             Expectation::Evidence { against } => against
                 .iter()
