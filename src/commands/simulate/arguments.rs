@@ -67,6 +67,10 @@ pub(crate) struct SimulateArguments {
     /// Validators that stop, and start again if a second time is given: 2@5s..8s. May be given several times.
     #[arg(long, value_name = "NODES@TIME", conflicts_with = "scenario")]
     pub(super) crash: Vec<Crash>,
+    /// Validators whose processes stand still, and go on if a second time is given: 2@5s..8s. May be given several
+    /// times.
+    #[arg(long, value_name = "NODES@TIME", conflicts_with = "scenario")]
+    pub(super) freeze: Vec<Crash>,
     /// A validator that attacks, and how: 1, 1:equivocate or 1:garbage+replay; without attacks a mix drawn from the
     /// seed. Modes: equivocate, withhold, delay, garbage, flood, replay; or any attack by its name. May be given
     /// several times.
@@ -133,6 +137,7 @@ impl SimulateArguments {
             ("--loss", self.loss.is_some()),
             ("--partition", !self.partition.is_empty()),
             ("--crash", !self.crash.is_empty()),
+            ("--freeze", !self.freeze.is_empty()),
             ("--byzantine", !self.byzantine.is_empty()),
             ("--block-time", self.block_time.is_some()),
             ("--load", self.load.is_some()),

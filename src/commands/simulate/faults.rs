@@ -76,7 +76,7 @@ impl FromStr for Partition {
     }
 }
 
-/// `--crash 2@5s..8s`: validators that stop, and start again.
+/// `--crash 2@5s..8s` and `--freeze 2@5s..8s`: validators that stop, and start again or go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Crash {
     pub(crate) nodes: Vec<u16>,
@@ -100,17 +100,26 @@ impl FromStr for Crash {
 impl Crash {
     /// What the plan does of it.
     pub(crate) fn faults(&self) -> Vec<Fault> {
+        let crash = |nodes| FaultKind::Crash { nodes, seen: false };
+        self.from_until(crash, |nodes| FaultKind::Restart { nodes })
+    }
+
+    /// What the plan does of it when the processes only stand still.
+    pub(crate) fn freezes(&self) -> Vec<Fault> {
+        let freeze = |nodes| FaultKind::Freeze { nodes };
+        self.from_until(freeze, |nodes| FaultKind::Thaw { nodes })
+    }
+
+    fn from_until(
+        &self,
+        begin: impl FnOnce(Nodes) -> FaultKind,
+        end: impl FnOnce(Nodes) -> FaultKind,
+    ) -> Vec<Fault> {
         let nodes = || Nodes::Only(self.nodes.clone());
-        let crash = FaultKind::Crash {
-            nodes: nodes(),
-            seen: false,
-        };
-        let restart = FaultKind::Restart { nodes: nodes() };
-        let back = self.when.until_ms.map(|ms| Fault::at(ms, restart));
-        [Fault::at(self.when.from_ms, crash)]
-            .into_iter()
-            .chain(back)
-            .collect()
+        let first = Fault::at(self.when.from_ms, begin(nodes()));
+        let last = self.when.until_ms;
+        let last = last.map(|ms| Fault::at(ms, end(nodes())));
+        [first].into_iter().chain(last).collect()
     }
 }
 
@@ -199,7 +208,14 @@ mod tests {
             (&[1, 2][..], 1_500)
         );
         assert_eq!(crash.faults().len(), 1);
-        assert_eq!("1@1s..2s".parse::<Crash>().unwrap().faults().len(), 2);
+        let both = "1@1s..2s".parse::<Crash>().unwrap();
+        assert_eq!(both.faults().len(), 2);
+        let nodes = || Nodes::Only(vec![1]);
+        let frozen = [
+            Fault::at(1_000, FaultKind::Freeze { nodes: nodes() }),
+            Fault::at(2_000, FaultKind::Thaw { nodes: nodes() }),
+        ];
+        assert_eq!(both.freezes(), frozen);
     }
 
     #[test]

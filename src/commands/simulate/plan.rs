@@ -104,6 +104,8 @@ fn of_options(arguments: &SimulateArguments, validators: u16, duration: Duration
     plan.faults = partitions(&arguments.partition);
     plan.faults
         .extend(arguments.crash.iter().flat_map(|crash| crash.faults()));
+    plan.faults
+        .extend(arguments.freeze.iter().flat_map(|freeze| freeze.freezes()));
     plan.byzantine = arguments
         .byzantine
         .iter()
@@ -126,7 +128,8 @@ fn last_fault(arguments: &SimulateArguments) -> Option<u64> {
         return None;
     }
     let partitions = arguments.partition.iter().map(|one| one.when.until_ms);
-    let crashes = arguments.crash.iter().map(|one| one.when.until_ms);
+    let crashes = arguments.crash.iter().chain(&arguments.freeze);
+    let crashes = crashes.map(|one| one.when.until_ms);
     let ends: Option<Vec<u64>> = partitions.chain(crashes).collect();
     ends.map(|ends| ends.into_iter().max().unwrap_or(0))
 }

@@ -30,6 +30,9 @@ pub(crate) fn command(arguments: &SimulateArguments, seed: u64) -> String {
     for crash in &arguments.crash {
         option("crash", text(Some(crash)));
     }
+    for freeze in &arguments.freeze {
+        option("freeze", text(Some(freeze)));
+    }
     for attacker in &arguments.byzantine {
         option("byzantine", text(Some(attacker)));
     }
@@ -84,6 +87,8 @@ mod tests {
             "0.5%",
             "--crash",
             "1@1s..2s",
+            "--freeze",
+            "3@2s..3s",
             "--partition",
             "0,1/2,3,4,5,6@3s..4s",
             "--byzantine",
