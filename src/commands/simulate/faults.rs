@@ -101,16 +101,16 @@ impl Crash {
     /// What the plan does of it.
     pub(crate) fn faults(&self) -> Vec<Fault> {
         let crash = |nodes| FaultKind::Crash { nodes, seen: false };
-        self.from_until(crash, |nodes| FaultKind::Restart { nodes })
+        self.spanned(crash, |nodes| FaultKind::Restart { nodes })
     }
 
     /// What the plan does of it when the processes only stand still.
     pub(crate) fn freezes(&self) -> Vec<Fault> {
         let freeze = |nodes| FaultKind::Freeze { nodes };
-        self.from_until(freeze, |nodes| FaultKind::Thaw { nodes })
+        self.spanned(freeze, |nodes| FaultKind::Thaw { nodes })
     }
 
-    fn from_until(
+    fn spanned(
         &self,
         begin: impl FnOnce(Nodes) -> FaultKind,
         end: impl FnOnce(Nodes) -> FaultKind,

@@ -108,8 +108,11 @@ impl Node {
                 findings.report(Invariant::Bodies, Some(height), what);
             }
         }
+        // Whom the first try is put to is judged; the next ones go on to others.
+        if !self.fetched.contains(&hash) {
+            self.asking.push((hash, from.clone()));
+        }
         remember(&mut self.fetched, hash);
-        self.asking.push((hash, from.clone()));
         self.dues.pay(|_, due| *due == Due::Fetch { hash });
     }
 }

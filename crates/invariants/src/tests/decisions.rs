@@ -230,6 +230,16 @@ fn the_body_of_a_certified_block_is_fetched_from_its_signers() {
     let mut stage = certified();
     stage.logs([body(header(0, 1))]).logs(record()).settles();
     stage.is_clean();
+    // A view-change certificate had it fetched before, and the first two had no answer.
+    let mut stage = Stage::open();
+    stage.fetches(block(), &[1, 2, 3]).settles();
+    let shown = RecoveryMessage {
+        prepared: Some(pc(0, block(), UInt256::ZERO)),
+        ..recovery()
+    };
+    stage.shown([forwarded(1, shown)]);
+    stage.fetches(block(), &[3, 1, 2]).logs(record()).settles();
+    stage.is_clean();
     let mut stage = certified();
     stage
         .shown([proposal(0, header(0, 1), None)])
