@@ -6,6 +6,7 @@ use crate::exit::Exit;
 
 mod audit;
 mod byzantine;
+mod catching_up;
 mod config;
 mod consensus;
 mod devnet;

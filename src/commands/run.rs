@@ -17,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
+use super::catching_up::{AboveBar, CatchUpBar};
 use crate::exit::{Exit, OrExit as _};
 
 /// How long the last events may take to be written.
@@ -60,7 +61,8 @@ pub(super) fn run_as(
     let config = NodeConfig::load(&arguments.config)
         .or_exit(Exit::Refused)
         .with_context(place)?;
-    start_log(config.log);
+    let bar = CatchUpBar::for_a_person(arguments.events || arguments.exit_with_parent);
+    start_log(config.log, bar.clone());
     let byzantine = byzantine(&config).with_context(place)?;
     let (events, written) = match arguments.events {
         true => {
@@ -72,6 +74,7 @@ pub(super) fn run_as(
     let options = RunOptions {
         events,
         trust_vote_log: arguments.trust_vote_log,
+        catching_up: bar.as_ref().map(CatchUpBar::sender),
         byzantine,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -79,6 +82,9 @@ pub(super) fn run_as(
         .build()?;
     let outcome = runtime.block_on(async {
         let told = told_to_stop(arguments.exit_with_parent).or_exit(Exit::Failure)?;
+        if let Some(bar) = bar {
+            tokio::spawn(bar.follow());
+        }
         let node = neo_node::run(config, options, told);
         node.await.map_err(|error| exit_of(&error).error(error))
     });
@@ -127,7 +133,7 @@ fn end_of_input() -> std::io::Result<oneshot::Receiver<()>> {
 }
 
 /// Logs to standard error: the node at the configured level, libraries from warnings on.
-fn start_log(config: LogConfig) {
+fn start_log(config: LogConfig, bar: Option<CatchUpBar>) {
     let level = config.level.name();
     let filter = match level {
         "debug" | "trace" => format!(
@@ -141,7 +147,7 @@ fn start_log(config: LogConfig) {
     };
     let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
-        .with_writer(std::io::stderr)
+        .with_writer(move || AboveBar(bar.clone()))
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
     // It fails only if there is a log already, which then serves.
     let _ = match config.format {

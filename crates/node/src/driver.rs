@@ -36,6 +36,8 @@ use crate::vote_log_file::FileMedium;
 const STATUS_INTERVAL: Duration = Duration::from_millis(500);
 /// After somebody looked, it is renewed with every event for this long.
 const STATUS_INTEREST: Duration = Duration::from_secs(10);
+/// Blocks of other nodes that come in everyday business: those of the open heights.
+const MAX_OPEN_BLOCKS: usize = 2;
 /// Blocks whose moments are remembered until they are stored.
 const MAX_MOMENTS: usize = 64;
 
@@ -280,8 +282,13 @@ impl Driver {
                 blocks,
                 at_ns,
             } => {
+                // A long way is told of by whoever goes it.
+                let few = blocks.len() <= MAX_OPEN_BLOCKS;
                 for (height, hash, transactions) in blocks {
                     self.report_block(height, hash, at_ns, transactions);
+                    if few {
+                        tracing::info!(%height, %hash, transactions, "block stored");
+                    }
                 }
                 self.parts.network.set_status(height, hash);
                 self.handle(Event::Ledger(LedgerEvent::Stored { height, hash }))
@@ -302,6 +309,7 @@ impl Driver {
                 self.parts.metrics.block_store(took);
                 let transactions = self.moments.get(&height).map_or(0, |m| m.transactions);
                 self.report_block(height, hash, at_ns, transactions);
+                tracing::info!(%height, %hash, transactions, "block stored");
                 self.parts.network.set_status(height, hash);
                 self.handle(Event::Ledger(LedgerEvent::Stored { height, hash }))
             }
@@ -333,7 +341,6 @@ impl Driver {
             decision_us: moments.and_then(|moments| moments.decided).map(micros),
             witness_us: moments.and_then(|moments| moments.witnessed).map(micros),
         });
-        tracing::info!(%height, %hash, transactions, "block stored");
     }
 
     /// Lets the engine take an event, and then its own messages that follow from it.

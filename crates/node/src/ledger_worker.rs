@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use neo_consensus::engine::{LedgerAction, LedgerEvent};
 use neo_driver::{Answered, Leaders, Question, to_request};
-use neo_ledger::{InvalidBlock, Ledger, LedgerAnswer, LedgerError, LedgerRequest};
+use neo_ledger::{InvalidBlock, Ledger, LedgerAnswer, LedgerError, LedgerRequest, VerifiedBlock};
 use neo_primitives::{Block, Height, UInt256};
 
 /// What the worker reports to the driver.
@@ -52,7 +52,7 @@ type OnImport = Box<dyn FnOnce(Imported) + Send>;
 
 enum Job {
     Consensus(LedgerAction),
-    Import(Vec<Arc<Block>>, OnImport),
+    Import(LedgerRequest, OnImport),
 }
 
 /// Hands requests to the ledger thread.
@@ -91,7 +91,18 @@ impl LedgerWorker {
         blocks: Vec<Arc<Block>>,
         done: impl FnOnce(Imported) + Send + 'static,
     ) {
-        let _ = self.jobs.send(Job::Import(blocks, Box::new(done)));
+        let request = LedgerRequest::ImportMany { blocks };
+        let _ = self.jobs.send(Job::Import(request, Box::new(done)));
+    }
+
+    /// Stores blocks of other nodes that were verified beforehand.
+    pub(crate) fn import_verified(
+        &self,
+        blocks: Vec<VerifiedBlock>,
+        done: impl FnOnce(Imported) + Send + 'static,
+    ) {
+        let request = LedgerRequest::ImportVerified { blocks };
+        let _ = self.jobs.send(Job::Import(request, Box::new(done)));
     }
 }
 
@@ -121,7 +132,7 @@ fn run(
                 }),
             );
         }
-        Job::Import(blocks, done) => {
+        Job::Import(request, done) => {
             let reply = Box::new(move |answer| {
                 done(match answer {
                     LedgerAnswer::Stored { height, hash } => Imported::Stored { height, hash },
@@ -139,7 +150,7 @@ fn run(
                     _ => return,
                 });
             });
-            ledger.request(LedgerRequest::ImportMany { blocks }, reply);
+            ledger.request(request, reply);
         }
     }
 }

@@ -29,3 +29,4 @@ pub use driver::DriverError;
 pub use events::{EventSink, NodeEvent};
 pub use intrusion::{Beside, Byzantine};
 pub use node::{NodeError, RunOptions, log_identity, run};
+pub use sync::{CatchUp, CatchUpSender};

@@ -5,6 +5,7 @@
 
 mod families;
 mod process;
+mod recovery;
 mod security;
 mod serve;
 mod sources;
@@ -25,6 +26,7 @@ use self::families::{
     Code, Kind, Outcome, Traffic, fine_buckets, latency_buckets, storage_buckets,
 };
 pub(crate) use self::process::Usage;
+use self::recovery::Recovery;
 use self::tuned::Tuned;
 pub use self::{security::SecurityMetrics, serve::serve, sources::Sources};
 
@@ -57,6 +59,7 @@ pub struct Metrics {
     admission_batch: Histogram,
     admissions: Family<Code, Counter>,
     security: SecurityMetrics,
+    recovery: Recovery,
 }
 
 impl Default for Metrics {
@@ -93,6 +96,7 @@ impl Metrics {
             admission_batch: Histogram::new((0..14).map(|power| f64::from(1 << power))),
             admissions: Family::default(),
             security: SecurityMetrics::default(),
+            recovery: Recovery::new(),
         };
         metrics.register();
         metrics
@@ -187,6 +191,7 @@ impl Metrics {
             self.admissions.clone(),
         );
         self.security.register(r);
+        self.recovery.register(r);
     }
 
     /// What the security layer counts.

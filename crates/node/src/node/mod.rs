@@ -40,7 +40,7 @@ use crate::ledger_worker::{LedgerWorker, Report};
 use crate::metrics::{self, Metrics, Sources};
 use crate::rpc::{self, RpcContext};
 use crate::serving::{AT_A_TIME, Server};
-use crate::sync::Syncer;
+use crate::sync::{CatchUpSender, Syncer, verification_pool};
 use crate::tuning::{Tuner, TuningBounds, first_threads};
 
 /// Consensus messages that wait for the driver; the network holds back more.
@@ -55,6 +55,8 @@ pub struct RunOptions {
     pub events: EventSink,
     /// The operator takes the blame for a missing or damaged vote log: vote at once.
     pub trust_vote_log: bool,
+    /// Where it is shown how far the node is with catching up.
+    pub catching_up: Option<CatchUpSender>,
     /// What makes this validator Byzantine, for tests of the others; an observer has no use for it.
     pub byzantine: Option<Byzantine>,
 }
@@ -64,6 +66,7 @@ impl fmt::Debug for RunOptions {
         f.debug_struct("RunOptions")
             .field("events", &self.events)
             .field("trust_vote_log", &self.trust_vote_log)
+            .field("catching_up", &self.catching_up)
             .field("byzantine", &self.byzantine.is_some())
             .finish()
     }
@@ -153,11 +156,15 @@ impl Node {
             last_word,
         };
         let syncer = Syncer {
-            network: network.clone(),
+            peers: network.clone(),
             ledger: Arc::clone(&dynamic),
             worker: worker.clone(),
             inside: inside.clone(),
+            metrics: Arc::clone(&metrics),
+            shown: options.catching_up,
+            pool: verification_pool().map_err(NodeError::Thread)?,
             witness_limit,
+            votes: key.is_some(),
         };
         node.tasks.spawn(async move {
             syncer.run(triggers).await;
