@@ -7,6 +7,7 @@ use crate::exit::Exit;
 mod audit;
 mod byzantine;
 mod catching_up;
+mod checkpoint;
 mod config;
 mod consensus;
 mod devnet;
@@ -14,6 +15,7 @@ mod evidence;
 mod init;
 mod key_input;
 mod passwords;
+mod restore;
 mod run;
 mod simulate;
 mod transfer;
@@ -54,6 +56,10 @@ enum Command {
     /// Look at proofs that validators broke the protocol.
     #[command(subcommand)]
     Evidence(evidence::EvidenceCommand),
+    /// Checkpoints of a node's chain.
+    #[command(subcommand)]
+    Checkpoint(checkpoint::CheckpointCommand),
+    Restore(restore::RestoreArguments),
     /// About configuration files.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -82,6 +88,8 @@ pub(crate) fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Evidence(command) => {
             client_runtime()?.block_on(evidence::evidence(&command, json))
         }
+        Command::Checkpoint(command) => checkpoint::checkpoint(&command, json),
+        Command::Restore(arguments) => restore::restore(&arguments, json),
         Command::Config(command) => config::config(&command),
     }
 }

@@ -9,15 +9,16 @@ use anyhow::Context as _;
 use clap::Args;
 use neo_audit::AuditError;
 use neo_consensus::vote_log::LogError;
-use neo_ledger::LedgerError;
 use neo_network::NetworkError;
 use neo_node::config::{LogConfig, LogFormat, NodeConfig};
+use neo_node::recovery::opening::OpenError;
 use neo_node::{Byzantine, EventSink, NodeError, RunOptions};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
 use super::catching_up::{AboveBar, CatchUpBar};
+use super::checkpoint::{exit_of as exit_of_checkpoint, exit_of_ledger};
 use crate::exit::{Exit, OrExit as _};
 
 /// How long the last events may take to be written.
@@ -169,13 +170,11 @@ fn exit_of(error: &NodeError) -> Exit {
         NodeError::Password(_) | NodeError::Wallet { .. } | NodeError::NoValidatorKey { .. } => {
             Exit::Refused
         }
-        NodeError::Ledger { error, .. } => match error {
-            LedgerError::Config(_) => Exit::Refused,
-            LedgerError::Locked { .. }
-            | LedgerError::OtherNetwork { .. }
-            | LedgerError::OtherRules { .. }
-            | LedgerError::StoreFormat { .. } => Exit::Busy,
-            _ => Exit::Failure,
+        NodeError::Ledger { error, .. } => exit_of_ledger(error),
+        NodeError::Chain { error, .. } => match error {
+            OpenError::Ledger(error) => exit_of_ledger(error),
+            OpenError::Restore(error) => exit_of_checkpoint(error),
+            OpenError::Aside { .. } => Exit::Failure,
         },
         NodeError::VoteLog {
             error: LogError::Foreign { .. },

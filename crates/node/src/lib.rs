@@ -17,6 +17,7 @@ mod lanes;
 mod ledger_worker;
 pub mod metrics;
 mod node;
+pub mod recovery;
 pub mod rpc;
 pub mod security;
 mod serving;

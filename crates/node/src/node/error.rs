@@ -10,6 +10,7 @@ use neo_primitives::wallet::WalletError;
 
 use crate::config::PasswordError;
 use crate::driver::DriverError;
+use crate::recovery::opening::OpenError;
 
 /// Why a node did not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,14 @@ pub enum NodeError {
         path: PathBuf,
         /// What is wrong with it.
         error: LedgerError,
+    },
+    /// The chain, while it was opened or restored.
+    #[error("data directory {path}: {error}")]
+    Chain {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong.
+        error: OpenError,
     },
     /// The vote log.
     #[error("data directory {path}: {error}")]

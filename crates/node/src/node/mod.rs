@@ -15,7 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use neo_consensus::engine::LedgerEvent;
-use neo_ledger::{ChainReader, EmbeddedLedger, Ledger};
+use neo_ledger::checkpoint::CheckpointFolder;
+use neo_ledger::{ChainReader, Ledger};
 use neo_network::NetworkHandle;
 use neo_primitives::PrivateKey;
 use tokio::net::TcpListener;
@@ -38,7 +39,10 @@ use crate::gossip;
 use crate::intrusion::{Byzantine, Intruder, Intrusion};
 use crate::ledger_worker::{LedgerWorker, Report};
 use crate::metrics::{self, Metrics, Sources};
+use crate::recovery::opening::{OpenedChain, open_chain};
+use crate::recovery::schedule::Schedule;
 use crate::rpc::{self, RpcContext};
+use crate::security::journal;
 use crate::serving::{AT_A_TIME, Server};
 use crate::sync::{CatchUpSender, Syncer, verification_pool};
 use crate::tuning::{Tuner, TuningBounds, first_threads};
@@ -104,16 +108,21 @@ impl Node {
     ) -> Result<Self, NodeError> {
         let config = Arc::new(config);
         let data_dir = config.data_dir.clone();
-        let ledger_error = |error| NodeError::Ledger {
-            path: data_dir.clone(),
-            error,
-        };
-        let ledger = EmbeddedLedger::open(&data_dir, config.protocol.genesis.clone())
-            .map(Arc::new)
-            .map_err(ledger_error)?;
+        let checkpoints = CheckpointFolder::at(config.checkpoint_folder());
+        let OpenedChain { ledger, recovery } =
+            open_chain(&data_dir, &checkpoints, &config.protocol.genesis).map_err(|error| {
+                NodeError::Chain {
+                    path: data_dir.clone(),
+                    error,
+                }
+            })?;
+        let ledger = Arc::new(ledger);
         let metrics = Arc::new(Metrics::new());
         let (security, last_word) =
             open_security(&config, &ledger, key.as_ref(), &metrics, &options.events)?;
+        if let Some(recovery) = &recovery {
+            security.record(journal::full_recovery(recovery));
+        }
         let network_config = network_config(&config, &ledger, key.as_ref())?;
         let (network, network_events) = neo_network::start(network_config)?;
         security.attach(network.clone());
@@ -233,6 +242,18 @@ impl Node {
             };
             node.tasks.spawn(observer.run(from_inside, stopped.clone()));
         }
+        let schedule = Schedule {
+            ledger: Arc::clone(&ledger),
+            folder: checkpoints,
+            config: config.checkpoints.clone(),
+            metrics: Arc::clone(&metrics),
+            security: Arc::clone(&security),
+        };
+        let told = stopped.clone();
+        node.tasks.spawn(async move {
+            schedule.run(told).await;
+            Ok(())
+        });
         let server = Server {
             network: network.clone(),
             ledger: Arc::clone(&dynamic),

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use neo_consensus::v3::{EngineSettings, Record, Restored, V3Engine, VoteLogState};
-use neo_consensus::vote_log::{Condition, Identity as LogIdentity};
+use neo_consensus::vote_log::{
+    Condition, Identity as LogIdentity, LogError, LogMedium as _, Opened,
+};
 use neo_ledger::{ChainReader, EmbeddedLedger, Ledger};
 use neo_network::{Identity, NetworkConfig};
 use neo_primitives::wallet::Nep6Wallet;
@@ -13,6 +15,7 @@ use neo_primitives::{PrivateKey, PublicKey};
 use super::error::NodeError;
 use crate::bodies::Bodies;
 use crate::config::{NodeConfig, read_password};
+use crate::recovery::votes::{StoreBelow, first_vote};
 use crate::vote_log_file;
 
 /// The identity that a validator's vote log carries.
@@ -134,6 +137,9 @@ pub(super) fn open_engine(
         opened.records.push(resumed);
         intact = true;
     }
+    if intact && !trust {
+        resume_behind_a_restored_store(ledger, &mut opened).map_err(failed)?;
+    }
     bodies.restore(&opened.records, ledger.height());
     let restored = Restored {
         stored: ledger.height(),
@@ -152,4 +158,27 @@ pub(super) fn open_engine(
     );
     settings.transactions = config.consensus.transactions();
     Ok((V3Engine::new(settings, restored), opened.log))
+}
+
+/// Over a store that lies behind what this validator voted on, votes begin where none was given yet: put on record
+/// before the engine starts, so that it holds after further restarts.
+fn resume_behind_a_restored_store(
+    ledger: &EmbeddedLedger,
+    opened: &mut Opened<vote_log_file::FileMedium, Record>,
+) -> Result<(), LogError> {
+    let segments = opened.log.medium().segments().map_err(LogError::Io)?;
+    let below = StoreBelow {
+        stored: ledger.height(),
+        fresh: ledger.height() == ledger.lowest(),
+    };
+    let pruned = segments.first().is_some_and(|first| *first > 0);
+    let Some(from) = first_vote(&opened.records, pruned, below) else {
+        return Ok(());
+    };
+    tracing::warn!(stored = %below.stored, %from,
+        "the store lies behind the votes of this validator, some of which the log does not keep: silent below the first height without one");
+    let resumed = Record::Resumed { from };
+    opened.log.append(std::slice::from_ref(&resumed))?;
+    opened.records.push(resumed);
+    Ok(())
 }

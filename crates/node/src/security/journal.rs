@@ -2,9 +2,11 @@
 
 use neo_audit::{Entry, Found, Kind};
 use neo_consensus::engine::Notice;
+use neo_consensus::v3::recovery::RecoveryStrategy;
 use neo_primitives::{PublicKey, sha256};
 
 use crate::config::NodeConfig;
+use crate::recovery::opening::FullRecovery;
 use crate::security::alerts::{AlertKind, Alerts};
 
 /// The process begins. The fingerprint is SHA-256 of the configuration as the node writes it, in which there are paths
@@ -104,4 +106,12 @@ pub(crate) fn notice(notice: &Notice) -> Option<Entry> {
             .alike(strategy.name()),
         _ => return None,
     })
+}
+
+/// The store was built again when the node started.
+pub(crate) fn full_recovery(recovery: &FullRecovery) -> Entry {
+    Entry::new(Kind::Recovery)
+        .text("strategy", RecoveryStrategy::FullRecovery.name())
+        .text("cause", &recovery.cause)
+        .maybe("checkpoint", recovery.checkpoint.map(|height| height.0))
 }

@@ -17,7 +17,7 @@ mod progress;
 mod session;
 mod sources;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::sync::Arc;
 use std::time::Duration;

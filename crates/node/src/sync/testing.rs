@@ -9,13 +9,13 @@ use neo_primitives::{
 };
 
 /// One validator's network.
-pub(super) struct Chain {
+pub(crate) struct Chain {
     key: PrivateKey,
-    pub(super) config: GenesisConfig,
-    pub(super) ledger: Arc<EmbeddedLedger>,
+    pub(crate) config: GenesisConfig,
+    pub(crate) ledger: Arc<EmbeddedLedger>,
 }
 
-pub(super) fn ask(ledger: &dyn Ledger, request: LedgerRequest) -> LedgerAnswer {
+pub(crate) fn ask(ledger: &dyn Ledger, request: LedgerRequest) -> LedgerAnswer {
     let slot = Arc::new(Mutex::new(None));
     let answer = Arc::clone(&slot);
     let reply = Box::new(move |it| *answer.lock().unwrap() = Some(it));
@@ -25,7 +25,7 @@ pub(super) fn ask(ledger: &dyn Ledger, request: LedgerRequest) -> LedgerAnswer {
 
 impl Chain {
     /// A chain of empty blocks up to a height.
-    pub(super) fn of(height: u32) -> Self {
+    pub(crate) fn of(height: u32) -> Self {
         let key = PrivateKey::generate();
         let config = GenesisConfig::new(Magic(7), vec![key.public_key().clone()]);
         let ledger = Arc::new(Self::empty_ledger(&config));
@@ -45,7 +45,7 @@ impl Chain {
     }
 
     /// A node of the network that has the genesis block only.
-    pub(super) fn newcomer(&self) -> Arc<EmbeddedLedger> {
+    pub(crate) fn newcomer(&self) -> Arc<EmbeddedLedger> {
         Arc::new(Self::empty_ledger(&self.config))
     }
 

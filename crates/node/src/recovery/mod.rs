@@ -1,0 +1,13 @@
+//! Recovery on disk (docs/protocol.md section 9): checkpoints, and `FullRecovery` from them when a node starts.
+//!
+//! | part        | what it does                                                                       |
+//! |-------------|------------------------------------------------------------------------------------|
+//! | [`leaders`] | the state of the leader order that goes into a checkpoint                          |
+//! | [`opening`] | opens the store; one that is gone or damaged is built again from a checkpoint first |
+//! | [`votes`]   | what the vote log is worth over a store that lies behind it                         |
+//! | `schedule`  | writes checkpoints while the node runs                                             |
+
+pub mod leaders;
+pub mod opening;
+pub(crate) mod schedule;
+pub mod votes;
