@@ -171,7 +171,7 @@ fn exit_of(error: &NodeError) -> Exit {
             Exit::Refused
         }
         NodeError::Ledger { error, .. } => exit_of_ledger(error),
-        NodeError::Chain { error, .. } => match error {
+        NodeError::Chain { error, .. } => match error.as_ref() {
             OpenError::Ledger(error) => exit_of_ledger(error),
             OpenError::Restore(error) => exit_of_checkpoint(error),
             OpenError::Aside { .. } => Exit::Failure,

@@ -556,7 +556,7 @@ impl Driver {
             }
             Notice::Stored { height, .. } => {
                 self.parts.bodies.retire(height);
-                if let Err(error) = self.parts.log.prune(height) {
+                if let Err(error) = self.parts.log.prune::<Record>(height) {
                     tracing::warn!(%error, "old vote log segments stay");
                 }
             }

@@ -45,9 +45,24 @@ pub enum Record {
         /// First height voted on.
         from: Height,
     },
+    /// Older records are dropped behind this one: of votes up to here nothing is known any more.
+    Forgotten {
+        /// Greatest height that the dropped records say anything about.
+        through: Height,
+    },
 }
 
 impl Record {
+    /// Greatest height that it says anything about: its own, or the greatest that a mark speaks of.
+    #[must_use]
+    pub fn reach(&self) -> Option<Height> {
+        match self {
+            Self::Resumed { from } => Some(Height(from.0.saturating_sub(1))),
+            Self::Forgotten { through } => Some(*through),
+            other => other.height(),
+        }
+    }
+
     /// The height it belongs to, if to one.
     #[must_use]
     pub fn height(&self) -> Option<Height> {
@@ -57,7 +72,7 @@ impl Record {
             Self::Prepared { height, .. }
             | Self::ViewChange { height, .. }
             | Self::Decision { height, .. } => Some(*height),
-            Self::Silenced | Self::Resumed { .. } => None,
+            Self::Silenced | Self::Resumed { .. } | Self::Forgotten { .. } => None,
         }
     }
 }
@@ -97,6 +112,7 @@ impl Encode for Record {
             }
             Self::Silenced => out.push(6),
             Self::Resumed { from } => tag(out, 7, *from),
+            Self::Forgotten { through } => tag(out, 8, *through),
         }
     }
 }
@@ -126,6 +142,9 @@ impl Decode for Record {
             6 => Self::Silenced,
             7 => Self::Resumed {
                 from: height(reader)?,
+            },
+            8 => Self::Forgotten {
+                through: height(reader)?,
             },
             other => return Err(reader.invalid(format!("{other} is no kind of record"))),
         })
@@ -191,7 +210,12 @@ mod tests {
 
     #[test]
     fn marks_of_silence_survive_the_log() {
-        for record in [Record::Silenced, Record::Resumed { from: Height(9) }] {
+        let through = Height(8);
+        for record in [
+            Record::Silenced,
+            Record::Resumed { from: Height(9) },
+            Record::Forgotten { through },
+        ] {
             assert_eq!(Record::from_bytes(&record.to_bytes()).unwrap(), record);
         }
     }

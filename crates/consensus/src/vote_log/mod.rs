@@ -21,6 +21,8 @@ pub use frame::Identity;
 use frame::{Stop, frame, frame_at, header, read_header, stop_kind};
 pub use medium::{LogMedium, MemoryMedium};
 
+use crate::v3::Record;
+
 /// Size at which a new segment begins, in bytes.
 pub const SEGMENT_SIZE: u64 = 64 << 20;
 /// Full segments kept behind the current one, for evidence and audits.
@@ -86,9 +88,11 @@ pub struct VoteLog<M> {
     identity: Identity,
     current: u64,
     length: u64,
-    /// Greatest height in each closed segment.
+    /// Greatest height that each closed segment says anything about.
     closed: Vec<(u64, Option<Height>)>,
     greatest: Option<Height>,
+    /// The last word on it is that the validator is silent.
+    silent: bool,
     /// The segment to begin with the next append.
     pending: Option<Pending>,
     failed: bool,
@@ -116,15 +120,55 @@ pub struct Opened<M, R> {
     pub condition: Condition,
 }
 
-/// A record knows the height it belongs to.
-pub trait LogRecord: Encode + Decode {
-    /// The height, if it belongs to one.
-    fn height(&self) -> Option<Height>;
+/// What a record says to the log itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// The validator is silent until it says that it votes again.
+    Silenced,
+    /// It votes again.
+    Resumed,
+    /// Older records are dropped; they say nothing about heights above this one.
+    Forgotten {
+        /// That height.
+        through: Height,
+    },
 }
 
-impl LogRecord for crate::v3::Record {
-    fn height(&self) -> Option<Height> {
-        crate::v3::Record::height(self)
+/// A record knows how far it reaches, and whether it is a mark.
+pub trait LogRecord: Encode + Decode {
+    /// Greatest height that it says anything about, if there is one.
+    fn reach(&self) -> Option<Height>;
+
+    /// The mark that it is.
+    fn mark(&self) -> Option<Mark>;
+
+    /// The record of silence.
+    fn silenced() -> Self;
+
+    /// The record of what is dropped.
+    fn forgotten(through: Height) -> Self;
+}
+
+impl LogRecord for Record {
+    fn reach(&self) -> Option<Height> {
+        Record::reach(self)
+    }
+
+    fn mark(&self) -> Option<Mark> {
+        match self {
+            Record::Silenced => Some(Mark::Silenced),
+            Record::Resumed { .. } => Some(Mark::Resumed),
+            Record::Forgotten { through } => Some(Mark::Forgotten { through: *through }),
+            _ => None,
+        }
+    }
+
+    fn silenced() -> Self {
+        Record::Silenced
+    }
+
+    fn forgotten(through: Height) -> Self {
+        Record::Forgotten { through }
     }
 }
 
@@ -156,6 +200,7 @@ impl<M: LogMedium> VoteLog<M> {
             length: 0,
             closed: Vec::new(),
             greatest: None,
+            silent: false,
             pending: None,
             failed: false,
         }
@@ -185,6 +230,7 @@ impl<M: LogMedium> VoteLog<M> {
         let mut log = Self::at(medium, identity, last);
         let mut records = Vec::new();
         let mut condition = Condition::Intact { torn: 0 };
+        let mut loss_is_known = false;
         for (position, segment) in segments.iter().copied().enumerate() {
             let bytes = log.medium.read(segment)?;
             let gap = position > 0 && segments[position - 1].checked_add(1) != Some(segment);
@@ -194,6 +240,7 @@ impl<M: LogMedium> VoteLog<M> {
             if scan.after_loss {
                 // Only records say that the loss was dealt with.
                 condition = if records.len() > before {
+                    loss_is_known = true;
                     Condition::Intact { torn: 0 }
                 } else {
                     Condition::Missing
@@ -220,6 +267,16 @@ impl<M: LogMedium> VoteLog<M> {
             } else {
                 log.closed.push((segment, log.greatest.take()));
             }
+        }
+        // The log itself drops segments only behind a mark that says so.
+        let forgot = |record: &R| matches!(record.mark(), Some(Mark::Forgotten { .. }));
+        let first = segments.first().copied().unwrap_or_default();
+        let explained = first == 0 || loss_is_known || records.iter().any(forgot);
+        if matches!(condition, Condition::Intact { .. }) && !explained {
+            condition = Condition::Damaged {
+                segment: first,
+                offset: 0,
+            };
         }
         let intact = matches!(condition, Condition::Intact { .. });
         if intact && log.length > 0 {
@@ -276,12 +333,21 @@ impl<M: LogMedium> VoteLog<M> {
                 scan.stop = Stop::Bad;
                 return Ok(scan);
             };
-            self.greatest = self.greatest.max(record.height());
+            self.note(&record);
             records.push(record);
             at = end;
             scan.valid = at as u64;
         }
         Ok(scan)
+    }
+
+    fn note<R: LogRecord>(&mut self, record: &R) {
+        self.greatest = self.greatest.max(record.reach());
+        match record.mark() {
+            Some(Mark::Silenced) => self.silent = true,
+            Some(Mark::Resumed) => self.silent = false,
+            Some(Mark::Forgotten { .. }) | None => {}
+        }
     }
 
     /// Begins the segment that is due, and gives its header for the front of the next append.
@@ -331,7 +397,7 @@ impl<M: LogMedium> VoteLog<M> {
         };
         for record in records {
             frame(&record.to_bytes(), &mut bytes)?;
-            self.greatest = self.greatest.max(record.height());
+            self.note(record);
         }
         self.medium.append(&bytes)?;
         self.medium.sync()?;
@@ -339,15 +405,31 @@ impl<M: LogMedium> VoteLog<M> {
         Ok(())
     }
 
-    /// Removes old segments that hold nothing above the stored height.
+    /// Removes old segments that say nothing about heights above the stored one. How far the removed ones reached, and
+    /// that the validator is silent if it is, is durable in a later segment before the first of them goes: a store that
+    /// is put back below that height later would have the validator vote there again, without a memory.
     ///
     /// # Errors
     /// The medium fails.
-    pub fn prune(&mut self, stored: Height) -> Result<(), LogError> {
-        while self.closed.len() > KEPT_SEGMENTS
-            && let Some((segment, greatest)) = self.closed.first().copied()
-            && greatest <= Some(stored)
-        {
+    pub fn prune<R: LogRecord>(&mut self, stored: Height) -> Result<(), LogError> {
+        let spare = self.closed.len().saturating_sub(KEPT_SEGMENTS);
+        let old: Vec<_> = self
+            .closed
+            .iter()
+            .take(spare)
+            .take_while(|(_, greatest)| *greatest <= Some(stored))
+            .copied()
+            .collect();
+        if old.is_empty() {
+            return Ok(());
+        }
+        let through = old.iter().filter_map(|(_, greatest)| *greatest).max();
+        let mut marks = vec![R::forgotten(through.unwrap_or_default())];
+        if self.silent {
+            marks.push(R::silenced());
+        }
+        self.append(&marks)?;
+        for (segment, _) in old {
             self.medium.remove(segment)?;
             self.closed.remove(0);
         }
@@ -377,7 +459,6 @@ struct Scan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::v3::Record;
     use crate::v3::testing::{hash, keys};
     use neo_primitives::Magic;
     use proptest::prelude::*;
@@ -571,15 +652,68 @@ mod tests {
     #[test]
     fn segments_rotate_and_old_ones_go_when_their_heights_are_stored() {
         let mut log = VoteLog::initialise(MemoryMedium::default(), identity()).unwrap();
-        for height in 0..8 {
+        for height in 1..=8 {
+            begin_segment(&mut log);
             log.append(&[record(height)]).unwrap();
-            log.length = SEGMENT_SIZE;
         }
         assert_eq!(log.medium().segments().unwrap().len(), 8);
-        log.prune(Height(100)).unwrap();
+        // The records reach to the heights 0 to 7, and four full segments stay.
+        log.prune::<Record>(Height(1)).unwrap();
+        assert_eq!(log.medium().segments().unwrap().first(), Some(&2));
+        log.prune::<Record>(Height(100)).unwrap();
         assert_eq!(log.medium().segments().unwrap().len(), 1 + KEPT_SEGMENTS);
         let opened = open(log.into_medium());
-        assert!(matches!(opened.condition, Condition::Intact { .. }));
+        assert_eq!(opened.condition, Condition::Intact { torn: 0 });
+        let forgotten = |through| Record::Forgotten {
+            through: Height(through),
+        };
+        let marks = opened.records[opened.records.len() - 2..].to_vec();
+        assert_eq!(marks, [forgotten(1), forgotten(2)]);
+    }
+
+    /// Makes the next append begin a segment, if there is one already that holds something.
+    fn begin_segment(log: &mut VoteLog<MemoryMedium>) {
+        if log.medium.length(0) > header(&log.identity, None, false).unwrap().len() {
+            log.length = SEGMENT_SIZE;
+        }
+    }
+
+    #[test]
+    fn how_far_the_log_forgot_and_that_it_is_silent_outlive_every_segment() {
+        let mut log = VoteLog::initialise(MemoryMedium::default(), identity()).unwrap();
+        log.append(&[record(90), Record::Silenced]).unwrap();
+        for height in 1..40 {
+            begin_segment(&mut log);
+            log.append(&[Record::Forgotten {
+                through: Height(height),
+            }])
+            .unwrap();
+            log.prune::<Record>(Height(1_000)).unwrap();
+        }
+        let opened = open(log.into_medium());
+        assert_eq!(opened.condition, Condition::Intact { torn: 0 });
+        assert!(opened.log.silent);
+        assert!(opened.records.contains(&Record::Silenced));
+        let reach = opened.records.iter().filter_map(Record::reach).max();
+        assert_eq!(reach, Some(Height(89)), "the first record was about 89");
+    }
+
+    #[test]
+    fn segments_that_went_without_a_word_are_a_loss() {
+        let mut log = VoteLog::initialise(MemoryMedium::default(), identity()).unwrap();
+        for height in 1..=3 {
+            begin_segment(&mut log);
+            log.append(&[record(height)]).unwrap();
+        }
+        let mut medium = log.into_medium();
+        medium.remove(0).unwrap();
+        let offset = 0;
+        let mut opened = open(medium);
+        assert_eq!(opened.condition, Condition::Damaged { segment: 1, offset });
+        // Once it is dealt with, it is a thing of the past.
+        opened.log.append(&[Record::Silenced]).unwrap();
+        let again = open(opened.log.into_medium());
+        assert_eq!(again.condition, Condition::Intact { torn: 0 });
     }
 
     /// A medium with these frames in its first segment.

@@ -174,7 +174,7 @@ impl HeightLog {
                     .push(justification_hash(Some(certificate)));
             }
             Record::Decision { decision, .. } => self.decisions.push(decision.hash()),
-            Record::Silenced | Record::Resumed { .. } => {}
+            Record::Silenced | Record::Resumed { .. } | Record::Forgotten { .. } => {}
         }
     }
 }

@@ -303,7 +303,11 @@ impl Node {
                 sound
             }
             Record::Decision { decision, .. } => known.show_decision(decision),
-            Record::Body(_) | Record::Own(_) | Record::Silenced | Record::Resumed { .. } => return,
+            Record::Body(_)
+            | Record::Own(_)
+            | Record::Silenced
+            | Record::Resumed { .. }
+            | Record::Forgotten { .. } => return,
         };
         findings.require(Invariant::CertificateInvalid, height, sound);
     }

@@ -29,6 +29,7 @@ impl Silence {
                     silent = false;
                     from = Some(*first);
                 }
+                Record::Forgotten { through } => from = from.max(Some(through.next())),
                 _ => {}
             }
         }
@@ -170,5 +171,9 @@ mod tests {
         assert!(Silence::at_start(false, &resumed).is_silent());
         assert!(Silence::at_start(true, &resumed[..1]).is_silent());
         assert!(!Silence::at_start(true, &[]).is_silent());
+        let forgot = [Record::Forgotten { through: Height(8) }];
+        let voting = Silence::at_start(true, &forgot);
+        assert!(!voting.is_silent());
+        assert!(voting.forbids(Height(8)).is_some() && voting.forbids(Height(9)).is_none());
     }
 }

@@ -48,7 +48,7 @@ pub enum NodeError {
         /// The directory.
         path: PathBuf,
         /// What is wrong.
-        error: OpenError,
+        error: Box<OpenError>,
     },
     /// The vote log.
     #[error("data directory {path}: {error}")]

@@ -113,7 +113,7 @@ impl Node {
             open_chain(&data_dir, &checkpoints, &config.protocol.genesis).map_err(|error| {
                 NodeError::Chain {
                     path: data_dir.clone(),
-                    error,
+                    error: Box::new(error),
                 }
             })?;
         let ledger = Arc::new(ledger);

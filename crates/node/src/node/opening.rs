@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use neo_consensus::v3::{EngineSettings, Record, Restored, V3Engine, VoteLogState};
-use neo_consensus::vote_log::{
-    Condition, Identity as LogIdentity, LogError, LogMedium as _, Opened,
-};
+use neo_consensus::vote_log::{Condition, Identity as LogIdentity};
 use neo_ledger::{ChainReader, EmbeddedLedger, Ledger};
 use neo_network::{Identity, NetworkConfig};
 use neo_primitives::wallet::Nep6Wallet;
@@ -15,7 +13,6 @@ use neo_primitives::{PrivateKey, PublicKey};
 use super::error::NodeError;
 use crate::bodies::Bodies;
 use crate::config::{NodeConfig, read_password};
-use crate::recovery::votes::{StoreBelow, first_vote};
 use crate::vote_log_file;
 
 /// The identity that a validator's vote log carries.
@@ -137,8 +134,13 @@ pub(super) fn open_engine(
         opened.records.push(resumed);
         intact = true;
     }
-    if intact && !trust {
-        resume_behind_a_restored_store(ledger, &mut opened).map_err(failed)?;
+    let forgotten = opened.records.iter().filter_map(|record| match record {
+        Record::Forgotten { through } => Some(*through),
+        _ => None,
+    });
+    if let Some(through) = forgotten.max().filter(|height| *height > ledger.height()) {
+        tracing::warn!(stored = %ledger.height(), %through,
+            "the store lies below heights that the vote log has dropped: no votes up to there");
     }
     bodies.restore(&opened.records, ledger.height());
     let restored = Restored {
@@ -158,27 +160,4 @@ pub(super) fn open_engine(
     );
     settings.transactions = config.consensus.transactions();
     Ok((V3Engine::new(settings, restored), opened.log))
-}
-
-/// Over a store that lies behind what this validator voted on, votes begin where none was given yet: put on record
-/// before the engine starts, so that it holds after further restarts.
-fn resume_behind_a_restored_store(
-    ledger: &EmbeddedLedger,
-    opened: &mut Opened<vote_log_file::FileMedium, Record>,
-) -> Result<(), LogError> {
-    let segments = opened.log.medium().segments().map_err(LogError::Io)?;
-    let below = StoreBelow {
-        stored: ledger.height(),
-        fresh: ledger.height() == ledger.lowest(),
-    };
-    let pruned = segments.first().is_some_and(|first| *first > 0);
-    let Some(from) = first_vote(&opened.records, pruned, below) else {
-        return Ok(());
-    };
-    tracing::warn!(stored = %below.stored, %from,
-        "the store lies behind the votes of this validator, some of which the log does not keep: silent below the first height without one");
-    let resumed = Record::Resumed { from };
-    opened.log.append(std::slice::from_ref(&resumed))?;
-    opened.records.push(resumed);
-    Ok(())
 }

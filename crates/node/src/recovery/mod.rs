@@ -4,10 +4,8 @@
 //! |-------------|------------------------------------------------------------------------------------|
 //! | [`leaders`] | the state of the leader order that goes into a checkpoint                          |
 //! | [`opening`] | opens the store; one that is gone or damaged is built again from a checkpoint first |
-//! | [`votes`]   | what the vote log is worth over a store that lies behind it                         |
 //! | `schedule`  | writes checkpoints while the node runs                                             |
 
 pub mod leaders;
 pub mod opening;
 pub(crate) mod schedule;
-pub mod votes;

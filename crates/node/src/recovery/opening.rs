@@ -104,13 +104,13 @@ pub fn open_chain(
     };
     let stored = ledger.as_ref().map_or(Height(0), |ledger| ledger.height());
     let highest = checkpoints.heights()?.first().copied();
-    if !asks_for_full_recovery(ledger.is_some(), stored, highest) {
-        if let Some(ledger) = ledger {
-            return Ok(OpenedChain {
-                ledger,
-                recovery: None,
-            });
-        }
+    if !asks_for_full_recovery(ledger.is_some(), stored, highest)
+        && let Some(ledger) = ledger
+    {
+        return Ok(OpenedChain {
+            ledger,
+            recovery: None,
+        });
     }
     let checkpoint = newest(checkpoints, genesis)?;
     let useful = checkpoint.filter(|found| {

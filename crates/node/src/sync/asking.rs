@@ -22,9 +22,14 @@ pub(super) enum Answer {
 pub(super) fn examine(
     ledger: &dyn Ledger,
     start: Height,
+    count: u16,
     bytes: &[Bytes],
     witness_limit: u32,
 ) -> Answer {
+    if bytes.len() > usize::from(count) {
+        let problem = format!("{} blocks where {count} were asked for", bytes.len());
+        return Answer::Lie(Offence::InvalidAnswer, problem);
+    }
     let read: Result<Vec<Block>, _> = bytes
         .par_iter()
         .map(|bytes| {

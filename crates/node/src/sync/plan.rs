@@ -218,15 +218,17 @@ impl Plan {
         &mut self,
         from: PeerId,
         start: Height,
-        blocks: Vec<VerifiedBlock>,
+        mut blocks: Vec<VerifiedBlock>,
         bytes: usize,
     ) {
         let Some(range) = self.ranges.get_mut(&start) else {
             return;
         };
+        // The range may have become shorter since it was asked for.
+        blocks.truncate(usize::try_from(range.count).unwrap_or(usize::MAX));
         let had = u32::try_from(blocks.len()).unwrap_or(u32::MAX);
         // Somebody else was quicker, or nothing came.
-        if matches!(range.state, State::Here { .. }) || had == 0 || had > range.count {
+        if matches!(range.state, State::Here { .. }) || had == 0 {
             return;
         }
         let missing = range.count - had;

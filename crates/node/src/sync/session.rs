@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use neo_network::PeerId;
+use neo_network::{Offence, PeerId};
 use neo_primitives::{Height, UInt256};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -27,6 +27,8 @@ enum Event {
     Arrived(Question, Result<Vec<Bytes>, String>, Duration),
     /// The answer was verified.
     Examined(Question, Answer),
+    /// What came of asking a peer for the tip that it claims.
+    Probed(Question, Result<Vec<Bytes>, String>),
 }
 
 /// A run that is being stored.
@@ -74,7 +76,7 @@ impl<P: Peers> Syncer<P> {
                 sources.with(stored.next(), clock()),
                 clock(),
             );
-            if storing.is_none() && !plan.is_waiting() {
+            if storing.is_none() && !plan.is_waiting() && !sources.is_probing() {
                 break;
             }
             tokio::select! {
@@ -137,6 +139,9 @@ impl<P: Peers> Syncer<P> {
                 if bytes.is_empty() {
                     sources.had_nothing(question.peer, question.start, now);
                     plan.failed(question.peer, question.start);
+                    if let Some(tip) = sources.probe(question.peer, question.start, now) {
+                        self.probe(question.peer, tip, events);
+                    }
                     return;
                 }
                 sources.answered(question.peer, took);
@@ -149,21 +154,60 @@ impl<P: Peers> Syncer<P> {
                 plan.came(question.peer, question.start, blocks, bytes);
             }
             Event::Examined(question, Answer::Lie(offence, problem)) => {
-                let Question { peer, start, .. } = question;
-                tracing::warn!(%peer, %start, problem, "a peer sent blocks that are not true");
-                self.metrics.fetch_failed("invalid");
-                sources.lied(peer, now);
-                self.peers.report(peer, offence);
-                plan.failed(peer, start);
+                self.lied(question, offence, &problem, sources, now);
+                plan.failed(question.peer, question.start);
+            }
+            Event::Probed(question, answer) => {
+                sources.probed(question.peer);
+                match answer {
+                    Err(_) => sources.failed(question.peer, now),
+                    Ok(bytes) if bytes.is_empty() => {
+                        let problem = "it claims to have this block, and has none";
+                        self.lied(question, Offence::InvalidAnswer, problem, sources, now);
+                    }
+                    Ok(bytes) => self.examine(question, bytes, events),
+                }
             }
         }
+    }
+
+    fn lied(
+        &self,
+        question: Question,
+        offence: Offence,
+        problem: &str,
+        sources: &mut Sources,
+        now: Duration,
+    ) {
+        let Question { peer, start, .. } = question;
+        tracing::warn!(%peer, %start, problem, "a peer answered what is not true");
+        self.metrics.fetch_failed("invalid");
+        sources.lied(peer, now);
+        self.peers.report(peer, offence);
+    }
+
+    /// Asks for the tip that a peer claims. A chain may begin above what was asked for, so having nothing there is no
+    /// lie; having no tip is.
+    fn probe(&self, peer: PeerId, tip: Height, events: &mut JoinSet<Event>) {
+        let peers = self.peers.clone();
+        let (start, count) = (tip, 1);
+        events.spawn(async move {
+            let answer = peers.ask(peer, start, count).await;
+            Event::Probed(Question { peer, start, count }, answer)
+        });
     }
 
     fn examine(&self, question: Question, bytes: Vec<Bytes>, events: &mut JoinSet<Event>) {
         let (ledger, limit) = (self.ledger.clone(), self.witness_limit);
         let (done, examined) = oneshot::channel();
         self.pool.spawn(move || {
-            let _ = done.send(examine(ledger.as_ref(), question.start, &bytes, limit));
+            let _ = done.send(examine(
+                ledger.as_ref(),
+                question.start,
+                question.count,
+                &bytes,
+                limit,
+            ));
         });
         events.spawn(async move {
             match examined.await {

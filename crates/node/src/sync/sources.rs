@@ -16,6 +16,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const PAUSE_OF_LIARS: Duration = Duration::from_secs(120);
 /// A peer that had nothing at a height is not asked for it for this long.
 const LACKS_FOR: Duration = Duration::from_secs(2);
+/// A peer that had nothing is asked whether it has the tip that it claims, at most once in so long.
+const PROBE_EVERY: Duration = Duration::from_secs(10);
 /// Time that a peer is thought to take before it answered once.
 const UNKNOWN_PACE: Duration = Duration::from_millis(100);
 
@@ -24,6 +26,12 @@ const UNKNOWN_PACE: Duration = Duration::from_millis(100);
 struct Source {
     /// Greatest height that it says, or that a message of it shows.
     claims: Height,
+    /// The height that it says itself, as told last.
+    told: Height,
+    /// It is being asked for the tip that it claims.
+    probing: bool,
+    /// When it may be asked for that again.
+    next_probe: Duration,
     /// It had nothing at these heights, and is not asked for them until then: its chain may begin above, or not be as
     /// high yet as it says. The window of a plan bounds how many there are.
     lacks: BTreeMap<Height, Duration>,
@@ -55,6 +63,7 @@ impl Sources {
             let source = self.0.entry(peer).or_default();
             source.connected = true;
             source.claims = source.claims.max(height);
+            source.told = height;
         }
         self.0.retain(|_, source| {
             source.connected || source.under_way > 0 || source.paused_until > now
@@ -134,10 +143,34 @@ impl Sources {
         }
     }
 
+    /// The tip to ask a peer for that had nothing at `start`, below it: whoever says that it has a height has its block.
+    pub(super) fn probe(&mut self, peer: PeerId, start: Height, now: Duration) -> Option<Height> {
+        let source = self.0.get_mut(&peer)?;
+        if !source.is_usable(now) || source.told < start || now < source.next_probe {
+            return None;
+        }
+        source.probing = true;
+        source.next_probe = now + PROBE_EVERY;
+        Some(source.told)
+    }
+
+    /// It was asked for the tip that it claims.
+    pub(super) fn probed(&mut self, peer: PeerId) {
+        if let Some(source) = self.0.get_mut(&peer) {
+            source.probing = false;
+        }
+    }
+
+    /// Whether anybody is being asked for the tip that it claims.
+    pub(super) fn is_probing(&self) -> bool {
+        self.0.values().any(|source| source.probing)
+    }
+
     /// Nobody waits for an answer any more.
     pub(super) fn all_ended(&mut self) {
         for source in self.0.values_mut() {
             source.under_way = 0;
+            source.probing = false;
         }
     }
 
@@ -246,6 +279,24 @@ mod tests {
             sources.choose(Height(200), &[], NOW + LACKS_FOR),
             Some(peers[0])
         );
+    }
+
+    #[test]
+    fn who_had_nothing_below_its_height_is_asked_for_its_tip_now_and_then() {
+        let (mut sources, peers) = sources(&[900]);
+        assert_eq!(sources.probe(peers[0], Height(901), NOW), None);
+        assert!(!sources.is_probing());
+        assert_eq!(sources.probe(peers[0], Height(200), NOW), Some(Height(900)));
+        assert!(sources.is_probing());
+        sources.probed(peers[0]);
+        assert!(!sources.is_probing());
+        assert_eq!(sources.probe(peers[0], Height(200), NOW), None);
+        // What a message showed is not its own word, and it may have begun anew with less.
+        let later = NOW + PROBE_EVERY;
+        sources.shows(peers[0], Height(1_000));
+        sources.connected([(peers[0], Height(700))], later);
+        let tip = sources.probe(peers[0], Height(200), later);
+        assert_eq!(tip, Some(Height(700)));
     }
 
     #[test]

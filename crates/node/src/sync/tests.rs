@@ -22,6 +22,10 @@ enum Manner {
     Shifts,
     /// Has nothing below this height.
     From(u32),
+    /// Sends more blocks than it was asked for.
+    Overfills,
+    /// Has nothing above this height, whatever it says.
+    Until(u32),
 }
 
 #[derive(Clone)]
@@ -68,6 +72,14 @@ impl Peers for Crowd {
             Manner::Shifts => Ok(true_answer(start.0 + 1)),
             Manner::From(least) if start.0 < least => Ok(Vec::new()),
             Manner::From(_) => Ok(true_answer(start.0)),
+            Manner::Overfills => {
+                let mut blocks = true_answer(start.0);
+                blocks.extend(block(start.0 + u32::from(count)));
+                Ok(blocks)
+            }
+            Manner::Until(most) => Ok((start.0..=most.min(start.0 + u32::from(count) - 1))
+                .map_while(block)
+                .collect()),
         }
     }
 
@@ -157,13 +169,30 @@ async fn liars_are_reported_and_bring_nothing() {
 async fn nobody_is_reported_for_having_nothing() {
     let chain = Arc::new(Chain::of(20));
     let boasts = [
-        (Manner::Honest, 1_000_000),
+        (Manner::Honest, 20),
         (Manner::From(10), 20),
         (Manner::Refuses, 30),
     ];
     let (height, guilty) = synchronise(&chain, &boasts).await;
     assert_eq!(height, Height(20));
     assert!(guilty.is_empty(), "{guilty:?}");
+}
+
+#[tokio::test]
+async fn who_claims_a_height_that_it_has_not_is_reported_and_no_other() {
+    let chain = Arc::new(Chain::of(40));
+    let boasts = [(Manner::Until(20), 1_000_000), (Manner::From(30), 40)];
+    let (height, guilty) = synchronise(&chain, &boasts).await;
+    assert!(height >= Height(20), "{height}");
+    assert_eq!(guilty, [Manner::Until(20)]);
+}
+
+#[tokio::test]
+async fn more_blocks_than_asked_for_do_not_hold_anything_up() {
+    let chain = Arc::new(Chain::of(600));
+    let (height, guilty) = synchronise(&chain, &[(Manner::Overfills, 600)]).await;
+    assert_eq!(height, Height(0));
+    assert!(guilty.iter().all(|it| *it == Manner::Overfills) && !guilty.is_empty());
 }
 
 #[tokio::test]

@@ -212,7 +212,7 @@ impl World<'_> {
 
     fn prune(&mut self, node: usize, stored: Height) {
         if let Some(running) = self.nodes[node].running.as_mut()
-            && let Err(error) = running.log.prune(stored)
+            && let Err(error) = running.log.prune::<Record>(stored)
         {
             self.trouble(node, stored.0, error.to_string());
         }

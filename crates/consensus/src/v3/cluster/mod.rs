@@ -35,6 +35,7 @@ mod liars;
 mod relays;
 mod replays;
 mod restarts;
+mod restored;
 mod silence;
 mod suspicion;
 mod swarm;

@@ -33,6 +33,7 @@ impl V3Engine {
             records,
             silence,
             votes_from,
+            reach,
             buffered,
             peers: _,
             last_start,
@@ -48,7 +49,7 @@ impl V3Engine {
             reported_base: _,
         } = self;
         (stored, tip, open, opening, ahead, coming).hash(hasher);
-        (fresh_start, records, silence, votes_from, buffered).hash(hasher);
+        (fresh_start, records, silence, votes_from, reach, buffered).hash(hasher);
         (last_start, last_decision, timer).hash(hasher);
         (block_size, pool_filled, began, emergency).hash(hasher);
     }

@@ -157,8 +157,10 @@ pub struct V3Engine {
     fresh_start: bool,
     records: Vec<Record>,
     silence: Option<Silence>,
-    /// First height voted on since the last silence: those below were opened in it (rule 8).
+    /// First height voted on: those below were opened in a silence, or the log forgot them (rule 8).
     votes_from: Height,
+    /// Greatest height that the vote log said anything about at the start. A store that was put back lies below it.
+    reach: Height,
     buffered: BTreeMap<(Height, PublicKey, MessageKind), Message>,
     peers: BTreeMap<PublicKey, Peer>,
     /// When the last retired height saw its first valid proposal.
@@ -204,9 +206,12 @@ impl V3Engine {
                     silent = false;
                     votes_from = *from;
                 }
+                // Where the store was put back, heights open again of which the log knows nothing any more.
+                Record::Forgotten { through } => votes_from = votes_from.max(through.next()),
                 _ => {}
             }
         }
+        let reach = restored.records.iter().filter_map(Record::reach).max();
         // What is lost now is no matter of what an earlier run went through.
         silent |= restored.log == VoteLogState::Lost;
         let stored = restored.stored;
@@ -231,6 +236,7 @@ impl V3Engine {
             records,
             silence: silent.then(Silence::default),
             votes_from,
+            reach: reach.unwrap_or_default(),
             buffered: BTreeMap::new(),
             peers: BTreeMap::new(),
             last_start: None,

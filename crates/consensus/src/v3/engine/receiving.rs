@@ -115,11 +115,11 @@ impl V3Engine {
         if !(asks || repeated) || !self.may_answer(from, now) {
             return;
         }
-        let stored = self.stored;
+        let (stored, vouches) = (self.stored, self.vouches());
         if let Some(state) = self.open.front()
             && let Some(own) = state.own
         {
-            let draft = stored_answer(&state.context, own, message, stored);
+            let draft = stored_answer(&state.context, own, message, stored, vouches);
             actions.send.push((Recipient::One(from.clone()), draft));
         }
     }
@@ -332,7 +332,7 @@ impl V3Engine {
         input: Input,
         actions: &mut V3Actions,
     ) {
-        let stored = self.stored;
+        let (stored, vouches) = (self.stored, self.vouches());
         let Some(state) = self.height_mut(height) else {
             return;
         };
@@ -352,7 +352,7 @@ impl V3Engine {
                         let asker = state.info.validators.key(message.sender);
                         let asker = asker.filter(|_| !mutated!(state, AnswersBearer));
                         let asker = asker.unwrap_or(from).clone();
-                        let answer = state.recovery_answer(view, request, stored);
+                        let answer = state.recovery_answer(view, request, stored, vouches);
                         let lacks = state.lacks_what_is_held(view, request);
                         if let Some(answer) = answer {
                             self.answer(now, &asker, height, answer, actions);

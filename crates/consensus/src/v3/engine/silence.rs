@@ -2,7 +2,7 @@
 
 use neo_primitives::{Height, PublicKey};
 
-use super::{NONCE_INTERVAL, SILENT_BLOCKS, Silence, V3Actions, V3Engine};
+use super::{MAX_OPEN, NONCE_INTERVAL, SILENT_BLOCKS, Silence, V3Actions, V3Engine};
 use crate::engine::{Notice, Now, Recipient};
 use crate::v3::height::HeightState;
 use crate::v3::record::Record;
@@ -13,6 +13,15 @@ impl V3Engine {
     pub(super) fn is_silent_at(&self, height: Height) -> bool {
         let below = height < self.votes_from && !mutated!(self.settings, NeverSilent);
         self.silence.is_some() || below
+    }
+
+    /// Whether the stored height may be reported to one that lost its log, who concludes from it how far this validator
+    /// voted. It may not where this log is lost, or where the store lies further below the own votes than it can without
+    /// having been put back.
+    pub(super) fn vouches(&self) -> bool {
+        let open = u32::try_from(MAX_OPEN).unwrap_or(u32::MAX);
+        let behind = self.reach.0 > self.stored.0.saturating_add(open);
+        self.silence.is_none() && !behind
     }
 
     pub(super) fn lose_voice(&mut self, now: Now, actions: &mut V3Actions) {
@@ -68,7 +77,8 @@ impl V3Engine {
         if until.is_some_and(|until| self.stored >= until) {
             self.silence = None;
             // Heights that were opened in silence stay silent.
-            let from = self.top().next();
+            // What the log forgot stays so.
+            let from = self.top().next().max(self.votes_from);
             self.votes_from = from;
             actions.persist.push(Record::Resumed { from });
             actions.notices.push(Notice::Voting { from });

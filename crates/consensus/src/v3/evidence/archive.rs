@@ -156,7 +156,7 @@ impl VoteArchive {
             Record::Prepared { certificate, .. } => self.add_prepared(certificate, check),
             Record::ViewChange { certificate, .. } => self.add_view_change(certificate, check),
             Record::Decision { decision, .. } => self.add_decision(decision, check),
-            Record::Silenced | Record::Resumed { .. } => {}
+            Record::Silenced | Record::Resumed { .. } | Record::Forgotten { .. } => {}
         }
     }
 

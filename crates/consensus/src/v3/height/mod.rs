@@ -230,7 +230,7 @@ impl HeightState {
                 self.safety.record_decision(&decision);
                 self.decision.get_or_insert(decision);
             }
-            Record::Silenced | Record::Resumed { .. } => {}
+            Record::Silenced | Record::Resumed { .. } | Record::Forgotten { .. } => {}
         }
     }
 

@@ -45,16 +45,21 @@ impl HeightState {
         ))
     }
 
-    /// What the asker lacks, or `None` when it lacks nothing that this node has.
+    /// What the asker lacks, or `None` when it lacks nothing that this node has. Only who `vouches` for its stored
+    /// height reports it (rule 8).
     pub(in crate::v3) fn recovery_answer(
         &self,
         their_view: View,
         request: &RecoveryRequest,
         stored: Height,
+        vouches: bool,
     ) -> Option<RecoveryMessage> {
         let view = self.view();
-        // Who lost its own log cannot vouch for heights (rule 8).
-        let nonce = if self.silent { 0 } else { request.nonce };
+        let nonce = if self.silent || !vouches {
+            0
+        } else {
+            request.nonce
+        };
         let mut answer = RecoveryMessage {
             nonce,
             stored,
@@ -220,15 +225,18 @@ impl HeightState {
     }
 }
 
-/// The answer of a node that has stored the asker's height: fetch the blocks.
+/// The answer of a node that has stored the asker's height: fetch the blocks. Only who `vouches` for its stored height
+/// reports it (rule 8).
 pub(in crate::v3) fn stored_answer(
     context: &HeightContext,
     own: ValidatorIndex,
     message: &Message,
     stored: Height,
+    vouches: bool,
 ) -> Draft {
     let (nonce, prev_hash) = match &message.payload {
-        Payload::RecoveryRequest(request) => (request.nonce, request.prev_hash),
+        Payload::RecoveryRequest(request) if vouches => (request.nonce, request.prev_hash),
+        Payload::RecoveryRequest(request) => (0, request.prev_hash),
         _ => (0, context.prev_hash),
     };
     // Signed for the asker's height, whose previous block it named itself.
@@ -363,7 +371,7 @@ mod tests {
         }
         assert!(state.lacks_what_is_held(View::ZERO, &request(None)));
         let stored = Height(8);
-        let answer = state.recovery_answer(View::ZERO, &request(None), stored);
+        let answer = state.recovery_answer(View::ZERO, &request(None), stored, true);
         assert_eq!(answer.map(|answer| answer.messages.len()), Some(1));
 
         let signers = (0..3).map(|i| (ValidatorIndex(i), signature(i))).collect();
@@ -376,6 +384,9 @@ mod tests {
         state.take_prepared(NOW, certificate, &mut Actions::default());
         let holder = request(Some(View::ZERO));
         assert!(!state.lacks_what_is_held(View::ZERO, &holder));
-        assert_eq!(state.recovery_answer(View::ZERO, &holder, stored), None);
+        assert_eq!(
+            state.recovery_answer(View::ZERO, &holder, stored, true),
+            None
+        );
     }
 }
