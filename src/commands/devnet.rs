@@ -6,7 +6,9 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::byzantine::AttackMode;
-use crate::devnet::{Devnet, Disturbances, Extent, Kill, LeaderFault, LeaderTrials, TxRate};
+use crate::devnet::{
+    Devnet, Disturbances, DrillKind, DrillPlan, Extent, Kill, LeaderFault, LeaderTrials, TxRate,
+};
 use crate::duration::parse_duration;
 use crate::exit::Exit;
 
@@ -58,6 +60,13 @@ pub(crate) struct DevnetArguments {
     /// Number of such trials.
     #[arg(long, default_value = "10", requires = "fail_leader", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     trials: u32,
+    /// Measure a recovery: a validator that is far behind, one that lost its disk, or a blackout of all. The run ends
+    /// with it; unless --block-time says something else, blocks come as fast as possible, every 200 ms, or every second.
+    #[arg(long, value_name = "KIND", conflicts_with_all = ["duration", "blocks", "byzantine", "kill", "fail_leader"])]
+    drill: Option<DrillKind>,
+    /// How many blocks the others make while the validator of the drill is away.
+    #[arg(long, value_name = "BLOCKS", requires = "drill", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    behind: Option<u32>,
 }
 
 /// Runs the network to the end of its load.
@@ -69,15 +78,22 @@ pub(crate) fn devnet(arguments: DevnetArguments, json: bool) -> anyhow::Result<E
         fault,
         count: arguments.trials,
     });
-    let extent = match (arguments.duration, arguments.blocks, trials) {
+    let drill = arguments.drill.map(|kind| DrillPlan {
+        kind,
+        behind: arguments.behind,
+    });
+    let disturbed = trials.is_some() || drill.is_some();
+    let extent = match (arguments.duration, arguments.blocks, disturbed) {
         (Some(duration), _, _) => Extent::Duration(duration),
         (None, Some(blocks), _) => Extent::Blocks(blocks),
-        (None, None, Some(_)) => Extent::Trials,
-        (None, None, None) => Extent::UntilInterrupted,
+        (None, None, true) => Extent::Trials,
+        (None, None, false) => Extent::UntilInterrupted,
     };
     let devnet = Devnet {
         validators: arguments.validators.map(usize::from),
-        block_time: arguments.block_time,
+        block_time: arguments
+            .block_time
+            .or(arguments.drill.map(DrillKind::block_time)),
         extent,
         tx_rate: arguments.tx_rate,
         data_dir: arguments.data_dir,
@@ -89,6 +105,7 @@ pub(crate) fn devnet(arguments: DevnetArguments, json: bool) -> anyhow::Result<E
             kills: arguments.kill,
         },
         trials,
+        drill,
         json,
     };
     devnet.run()

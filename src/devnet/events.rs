@@ -11,6 +11,16 @@ pub(crate) enum NodeEvent {
     Ready {},
     /// A block is stored durably.
     Block(BlockEvent),
+    /// Its silence is over (docs/protocol.md section 5, rule 8).
+    Voting {
+        /// When, in nanoseconds since 1970.
+        t_ns: u64,
+    },
+    /// Its first PreCommit or Commit since the start left.
+    FirstVote {
+        /// When, in nanoseconds since 1970.
+        t_ns: u64,
+    },
     /// A proof against a validator was stored.
     Evidence(Proof),
     /// A validator's conduct shows a fault or an attack, or does not any more.

@@ -154,6 +154,7 @@ mod tests {
             witness_limit: None,
             disturbances: Disturbances::default(),
             trials: None,
+            drill: None,
             json: true,
         }
     }

@@ -15,6 +15,7 @@ mod calls;
 mod cast;
 mod clock;
 mod display;
+mod drill;
 mod events;
 mod faucet;
 mod folder;
@@ -41,6 +42,7 @@ use std::time::Duration;
 use crate::exit::Exit;
 
 pub(crate) use cast::{Disturbances, Kill};
+pub(crate) use drill::{DrillKind, DrillPlan};
 pub(crate) use pacing::TxRate;
 pub(crate) use trials::{LeaderFault, LeaderTrials};
 
@@ -63,6 +65,8 @@ pub(crate) struct Devnet {
     pub(crate) disturbances: Disturbances,
     /// Leaders that fail, instead of another end of the run.
     pub(crate) trials: Option<LeaderTrials>,
+    /// A drill of recovery, instead of another end of the run.
+    pub(crate) drill: Option<DrillPlan>,
     /// Whether the summary is JSON.
     pub(crate) json: bool,
 }
@@ -74,7 +78,7 @@ pub(crate) enum Extent {
     Duration(Duration),
     /// When so many blocks are final.
     Blocks(u32),
-    /// When all trials are done.
+    /// When all trials, or the drill, are done.
     Trials,
     /// Never.
     UntilInterrupted,

@@ -17,6 +17,10 @@ pub(crate) struct NodeSeen {
     pub(crate) given_up: bool,
     /// Whether it listens.
     pub(crate) ready: bool,
+    /// When its silence ended since its process started, in nanoseconds since 1970.
+    pub(crate) voting_ns: Option<u64>,
+    /// When its first vote since its process started left, in nanoseconds since 1970.
+    pub(crate) first_vote_ns: Option<u64>,
     /// Its blocks since it started, by ascending height.
     pub(crate) blocks: Vec<BlockEvent>,
     /// Transactions in those blocks.
@@ -56,6 +60,8 @@ impl NodeSeen {
                     self.blocks.push(block);
                 }
             }
+            NodeEvent::Voting { t_ns } => self.voting_ns = Some(t_ns),
+            NodeEvent::FirstVote { t_ns } => self.first_vote_ns = Some(t_ns),
             NodeEvent::Evidence(proof) => self.accusations.proof(proof),
             NodeEvent::Finding(finding) => self.accusations.finding(finding),
             NodeEvent::Ban(ban) => self.accusations.ban(ban),
@@ -105,6 +111,8 @@ impl Observations {
         self.change(node, |seen| {
             seen.given_up = false;
             seen.ready = false;
+            seen.voting_ns = None;
+            seen.first_vote_ns = None;
             seen.ended = None;
         });
     }

@@ -160,6 +160,7 @@ impl Run<'_> {
             nodes,
             tips_agree,
             trials: findings.trials,
+            drill: findings.drill,
             own: of_process(std::process::id()),
         })
     }

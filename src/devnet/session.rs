@@ -11,6 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use super::cast::Cast;
 use super::clock::now_ns;
 use super::display::Display;
+use super::drill::{DrillFigures, Ground};
 use super::faucet::Faucet;
 use super::funding::fund;
 use super::load::{Load, Outcome};
@@ -84,6 +85,8 @@ pub(crate) struct Findings {
     pub(crate) tips: Vec<Option<UInt256>>,
     /// What the failures of leaders cost.
     pub(crate) trials: Option<TrialFigures>,
+    /// What the drill measured.
+    pub(crate) drill: Option<DrillFigures>,
 }
 
 impl Session<'_> {
@@ -104,22 +107,24 @@ impl Session<'_> {
         let mut findings = Findings::default();
         findings.moments.started = started;
         let over = Cell::new(false);
-        let trials = Cell::new(None);
+        let (trials, drill) = (Cell::new(None), Cell::new(None));
         tokio::select! {
             loaded = self.load(supply, &mut findings, &over) => loaded?,
-            error = self.disturb(&over, &trials) => return Err(error),
+            error = self.disturb(&over, &trials, &drill) => return Err(error),
             never = self.memory.run(self.processes) => match never {},
         }
         findings.trials = trials.into_inner();
+        findings.drill = drill.into_inner();
         self.settle(&mut findings).await?;
         Ok(findings)
     }
 
-    /// Kills who is to be killed and lets leaders fail; returns only with an error.
+    /// Kills who is to be killed, lets leaders fail, carries out a drill; returns only with an error.
     async fn disturb(
         &self,
         over: &Cell<bool>,
         outcome: &Cell<Option<TrialFigures>>,
+        drilled: &Cell<Option<DrillFigures>>,
     ) -> anyhow::Error {
         let disturbed = async {
             let began = Instant::now();
@@ -140,6 +145,16 @@ impl Session<'_> {
                     block_time: self.network.genesis().block_time(),
                 };
                 outcome.set(Some(trials::run(&stage, trials, self.display).await?));
+                over.set(true);
+            }
+            if let Some(plan) = self.devnet.drill {
+                let ground = Ground {
+                    processes: self.processes,
+                    network: self.network,
+                    seen: self.seen,
+                    display: self.display,
+                };
+                drilled.set(Some(ground.run(plan).await?));
                 over.set(true);
             }
             Ok(())

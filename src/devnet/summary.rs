@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::accusations::Charges;
 use super::cast::{Cast, Part};
+use super::drill::DrillFigures;
 use super::events::{BlockEvent, NodeSummary};
 use super::load::Sent;
 use super::memory::MemoryFigures;
@@ -67,6 +68,8 @@ pub(crate) struct Summary {
     pub(crate) byzantine: Option<AttackFigures>,
     /// What the failures of leaders cost.
     pub(crate) trials: Option<TrialFigures>,
+    /// What the drill measured.
+    pub(crate) drill: Option<DrillFigures>,
     /// The validators.
     pub(crate) nodes: Vec<NodeFigures>,
 }
@@ -192,6 +195,8 @@ pub(crate) struct Measured<'a> {
     pub(crate) tips_agree: bool,
     /// What the failures of leaders cost.
     pub(crate) trials: Option<TrialFigures>,
+    /// What the drill measured.
+    pub(crate) drill: Option<DrillFigures>,
     /// What this program used.
     pub(crate) own: Option<Usage>,
 }
@@ -211,6 +216,7 @@ impl Summary {
             nodes,
             tips_agree,
             trials,
+            drill,
             own,
         } = measured;
         let first = seen.get(cast.reference());
@@ -289,6 +295,7 @@ impl Summary {
             tips_agree,
             byzantine: AttackFigures::of(cast, seen),
             trials,
+            drill,
             nodes,
         }
     }
@@ -394,6 +401,7 @@ mod tests {
             nodes: Vec::new(),
             tips_agree: true,
             trials: None,
+            drill: None,
             own: None,
         });
         assert_eq!((summary.validators, summary.blocks), (2, 9));
@@ -516,6 +524,7 @@ mod tests {
             nodes: Vec::new(),
             tips_agree: false,
             trials: None,
+            drill: None,
             own: None,
         });
         assert_eq!(

@@ -1,6 +1,7 @@
 //! The summary for people.
 
 use super::cast::Part;
+use super::drill::DrillFigures;
 use super::statistics::Percentiles;
 use super::summary::Summary;
 
@@ -63,6 +64,7 @@ pub(super) fn text(summary: &Summary) -> String {
             trials.longest_gap_ms
         ));
     }
+    lines.extend(summary.drill.iter().flat_map(DrillFigures::lines));
     if let Some(attack) = &summary.byzantine {
         let kinds = |kinds: &std::collections::BTreeMap<String, u64>| {
             let each = kinds

@@ -10,6 +10,7 @@ use neo_consensus::engine::{
     Actions, Connectivity, Engine, Event, Fetch, Fetched, LedgerEvent, Notice, Now, Recipient,
     Status, TimerId,
 };
+use neo_consensus::v3::context::MessageKind;
 use neo_consensus::v3::wire::{self, Hints};
 use neo_consensus::v3::{Message, Outcome, Record, V3Engine};
 use neo_consensus::vote_log::{LogError, VoteLog};
@@ -155,6 +156,8 @@ pub(crate) struct Driver {
     moments: BTreeMap<Height, Moments>,
     last_block: Option<Instant>,
     status_at: Option<Instant>,
+    /// A PreCommit or Commit has left since the start.
+    voted: bool,
     pub(crate) view_changes: u64,
 }
 
@@ -167,6 +170,7 @@ impl Driver {
             moments: BTreeMap::new(),
             last_block: None,
             status_at: None,
+            voted: false,
             view_changes: 0,
         }
     }
@@ -448,8 +452,26 @@ impl Driver {
                 self.send(recipient, message);
             }
         }
+        self.tell_first_vote(&ballot);
         events.extend(ballot.into_own().map(Event::Own));
         Ok(())
+    }
+
+    fn tell_first_vote(&mut self, ballot: &Ballot) {
+        let decides = |message: &&Message| {
+            matches!(message.kind(), MessageKind::PreCommit | MessageKind::Commit)
+        };
+        if self.voted {
+            return;
+        }
+        let mut left = ballot.outgoing().map(|(_, message)| message);
+        if let Some(vote) = left.find(decides) {
+            let (height, t_ns) = (vote.height, unix_ns());
+            self.voted = true;
+            self.parts
+                .events
+                .emit(NodeEvent::FirstVote { height, t_ns });
+        }
     }
 
     /// Sends what an intrusion lets out. Bytes that are no message go the way of votes.
@@ -591,14 +613,22 @@ impl Driver {
                 tracing::error!(%height, %hash, problem,
                     "the validators agreed on a block that this ledger refuses");
             }
-            Notice::Silent { until } => match until {
-                None => tracing::error!(
-                    "the vote log is missing, damaged or a copy: this validator is silent until it \
-                     knows how far the others are"
-                ),
-                Some(until) => tracing::warn!(%until, "silent until this height is stored"),
-            },
-            Notice::Voting { from } => tracing::info!(%from, "voting again"),
+            Notice::Silent { until } => {
+                match until {
+                    None => tracing::error!(
+                        "the vote log is missing, damaged or a copy: this validator is silent until it \
+                         knows how far the others are"
+                    ),
+                    Some(until) => tracing::warn!(%until, "silent until this height is stored"),
+                }
+                let t_ns = unix_ns();
+                self.parts.events.emit(NodeEvent::Silent { until, t_ns });
+            }
+            Notice::Voting { from } => {
+                tracing::info!(%from, "voting again");
+                let t_ns = unix_ns();
+                self.parts.events.emit(NodeEvent::Voting { from, t_ns });
+            }
             Notice::Suspected {
                 height,
                 view,

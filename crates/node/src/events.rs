@@ -36,6 +36,27 @@ pub enum NodeEvent {
         /// From the first sight of its proposal to its witness, microseconds.
         witness_us: Option<u64>,
     },
+    /// This validator keeps silent (docs/protocol.md section 5, rule 8).
+    Silent {
+        /// The height whose storing ends it; none while it is not known.
+        until: Option<Height>,
+        /// When, nanoseconds since 1970.
+        t_ns: u64,
+    },
+    /// Its silence is over.
+    Voting {
+        /// First height that it votes on.
+        from: Height,
+        /// When, nanoseconds since 1970.
+        t_ns: u64,
+    },
+    /// The first PreCommit or Commit since the start left.
+    FirstVote {
+        /// Its height.
+        height: Height,
+        /// When, nanoseconds since 1970.
+        t_ns: u64,
+    },
     /// An alert is raised or over.
     Alert {
         /// What it is about.

@@ -324,8 +324,8 @@ pub struct MetricsConfig {
     pub listen: SocketAddr,
 }
 
-/// Checkpoints of the chain: what a store that is gone or damaged is restored from. The settings are checked
-/// and kept; this version writes no checkpoints yet.
+/// Checkpoints of the chain, which a running node writes by itself: what a store that is gone or damaged is restored
+/// from (docs/operations.md).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CheckpointConfig {

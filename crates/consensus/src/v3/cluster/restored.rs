@@ -1,7 +1,7 @@
 //! Stores that were put back below what their validator voted on (protocol section 5, rule 8).
 
 use super::{Cluster, Config, ms};
-use crate::engine::{Engine, Recipient};
+use crate::engine::Engine;
 use crate::v3::{EngineSettings, Payload, Record, Restored, V3Engine, VoteLogState};
 use crate::vote_log::{MemoryMedium, VoteLog};
 use neo_primitives::Height;
@@ -90,7 +90,7 @@ fn above_what_it_forgot_a_restored_validator_votes_as_if_it_had_never_stopped() 
 fn engine(stored: u32, records: Vec<Record>) -> V3Engine {
     let cluster = Cluster::asleep(Config::of(4), 34);
     let own = cluster.nodes[0].key.clone();
-    let timers = crate::v3::TimerSettings::default();
+    let timers = super::TimerSettings::default();
     let settings = EngineSettings::new(Some(own), true, timers);
     let restored = Restored {
         stored: Height(stored),

@@ -18,7 +18,7 @@ impl V3Engine {
     /// Whether the stored height may be reported to one that lost its log, who concludes from it how far this validator
     /// voted. It may not where this log is lost, or where the store lies further below the own votes than it can without
     /// having been put back.
-    pub(super) fn vouches(&self) -> bool {
+    pub(in crate::v3) fn vouches(&self) -> bool {
         let open = u32::try_from(MAX_OPEN).unwrap_or(u32::MAX);
         let behind = self.reach.0 > self.stored.0.saturating_add(open);
         self.silence.is_none() && !behind
