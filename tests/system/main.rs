@@ -7,6 +7,7 @@
     clippy::expect_used
 )]
 
+mod checkpoints;
 mod common;
 mod crashes;
 mod faults;
@@ -17,4 +18,5 @@ mod lives;
 mod neo_go;
 mod pacing;
 mod proofs;
+mod recovery;
 mod witness;
