@@ -448,6 +448,10 @@ fn devnet_checks_its_options() {
     devnet(&["--validators", "30", "--duration", "1s"])
         .fails(2, &["30 validators", "--witness-limit 1386"]);
     devnet(&["--blocks", "0"]).fails(2, &["--blocks"]);
+    devnet(&["--behind", "5"]).fails(2, &["--drill"]);
+    devnet(&["--drill", "restore", "--blocks", "3"]).fails(2, &["--drill", "--blocks"]);
+    devnet(&["--drill", "catch-up", "--validators", "3"])
+        .fails(2, &["this drill needs 4 at least"]);
 }
 
 #[test]

@@ -35,6 +35,9 @@ pub(crate) async fn run(devnet: Devnet, started: u64) -> anyhow::Result<Exit> {
     let interrupt = Interrupt::listen().context("listening for signals")?;
     let folder = DevnetFolder::prepare(&devnet)?;
     let validators = folder.network().nodes().len();
+    if let Some(drill) = devnet.drill {
+        drill.check(validators)?;
+    }
     let cast = Cast::of(&devnet.disturbances, validators).or_exit(Exit::Usage)?;
     match run_in(&devnet, &folder, &cast, &interrupt, started).await {
         Ok(exit) => Ok(exit),

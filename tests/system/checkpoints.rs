@@ -132,7 +132,12 @@ fn what_is_no_checkpoint_of_this_chain_is_refused_and_the_store_stays() {
     // One flipped bit, in any file.
     for file in std::fs::read_dir(&own).unwrap() {
         let file = file.unwrap().path();
-        let at = usize::try_from(file.metadata().unwrap().len()).unwrap() / 2;
+        let length = usize::try_from(file.metadata().unwrap().len()).unwrap();
+        // There is no transaction on this chain.
+        if length == 0 {
+            continue;
+        }
+        let at = length / 2;
         flip(&file, at);
         let told = fails(node, &["checkpoint", "verify", "--json"], 1, &["not valid"]);
         let told: Value = serde_json::from_str(&told).unwrap();

@@ -76,6 +76,26 @@ pub(crate) struct DrillPlan {
     pub(crate) behind: Option<u32>,
 }
 
+/// How many may be missing, at most all but one.
+fn spare(validators: usize) -> usize {
+    validators.saturating_sub(bft_quorum(validators))
+}
+
+impl DrillPlan {
+    /// Whether a network is large enough.
+    ///
+    /// # Errors
+    /// With [`Exit::Usage`] if nothing goes on without the validator that is to recover.
+    pub(crate) fn check(self, validators: usize) -> anyhow::Result<()> {
+        if self.kind != DrillKind::Blackout && spare(validators) == 0 {
+            return Err(Exit::Usage.error(format!(
+                "{validators} validators: nothing goes on without one of them; this drill needs 4 at least"
+            )));
+        }
+        Ok(())
+    }
+}
+
 /// What drills work with.
 pub(crate) struct Ground<'a> {
     /// The validators.
@@ -92,7 +112,7 @@ impl Ground<'_> {
     /// Runs a drill.
     ///
     /// # Errors
-    /// With [`Exit::Usage`] for a network that is too small, [`Exit::Failure`] for a step that does not come to its end.
+    /// With [`Exit::Failure`] for a step that does not come to its end.
     pub(crate) async fn run(&self, plan: DrillPlan) -> anyhow::Result<DrillFigures> {
         let behind = plan.behind.unwrap_or(plan.kind.behind());
         match plan.kind {
@@ -107,16 +127,10 @@ impl Ground<'_> {
     }
 
     /// The validator that something happens to, and those that are stopped for the proof of its vote.
-    fn cast(&self) -> anyhow::Result<(usize, Vec<usize>)> {
+    fn cast(&self) -> (usize, Vec<usize>) {
         let validators = self.validators();
-        let spare = validators - bft_quorum(validators);
-        if spare == 0 {
-            return Err(Exit::Usage.error(format!(
-                "{validators} validators: nothing goes on without one of them; a drill needs 4 at least"
-            )));
-        }
-        let late = validators - 1;
-        Ok((late, (late - spare..late).collect()))
+        let late = validators.saturating_sub(1);
+        (late, (late - spare(validators)..late).collect())
     }
 
     fn node(&self, index: usize) -> anyhow::Result<&NodeFolder> {

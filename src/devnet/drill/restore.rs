@@ -19,7 +19,7 @@ impl Ground<'_> {
     /// Kills the last validator, writes a checkpoint, removes its store and its vote log, lets the others make blocks,
     /// restores it and starts it again.
     pub(super) async fn restore(&self, behind: u32) -> anyhow::Result<DrillFigures> {
-        let (late, spare) = self.cast()?;
+        let (late, spare) = self.cast();
         self.all_together().await?;
         self.kill(late).await?;
         self.command(late, &["checkpoint", "create"]).await?;
