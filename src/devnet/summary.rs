@@ -466,6 +466,7 @@ mod tests {
             nodes: Vec::new(),
             tips_agree: true,
             trials,
+            drill: None,
             own: None,
         });
         summary.pace
