@@ -145,14 +145,14 @@ impl V3Engine {
         if !asks || !self.may_answer(from, now) {
             return;
         }
-        let stored = self.stored;
+        let (stored, vouches) = (self.stored, self.vouches());
         let signer = if mutated!(self.settings, AnswersBearer) {
             from.clone()
         } else {
             signer
         };
         if let Some(state) = self.open.front() {
-            let draft = stored_answer(&state.context, own, message, stored);
+            let draft = stored_answer(&state.context, own, message, stored, vouches);
             actions.send.push((Recipient::One(signer), draft));
         }
     }
