@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use neo_primitives::{Height, UInt256};
+use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::cast::Cast;
@@ -243,8 +244,39 @@ impl Session<'_> {
             true => tip.max(Height(1)),
             false => fund(self.network, &endpoints, &grants, tip).await?,
         };
-        self.seen.until_height(height).await;
-        Ok(())
+        let patience = START_TIMEOUT.max(self.network.genesis().block_time().saturating_mul(10));
+        match timeout(patience, self.seen.until_height(height)).await {
+            Ok(()) => Ok(()),
+            Err(_) => Err(self.no_block(height, patience).await),
+        }
+    }
+
+    /// Why there may be no block: whom the first validator reaches, on what machine.
+    async fn no_block(&self, height: Height, patience: Duration) -> anyhow::Error {
+        let mut state = None;
+        if let Some(first) = self.endpoints.first()
+            && let Ok(mut client) = RpcClient::new(first.clone())
+        {
+            state = client
+                .call::<Value>("getconsensusstate", json!([]))
+                .await
+                .ok();
+        }
+        let number = |name: &str| {
+            let told = state.as_ref()?.get("topology")?.get(name)?.as_u64()?;
+            Some(told.to_string())
+        };
+        let told = |name: &str| number(name).unwrap_or_else(|| "an unknown number".to_owned());
+        let validators = self.endpoints.len();
+        let connections = validators * validators.saturating_sub(1) / 2;
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Exit::Failure.error(format!(
+            "block {height} was not at all validators within {} s: validator 0 reaches {} validators, {} are needed; \
+             {validators} validators hold {connections} connections, and share {cores} processors here",
+            patience.as_secs(),
+            told("reachable"),
+            told("needed"),
+        ))
     }
 
     /// Sends transactions until the run shall end.

@@ -8,6 +8,7 @@
 //! DIR/node0/data/            its chain, vote log and network identity
 //! ```
 
+mod crowd;
 mod folder;
 mod plan;
 mod ports;

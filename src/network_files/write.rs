@@ -15,6 +15,7 @@ use neo_primitives::wallet::{Nep6Account, Nep6Wallet, nep2};
 use neo_primitives::{PrivateKey, PublicKey, bft_quorum};
 use rayon::prelude::*;
 
+use super::crowd::Crowd;
 use super::ports::local;
 use super::private::{create_folder, random_password, write_file};
 use super::{
@@ -154,6 +155,7 @@ fn node_config(
             })
         })
         .collect::<anyhow::Result<_>>()?;
+    let crowd = Crowd::of(plan.validators);
     let config = NodeConfig {
         schema: None,
         description: Some(format!("validator {index} of {}", plan.validators)),
@@ -167,10 +169,16 @@ fn node_config(
             password_file: Some(PathBuf::from(PASSWORD_FILE)),
             password_env: None,
         }),
-        consensus: ConsensusConfig::default(),
+        consensus: ConsensusConfig {
+            base_timeout_ms: crowd.base_timeout_ms,
+            emergency_after_ms: crowd.emergency_after_ms,
+            ..ConsensusConfig::default()
+        },
         network: NetworkSection {
             listen: vec![local(network)],
             peers,
+            heartbeat_ms: crowd.heartbeat_ms,
+            max_dials: crowd.max_dials,
             ..NetworkSection::default()
         },
         rpc: Some(RpcConfig::at(local(rpc))),

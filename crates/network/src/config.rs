@@ -111,6 +111,8 @@ pub struct NetworkLimits {
     pub max_incoming: u32,
     /// Incoming connections whose transport handshake is under way.
     pub max_pending_incoming: u32,
+    /// Peers that are dialled at a time.
+    pub dials: usize,
     /// Sync requests of one peer that may be unanswered at a time, per direction.
     pub requests_per_peer: usize,
     /// Transactions remembered so that none is handled twice.
@@ -141,6 +143,7 @@ impl Default for NetworkLimits {
             max_strangers: 64,
             max_incoming: 256,
             max_pending_incoming: 128,
+            dials: 64,
             requests_per_peer: 16,
             seen_transactions: 1 << 17,
             gossip_batch_bytes: 64 << 10,

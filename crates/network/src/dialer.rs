@@ -53,6 +53,8 @@ pub(crate) struct Dialer {
     targets: Vec<Target>,
     least: Duration,
     most: Duration,
+    /// Most targets that are dialled at a time.
+    at_a_time: usize,
 }
 
 /// Most targets that hellos may add.
@@ -63,6 +65,7 @@ impl Dialer {
         peers: Vec<PeerAddress>,
         least: Duration,
         most: Duration,
+        at_a_time: usize,
         now: Instant,
     ) -> Self {
         let target = |peer: PeerAddress| {
@@ -79,7 +82,15 @@ impl Dialer {
             targets: peers.into_iter().map(target).collect(),
             least,
             most,
+            at_a_time: at_a_time.max(1),
         }
+    }
+
+    /// How many more may be dialled now. Handshakes that are all begun at once on a machine that cannot carry them all
+    /// time out together, and are begun again together.
+    fn room(&self) -> usize {
+        let busy = self.targets.iter().filter(|t| t.state == State::Busy);
+        self.at_a_time.saturating_sub(busy.count())
     }
 
     /// Remembers where a validator that came to us can be reached, unless it is a target already.
@@ -227,8 +238,11 @@ impl Dialer {
         }
     }
 
-    /// When something is next to be done.
+    /// When something is next to be done; with as many dials under way as there may be, when one of them has ended.
     pub(crate) fn due(&self) -> Option<Instant> {
+        if self.room() == 0 {
+            return None;
+        }
         let waiting = self.targets.iter().filter_map(|t| match t.state {
             State::Waiting(at) => Some(at),
             _ => None,
@@ -242,6 +256,7 @@ impl Dialer {
         now: Instant,
         connected: impl Fn(Option<&PeerId>, Option<&PublicKey>) -> bool,
     ) -> Vec<Step> {
+        let mut room = self.room();
         let mut steps = Vec::new();
         for (id, target) in self.targets.iter_mut().enumerate() {
             match target.state {
@@ -253,6 +268,10 @@ impl Dialer {
                 target.untried.clear();
                 continue;
             }
+            if room == 0 {
+                continue;
+            }
+            room -= 1;
             target.state = State::Busy;
             steps.push(match target.untried.pop() {
                 Some(address) => Step::Dial(id, address),
@@ -305,6 +324,7 @@ mod tests {
             vec![PeerAddress::at("127.0.0.1:1".parse().unwrap())],
             LEAST,
             MOST,
+            2,
             now,
         )
     }
@@ -386,9 +406,40 @@ mod tests {
     }
 
     #[test]
+    fn no_more_are_dialled_at_a_time_than_there_may_be_and_all_get_their_turn() {
+        let now = Instant::now();
+        let at = |port: u16| PeerAddress::at(format!("127.0.0.1:{port}").parse().unwrap());
+        let mut dialer = Dialer::new((1..=5).map(at).collect(), LEAST, MOST, 2, now);
+        let ids = |steps: &[Step]| -> Vec<TargetId> {
+            let id = |step: &Step| match step {
+                Step::Resolve(id, _) | Step::Dial(id, _) => *id,
+            };
+            steps.iter().map(id).collect()
+        };
+        assert_eq!(ids(&dialer.steps(now, nobody)), [0, 1]);
+        assert!(dialer.steps(now, nobody).is_empty());
+        assert_eq!(
+            dialer.due(),
+            None,
+            "nothing is to be done until one has ended"
+        );
+        dialer.failed(0, now, 0.0);
+        assert_eq!(dialer.due(), Some(now));
+        assert_eq!(
+            ids(&dialer.steps(now, nobody)),
+            [2],
+            "not the same one again"
+        );
+        dialer.identified(1, PeerId::random());
+        let peer = dialer.targets[1].peer.unwrap();
+        dialer.connected(&peer, None);
+        assert_eq!(ids(&dialer.steps(now, nobody)), [3]);
+    }
+
+    #[test]
     fn a_validator_is_remembered_until_it_is_none() {
         let now = Instant::now();
-        let mut dialer = Dialer::new(Vec::new(), LEAST, MOST, now);
+        let mut dialer = Dialer::new(Vec::new(), LEAST, MOST, 2, now);
         let key = neo_primitives::PrivateKey::generate().public_key().clone();
         let peer = PeerId::random();
         dialer.learn(&key, peer, vec![address(3)]);

@@ -103,6 +103,7 @@ pub fn start(config: NetworkConfig) -> Result<(NetworkHandle, NetworkEvents), Ne
                 config.peers,
                 timing.redial_min,
                 timing.redial_max,
+                shared.limits.dials,
                 Instant::now(),
             ),
             commands,

@@ -141,6 +141,7 @@ impl NodeConfig {
             1,
             10_000,
         )?;
+        within("network.max_dials", n.max_dials, 1, 1_024)?;
         within("network.ban_s", n.ban_s, 1, 86_400)?;
         within("network.ban_most_s", n.ban_most_s, n.ban_s, 604_800)?;
         within("network.max_fan_out", n.max_fan_out, 1, 1_024)?;

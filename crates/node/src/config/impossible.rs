@@ -113,6 +113,10 @@ fn bounds_of_what_the_node_adjusts() {
                 "network.max_fan_out: 1025 is not within 1 to 1024",
             ),
             (
+                json!({"max_dials": 0}),
+                "network.max_dials: 0 is not within 1 to 1024",
+            ),
+            (
                 json!({"min_fan_out": 0}),
                 "network.min_fan_out: 0 is not within 1 to 1024",
             ),

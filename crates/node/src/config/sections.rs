@@ -161,6 +161,9 @@ pub struct NetworkSection {
     /// Most incoming connections from one address; loopback addresses are not counted.
     #[schemars(range(min = 1, max = 10_000))]
     pub max_connections_per_address: u32,
+    /// Most peers that are dialled at a time.
+    #[schemars(range(min = 1, max = 1_024))]
+    pub max_dials: usize,
     /// Length of a first ban, in seconds; each further one lasts twice as long, up to `ban_most_s`.
     #[schemars(range(min = 1, max = 86_400))]
     pub ban_s: u64,
@@ -194,6 +197,7 @@ impl Default for NetworkSection {
             max_strangers: 64,
             heartbeat_ms: 100,
             max_connections_per_address: 64,
+            max_dials: 64,
             ban_s: 30,
             ban_most_s: 3_600,
             min_fan_out: 4,

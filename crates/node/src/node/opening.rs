@@ -15,6 +15,9 @@ use crate::bodies::Bodies;
 use crate::config::{NodeConfig, read_password};
 use crate::vote_log_file;
 
+/// Heartbeats of a validator that are missed before its connection counts as lost.
+const MISSED_HEARTBEATS: u32 = 15;
+
 /// The identity that a validator's vote log carries.
 #[must_use]
 pub fn log_identity(config: &NodeConfig, validator: PublicKey) -> LogIdentity {
@@ -80,7 +83,11 @@ pub(super) fn network_config(
     reputation.ban = Duration::from_secs(config.network.ban_s);
     reputation.ban_most = Duration::from_secs(config.network.ban_most_s);
     reputation.validator_ban_most = reputation.validator_ban_most.max(reputation.ban);
+    network.limits.dials = config.network.max_dials;
     network.timing.heartbeat = heartbeat;
+    // Who misses this many heartbeats in a row is gone.
+    let dead_after = heartbeat.saturating_mul(MISSED_HEARTBEATS);
+    network.timing.dead_after = network.timing.dead_after.max(dead_after);
     if let Some(key) = key {
         network.validator_key = Some(Arc::new(key.clone()));
     }
