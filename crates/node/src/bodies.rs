@@ -51,22 +51,10 @@ impl Bodies {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use neo_primitives::{Header, UInt160, ValidatorIndex};
+    use crate::answers::tests::body as empty;
 
     fn body(height: u32) -> Arc<BlockBody> {
-        Arc::new(BlockBody {
-            header: Header {
-                version: 0,
-                prev_hash: UInt256::ZERO,
-                merkle_root: UInt256::ZERO,
-                timestamp: 1,
-                nonce: 2,
-                index: Height(height),
-                primary_index: ValidatorIndex(0),
-                next_consensus: UInt160::ZERO,
-            },
-            transactions: vec![],
-        })
+        Arc::new(empty(height))
     }
 
     #[test]
