@@ -65,12 +65,13 @@ pub enum Expectation {
         view: u32,
     },
     /// The view timer follows the network: after each decision at these heights, the base of a node's
-    /// timer is at most so much of what that decision took there, from the sending of its proposal.
+    /// timer is at most so much of what decisions truly take there at that moment: of the median over all
+    /// leaders of three quorum delays to it, as the matrix of one-way delays has them.
     BaseOverDecision {
         /// The heights; those after it has warmed up.
         #[serde(default)]
         heights: Span,
-        /// Hundredths of the decision time.
+        /// Hundredths of that time.
         most_percent: u32,
     },
     /// Decisions take as long as the network demands: the median time from proposal to decision is within

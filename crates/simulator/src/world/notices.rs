@@ -92,7 +92,7 @@ impl World<'_> {
             }
             Notice::Decided { height, view, hash } => {
                 self.note_decided(honest, height.0, view.0);
-                self.note_base(node, height.0, view.0);
+                self.note_base(node, height.0);
                 let decided = Happening::Decided {
                     height: height.0,
                     view: view.0,
@@ -201,12 +201,12 @@ impl World<'_> {
     }
 
     /// The base of an honest node's timer after a decision.
-    fn note_base(&mut self, node: usize, height: u32, view: u32) {
+    fn note_base(&mut self, node: usize, height: u32) {
         let one = &self.nodes[node];
         if let Some(running) = one.running.as_ref().filter(|_| one.honest) {
             let base = running.engine.base_timeout();
             let pace = &mut self.book.verdict.pace;
-            pace.decided(self.now, node, (height, view), base);
+            pace.decided(self.now, node, height, base);
         }
     }
 

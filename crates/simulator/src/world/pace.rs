@@ -7,7 +7,7 @@ use super::links::Links;
 use super::paths;
 use crate::plan::{Expectation, Plan, Span};
 use crate::report::Latencies;
-use crate::trace::{Happening, Kind, TraceEvent};
+use crate::trace::{Happening, TraceEvent};
 
 const US_PER_MS: u64 = 1_000;
 const NS_PER_US: u64 = 1_000;
@@ -16,10 +16,8 @@ const NS_PER_US: u64 = 1_000;
 #[derive(Default)]
 pub(super) struct Pace {
     wanted: bool,
-    /// When the proposal of a view left its leader.
-    proposed: BTreeMap<(u32, u32), u64>,
-    /// When a node decided, in which view, and the base of its timer then.
-    decided: BTreeMap<(u32, u16), (u64, u32, u64)>,
+    /// When a node decided, and the base of its timer then, in microseconds.
+    decided: BTreeMap<(u32, u16), (u64, u64)>,
     healed: Option<u64>,
 }
 
@@ -28,6 +26,16 @@ pub(super) struct Measures<'a> {
     pub(super) plan: &'a Plan,
     pub(super) links: &'a Links,
     pub(super) decisions: &'a Latencies,
+}
+
+impl Measures<'_> {
+    fn nodes(&self) -> usize {
+        usize::from(self.plan.validators)
+    }
+
+    fn quorum(&self) -> usize {
+        usize::from(self.plan.validators - self.plan.tolerated())
+    }
 }
 
 impl Pace {
@@ -48,28 +56,17 @@ impl Pace {
         if !self.wanted {
             return;
         }
-        match &event.what {
-            Happening::Sent(message) if message.kind == Kind::Proposal => {
-                let place = (message.height, message.view);
-                self.proposed.entry(place).or_insert(event.at_us);
-            }
-            Happening::Healed => self.healed = Some(event.at_us),
-            _ => {}
+        if event.what == Happening::Healed {
+            self.healed = Some(event.at_us);
         }
     }
 
     /// A node decided a height, and the base of its timer is this now.
-    pub(super) fn decided(
-        &mut self,
-        at: u64,
-        node: usize,
-        (height, view): (u32, u32),
-        base: Duration,
-    ) {
+    pub(super) fn decided(&mut self, at: u64, node: usize, height: u32, base: Duration) {
         if self.wanted {
             let node = u16::try_from(node).unwrap_or(u16::MAX);
             let base = u64::try_from(base.as_micros()).unwrap_or(u64::MAX);
-            let first = (at / NS_PER_US, view, base);
+            let first = (at / NS_PER_US, base);
             self.decided.entry((height, node)).or_insert(first);
         }
     }
@@ -85,7 +82,7 @@ impl Pace {
             Expectation::BaseOverDecision {
                 heights,
                 most_percent,
-            } => self.base_too_long(*heights, u64::from(*most_percent)),
+            } => self.base_too_long(*heights, u64::from(*most_percent), measures),
             Expectation::DecisionOfMatrix { within_percent } => {
                 not_of_matrix(measures, u64::from(*within_percent))
             }
@@ -114,28 +111,39 @@ impl Pace {
         }
     }
 
-    /// The greatest breach of a limit on the base.
-    fn base_too_long(&self, heights: Span, most_percent: u64) -> Option<String> {
+    /// The greatest breach of a limit on the base. What decisions truly take comes from the matrix.
+    fn base_too_long(
+        &self,
+        heights: Span,
+        most_percent: u64,
+        measures: &Measures<'_>,
+    ) -> Option<String> {
+        let usual = paths::medians(measures.nodes(), measures.quorum(), |from, to| {
+            measures.links.mean_us(from, to, 0)
+        });
+        let swing = measures.plan.network.swing;
+        let share_at = |at: u64| swing.map_or(100, |swing| swing.percent(at / US_PER_MS));
+        let at_start = share_at(0).max(1);
         let shares = self
             .decided
             .iter()
-            .filter_map(|((height, node), (at, view, base))| {
-                let proposed = self.proposed.get(&(*height, *view))?;
-                let took = at.saturating_sub(*proposed).max(1);
-                let share = base.saturating_mul(100) / took;
+            .filter_map(|((height, node), (at, base))| {
+                let usual = usual.get(usize::from(*node))?;
+                let truly = (usual * share_at(*at) / at_start).max(1);
+                let share = base.saturating_mul(100) / truly;
                 heights
                     .contains(*height)
-                    .then_some((share, *height, *node, *base, took))
+                    .then_some((share, *height, *node, *base, truly))
             });
-        let Some((share, height, node, base, took)) = shares.max() else {
+        let Some((share, height, node, base, truly)) = shares.max() else {
             return Some("no decision at these heights".to_owned());
         };
         (share > most_percent).then(|| {
             format!(
-                "node {node} has a base of {} ms at height {height}, {share} % of the {} ms that its \
-                 decision took, the limit is {most_percent} %",
+                "node {node} has a base of {} ms at height {height}, {share} % of the {} ms that decisions \
+                 take there, the limit is {most_percent} %",
                 base / US_PER_MS,
-                took / US_PER_MS
+                truly / US_PER_MS
             )
         })
     }
@@ -157,9 +165,9 @@ impl Pace {
     }
 
     fn timer_grew(&self, height: u32, node: u16, base_percent: u64) -> Option<String> {
-        let (_, _, after) = self.decided.get(&(height, node))?;
+        let (_, after) = self.decided.get(&(height, node))?;
         let before = self.decided.get(&(height.checked_sub(1)?, node));
-        let (_, _, before) = before?;
+        let (_, before) = before?;
         (after.saturating_mul(100) > before.saturating_mul(base_percent)).then(|| {
             format!(
                 "the base of node {node} is {} ms after height {height} and was {} ms before, the limit is \
@@ -172,17 +180,12 @@ impl Pace {
 }
 
 fn not_of_matrix(measures: &Measures<'_>, within: u64) -> Option<String> {
-    let Measures {
-        plan,
-        links,
-        decisions,
-    } = measures;
-    let nodes = usize::from(plan.validators);
-    let quorum = usize::from(plan.validators - plan.tolerated());
-    let mut ways = paths::decisions(nodes, quorum, |from, to| links.mean_us(from, to, 0));
+    let mut ways = paths::decisions(measures.nodes(), measures.quorum(), |from, to| {
+        measures.links.mean_us(from, to, 0)
+    });
     ways.sort_unstable();
     let expected = ways.get(ways.len() / 2).copied().unwrap_or(0);
-    let Some(median) = decisions.percentile(50).map(u64::from) else {
+    let Some(median) = measures.decisions.percentile(50).map(u64::from) else {
         return Some("nothing was decided".to_owned());
     };
     (median.abs_diff(expected) * 100 > expected * within).then(|| {

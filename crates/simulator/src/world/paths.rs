@@ -1,5 +1,20 @@
 //! Three quorum delays, as a matrix of one-way delays has them.
 
+/// For each node the median over all leaders of [`decisions`], in microseconds.
+pub(super) fn medians(
+    nodes: usize,
+    quorum: usize,
+    delay: impl Fn(usize, usize) -> u64,
+) -> Vec<u64> {
+    let all = decisions(nodes, quorum, delay);
+    let of_node = |node: usize| {
+        let mut times: Vec<u64> = all.iter().skip(node).step_by(nodes).copied().collect();
+        times.sort_unstable();
+        times.get(times.len() / 2).copied().unwrap_or(0)
+    };
+    (0..nodes).map(of_node).collect()
+}
+
 /// When each node can hold M PreCommits of M-prepared holders after the leader's proposal left: Proposal,
 /// Prepare and PreCommit take the given delays, everybody answers at once, and everybody waits for the
 /// M-th smallest arrival, its own included. One entry for each leader and node, in microseconds.
@@ -40,5 +55,6 @@ mod tests {
         assert_eq!(times[12..], [520, 520, 520, 1_010]);
         assert_eq!(times[..4], [30, 30, 30, 520]);
         assert_eq!(decisions(1, 1, |_, _| 10), [0]);
+        assert_eq!(medians(4, 3, far), [30, 30, 30, 520]);
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Cluster, Config, ms};
-use crate::engine::{Engine, Notice};
+use crate::engine::{Connectivity, Engine, Notice};
 use crate::v3::context::MessageKind;
 use crate::v3::timing::TimerSettings;
 
@@ -121,6 +121,38 @@ fn the_candidate_is_ready_when_it_is_due() {
         assert_eq!(builds.len(), 1);
         let early = proposed - builds[0].0;
         assert!((ms(4)..=ms(10)).contains(&early), "{early:?} before");
+    }
+}
+
+#[test]
+fn a_far_leader_gets_the_time_that_its_proposal_needs() {
+    for (round_trip, way) in [(0, 0), (300, 150), (5_000, 500)] {
+        let config = Config {
+            timers: TimerSettings {
+                adaptive: false,
+                ..TimerSettings::default()
+            },
+            ..Config::of(4)
+        };
+        let mut cluster = Cluster::start(config, 10);
+        let round_trip = ms(round_trip);
+        cluster.connectivity(2, Connectivity::Up { round_trip });
+        for other in [0, 1, 3] {
+            cluster.links.block(2, other);
+        }
+        cluster.until_stored(&[0, 1, 3], 1, ms(2_000));
+        let due = cluster.proposed_at(1) + ms(1_000);
+        cluster.run(ms(4_000));
+        let asked = cluster
+            .notices
+            .iter()
+            .find_map(|(at, _, notice)| match notice {
+                Notice::ViewChangeAsked { height, .. } if height.0 == 2 => Some(*at),
+                _ => None,
+            });
+        let took = asked.expect("the leader is left").saturating_sub(due);
+        let limits = ms(1_000 + way)..ms(1_130 + way);
+        assert!(limits.contains(&took), "{round_trip:?}: {took:?}");
     }
 }
 

@@ -8,6 +8,7 @@ use super::{MAX_OPEN, V3Actions, V3Engine};
 use crate::engine::{HeightInfo, LedgerAction, LedgerEvent, Notice, Now, Recipient};
 use crate::v3::certificate::Decision;
 use crate::v3::height::{HeightState, Opening, Tempo};
+use crate::validators::View;
 
 impl V3Engine {
     pub(super) fn ledger(&mut self, now: Now, event: LedgerEvent, actions: &mut V3Actions) {
@@ -112,12 +113,15 @@ impl V3Engine {
         let previous_start =
             previous_start.unwrap_or_else(|| estimated_start(now, &info.parent, info.block_time));
         let filled = info.pool > 0 || self.pool_filled;
+        let round_trips = self.round_trips(&info.validators);
+        let leader = info.leaders.order().leader(View::ZERO);
         let tempo = Tempo {
             timer: self.timer,
             lead: self.performance.build_lead(),
             previous_start,
             filled,
             max_transactions: self.max_transactions(info.limits.max_transactions),
+            leader_round_trip: round_trips.get(&leader).copied().unwrap_or_default(),
         };
         let ahead = self
             .ahead
@@ -142,6 +146,7 @@ impl V3Engine {
             state.expect_candidate(now, ahead.candidate);
         }
         state.set_round_trip(self.round_trip());
+        state.set_round_trips(round_trips);
         state.set_stored_height(self.stored);
         state.set_absent(self.absent(now, &state.info.validators));
         let restored: Vec<_> = self

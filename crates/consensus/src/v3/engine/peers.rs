@@ -1,5 +1,6 @@
 //! Timers, connections, and what is repeated because messages get lost.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use neo_primitives::{Height, PublicKey, ValidatorIndex};
@@ -7,7 +8,7 @@ use neo_primitives::{Height, PublicKey, ValidatorIndex};
 use super::{ANSWER_INTERVAL, MAX_PEERS, Peer, V3Actions, V3Engine};
 use crate::engine::{Connectivity, Fetched, Now, Recipient, TimerId, TimerKind};
 use crate::v3::context::MessageKind;
-use crate::validators::View;
+use crate::validators::{ValidatorSet, View};
 
 impl V3Engine {
     pub(super) fn peer(&mut self, key: &PublicKey) -> Option<&mut Peer> {
@@ -113,6 +114,13 @@ impl V3Engine {
             .unwrap_or(Duration::ZERO)
     }
 
+    /// Round trips to the connected ones of these validators.
+    pub(super) fn round_trips(&self, set: &ValidatorSet) -> BTreeMap<ValidatorIndex, Duration> {
+        let up = self.peers.iter().filter(|(_, peer)| peer.up);
+        up.filter_map(|(key, peer)| Some((set.index_of(key)?, peer.round_trip)))
+            .collect()
+    }
+
     pub(super) fn connectivity(
         &mut self,
         now: Now,
@@ -134,9 +142,13 @@ impl V3Engine {
             Connectivity::Quiet => {}
         }
         let is_up = peer.up;
-        let round_trip = self.round_trip();
+        let own = peer.round_trip;
+        let longest = self.round_trip();
         for height in &mut self.open {
-            height.set_round_trip(round_trip);
+            height.set_round_trip(longest);
+            if is_up {
+                height.note_round_trip(key, own);
+            }
         }
         if is_up && !was_up {
             // What was sent before the connection is lost to both ends: ask for it.

@@ -105,6 +105,8 @@ pub(super) struct HeightState {
     pub(super) last_progress: Duration,
     pub(super) last_request: Option<Duration>,
     round_trip: Duration,
+    /// Round trips to validators, as far as they are known.
+    round_trips: BTreeMap<ValidatorIndex, Duration>,
     /// Greatest height that this node has stored; the one below may only be decided.
     stored_height: Height,
     #[cfg(feature = "mutation")]
@@ -168,6 +170,7 @@ impl HeightState {
             last_progress: at,
             last_request: None,
             round_trip: Duration::ZERO,
+            round_trips: BTreeMap::new(),
             stored_height: Height(0),
             timers,
             info,
@@ -293,8 +296,21 @@ impl HeightState {
         self.stored_height = stored;
     }
 
+    /// The longest round trip to a connected validator.
     pub(super) fn set_round_trip(&mut self, round_trip: Duration) {
         self.round_trip = round_trip;
+    }
+
+    /// How far each validator is away.
+    pub(super) fn set_round_trips(&mut self, round_trips: BTreeMap<ValidatorIndex, Duration>) {
+        self.round_trips = round_trips;
+    }
+
+    /// How far one of them is away.
+    pub(super) fn note_round_trip(&mut self, key: &PublicKey, round_trip: Duration) {
+        if let Some(index) = self.info.validators.index_of(key) {
+            self.round_trips.insert(index, round_trip);
+        }
     }
 
     fn change_phase(&mut self, trigger: Trigger, now: Now, actions: &mut V3Actions) -> bool {

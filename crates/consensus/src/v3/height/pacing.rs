@@ -20,6 +20,8 @@ pub(in crate::v3) struct Tempo {
     pub(in crate::v3) filled: bool,
     /// Most transactions that the own leader can afford.
     pub(in crate::v3) max_transactions: u32,
+    /// Round trip to the leader of view 0, as far as it is known.
+    pub(in crate::v3) leader_round_trip: Duration,
 }
 
 /// The moments of the current view.
@@ -35,7 +37,9 @@ pub(super) struct Pace {
     began: Duration,
     /// From when on its timer counts: its block is due.
     origin: Duration,
-    /// Length of its timer.
+    /// How far its leader is away.
+    way: Duration,
+    /// Length of its timer, the way of its proposal included.
     length: Duration,
     /// When it is given up.
     ends: Duration,
@@ -53,7 +57,9 @@ impl Pace {
         let empty_due = tempo.previous_start.saturating_add(timers.max_block_time);
         let idle = !tempo.filled && empty_due > due.max(at);
         let origin = if idle { empty_due } else { due.max(at) };
+        let way = way(&tempo.timer, tempo.leader_round_trip);
         let length = tempo.timer.view_timeout(0, now.entropy);
+        let length = length.saturating_add(way);
         Self {
             timer: tempo.timer,
             lead: tempo.lead.min(info.block_time / 2),
@@ -61,6 +67,7 @@ impl Pace {
             idle,
             began: at,
             origin,
+            way,
             length,
             ends: origin.saturating_add(length),
             expiries: 0,
@@ -68,12 +75,14 @@ impl Pace {
         }
     }
 
-    /// A later view: it proposes when it is entered, and no sooner than view 0 would have.
-    pub(super) fn enter(&mut self, now: Now) {
+    /// A later view: it proposes when it is entered, and no sooner than view 0 would have. Its leader is
+    /// this round trip away.
+    pub(super) fn enter(&mut self, now: Now, round_trip: Duration) {
         self.idle = false;
         self.began = now.monotonic;
         self.origin = now.monotonic.max(self.due);
-        self.length = self.timer.view_timeout(self.expiries, now.entropy);
+        self.way = way(&self.timer, round_trip);
+        self.length = self.timeout(now);
         self.ends = self.origin.saturating_add(self.length);
     }
 
@@ -107,6 +116,11 @@ impl Pace {
         self.ends = self.ends.max(at.saturating_add(self.length));
     }
 
+    fn timeout(&self, now: Now) -> Duration {
+        let length = self.timer.view_timeout(self.expiries, now.entropy);
+        length.saturating_add(self.way)
+    }
+
     /// Counts an expiry; the length of the timer that ran out.
     pub(super) fn expire(&mut self) -> Duration {
         self.expiries = self.expiries.saturating_add(1);
@@ -120,7 +134,7 @@ impl Pace {
         }
         self.calmed = true;
         self.expiries = 0;
-        self.length = self.timer.view_timeout(0, now.entropy);
+        self.length = self.timeout(now);
         self.ends = self.ends.min(now.monotonic.saturating_add(self.length));
         true
     }
@@ -145,6 +159,13 @@ impl Pace {
     pub(super) fn ends(&self) -> Duration {
         self.ends
     }
+}
+
+/// What a view gets for the way of its leader's proposal: the base is a mean over all leaders, and without
+/// this a far one would be given up when delays double. At most half the base, whatever a peer makes of its
+/// heartbeats.
+fn way(timer: &AdaptiveTimer, round_trip: Duration) -> Duration {
+    round_trip.min(timer.base_timeout()) / 2
 }
 
 impl HeightState {

@@ -35,7 +35,8 @@ impl HeightState {
         self.building = None;
         self.candidate = None;
         self.stamp_view();
-        self.pace.enter(now);
+        let round_trip = self.round_trips.get(&self.leader()).copied();
+        self.pace.enter(now, round_trip.unwrap_or_default());
         self.arm(now, actions);
     }
 

@@ -325,6 +325,7 @@ mod tests {
                 previous_start: Duration::ZERO,
                 filled: true,
                 max_transactions: 1,
+                leader_round_trip: Duration::ZERO,
             },
             parent_decision: None,
             timers: TimerSettings::default(),
