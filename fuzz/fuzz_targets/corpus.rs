@@ -6,6 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use libfuzzer_sys::fuzz_target;
+use neo_consensus::View;
+use neo_consensus::v3::leader::LeaderState;
 use neo_consensus::v3::wire::encode;
 use neo_fuzz::rpc;
 use neo_fuzz::seeds::{Envelope, Votes, long_proposal, transactions};
@@ -119,6 +121,25 @@ impl Corpus {
         }
     }
 
+    /// Frames of the network, states of leaders.
+    fn frames(&self) {
+        let [lanes, control, hellos] = neo_network::fuzzing::seeds();
+        for frame in &lanes {
+            self.add("frames", frame);
+        }
+        for frame in control.iter().chain(&hellos) {
+            self.add("control", &[&[0; 16], frame.as_slice()].concat());
+        }
+        for validators in [1, 4, 7, 21, 255] {
+            let mut state = LeaderState::fresh(Height(9_990), validators);
+            for view in [0, 1, 0, 2, 0] {
+                let bytes = [&[0, 1, 2, 3, 4, 5, 6, 7].repeat(4), &state.encode()[..]].concat();
+                self.add("leaders", &bytes);
+                state = state.next(state.order().leader(View(view)));
+            }
+        }
+    }
+
     fn texts(&self, tree: &Path) {
         self.add("config", rpc::config().as_bytes());
         for entry in fs::read_dir(tree.join("config")).expect("the example configurations") {
@@ -186,6 +207,8 @@ impl Corpus {
             self.add("engine", &bytes);
             if seed < 32 {
                 self.add("vote_log", &bytes);
+                self.add("audit", &bytes);
+                self.add("checkpoint", &bytes);
                 self.add("compressed", &bytes);
             }
         }
@@ -229,6 +252,7 @@ fn write() {
     let corpus = Corpus(fuzz.join("corpus"));
     corpus.recordings(&tree.join("crates/primitives/tests/vectors"));
     corpus.votes();
+    corpus.frames();
     corpus.texts(tree);
     corpus.requests();
     corpus.noise();

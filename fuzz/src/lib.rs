@@ -1,6 +1,8 @@
 //! What the fuzz targets share.
 
+pub mod checkpoint;
 pub mod engine;
+pub mod folder;
 pub mod network;
 pub mod rpc;
 pub mod seeds;

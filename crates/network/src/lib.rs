@@ -31,6 +31,8 @@ mod event;
 mod evidence;
 mod frame;
 mod frame_reader;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod gates;
 mod gossip;
 mod handle;

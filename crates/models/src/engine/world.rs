@@ -22,7 +22,8 @@ use neo_primitives::{
 
 use super::ModelError;
 
-/// The height that is voted on. A multiple of 4 and of 7, so that the leader of view v is validator v.
+/// The height that is voted on. Its leader order is the one that a stretch begins with, so validator v leads view v: any
+/// other order is this one with the validators named anew.
 pub const HEIGHT: Height = Height(28);
 const MAGIC: Magic = Magic(0x6d6f_6465);
 /// Timestamp of the block before, in milliseconds since 1970.

@@ -1,7 +1,7 @@
 //! The second channel (section 9): messages that another validator brings.
 
 use super::{Cluster, Config, ms};
-use crate::engine::{Engine, Event, Now, Recipient};
+use crate::engine::{Engine, Event, Notice, Now, Recipient};
 use crate::index_set::IndexSet;
 use crate::v3::Payload;
 use crate::v3::context::MessageKind;
@@ -170,4 +170,35 @@ fn a_silence_ends_with_reports_that_come_around() {
             engine.is_some_and(|engine| engine.status().voting)
         });
     }
+}
+
+#[test]
+fn what_is_relayed_counts_by_its_own_signature() {
+    let mut cluster = Cluster::start(Config::of(4), 7);
+    cluster.run(ms(10));
+    let ask = |cluster: &Cluster, node| cluster.forge_change_view(node, 1, 1);
+    let own = ask(&cluster, 3);
+    let bring = |cluster: &mut Cluster, message: crate::v3::Message| {
+        let from = cluster.nodes[3].key.clone();
+        cluster.handle(1, Event::Received { from, message });
+    };
+    // With its own these would be a quorum for view 1.
+    for node in [0, 2] {
+        let forged = crate::v3::Message {
+            signature: own.signature,
+            ..ask(&cluster, node)
+        };
+        bring(&mut cluster, forged);
+    }
+    bring(&mut cluster, own);
+    cluster.run(ms(5));
+    let entered =
+        |cluster: &Cluster| cluster.noticed(|notice| matches!(notice, Notice::ViewEntered { .. }));
+    assert_eq!(entered(&cluster), 0, "nobody else asked");
+    for node in [0, 2] {
+        let genuine = ask(&cluster, node);
+        bring(&mut cluster, genuine);
+    }
+    cluster.run(ms(5));
+    assert_ne!(entered(&cluster), 0, "they did");
 }
