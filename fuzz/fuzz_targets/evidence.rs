@@ -2,6 +2,8 @@
 //! names. A node and `neo-cli evidence verify` judge them by real signatures, which these do not have.
 #![no_main]
 
+use std::sync::OnceLock;
+
 use libfuzzer_sys::fuzz_target;
 use neo_consensus::v3::evidence::Evidence;
 use neo_fuzz::checkpoint::config;
@@ -11,7 +13,8 @@ use neo_invariants::ideal::IdealCheck;
 use neo_node::security::court::{Court, Unproven};
 
 fuzz_target!(|bytes: &[u8]| {
-    let court = Court::of(&config()).expect("four validators");
+    static COURT: OnceLock<Court> = OnceLock::new();
+    let court = COURT.get_or_init(|| Court::of(&config()).expect("four validators"));
     let judged = court.judge(bytes);
     let Some(evidence) = one_encoding::<Evidence>(bytes) else {
         assert!(matches!(judged, Err(Unproven::Unreadable(_))));

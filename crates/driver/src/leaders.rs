@@ -131,8 +131,14 @@ fn count(
     mut state: LeaderState,
 ) -> Result<LeaderState, LedgerError> {
     if state.height() == info.height {
-        return Ok(state);
+        let same = state.standings().len() == info.validators.len();
+        return same
+            .then(|| state.clone())
+            .ok_or_else(|| other_set(&state, info));
     }
+    // Only a checkpoint can bring the state of another set than the one that its height has.
+    let mut explained = state.standings().len() == info.validators.len();
+    let beginning = state.clone();
     // The set of a height is the one that the header below it names. Genesis names its own.
     let mut named = match state.height().previous() {
         None => None,
@@ -143,7 +149,11 @@ fn count(
         let next = decided.next_consensus;
         let changed = named.is_some_and(|own| own != next);
         state = state.after(&decided, info.validators.len(), changed);
+        explained |= changed;
         named = Some(next);
+    }
+    if !explained {
+        return Err(other_set(&beginning, info));
     }
     Ok(state)
 }
@@ -154,6 +164,17 @@ fn header(chain: &dyn Headers, info: &HeightInfo, height: Height) -> Result<Head
         return Ok(info.parent);
     }
     chain.header(height)
+}
+
+/// A state that the validators of the height do not fit.
+fn other_set(state: &LeaderState, info: &HeightInfo) -> LedgerError {
+    LedgerError::Inconsistent(format!(
+        "the leader state for height {} is one of {} validators, height {} has {}",
+        state.height(),
+        state.standings().len(),
+        info.height,
+        info.validators.len()
+    ))
 }
 
 /// The state of a checkpoint.
@@ -334,6 +355,14 @@ mod tests {
         }
         chain.base = Some((Height(81), states[82].encode()));
         assert!(Leaders::new().follow(&chain, &info(&chain, 100)).is_err());
+        // The state of another set, sound as it is, would give another order than the others have.
+        let other_set = LeaderState::fresh(Height(81), 7).encode();
+        chain.base = Some((Height(81), other_set));
+        for height in [81, 82, 100] {
+            let failed = Leaders::new().follow(&chain, &info(&chain, height));
+            let error = failed.unwrap_err().to_string();
+            assert!(error.contains("7 validators"), "{error}");
+        }
         chain.base = Some((Height(81), vec![1, 2, 3]));
         assert!(Leaders::new().follow(&chain, &info(&chain, 100)).is_err());
     }
