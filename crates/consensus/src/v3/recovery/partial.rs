@@ -390,4 +390,31 @@ mod tests {
             None
         );
     }
+
+    #[test]
+    fn only_who_vouches_for_its_height_reports_it() {
+        let state = height();
+        let asked = RecoveryRequest {
+            nonce: 7,
+            ..request(None)
+        };
+        let message = Message {
+            height: Height(3),
+            view: View::ZERO,
+            sender: ValidatorIndex(3),
+            signature: signature(3),
+            payload: Payload::RecoveryRequest(asked.clone()),
+        };
+        for (vouches, nonce) in [(true, 7), (false, 0)] {
+            let stored = Height(8);
+            let own = ValidatorIndex(1);
+            let draft = stored_answer(&state.context, own, &message, stored, vouches);
+            let Payload::RecoveryMessage(answer) = &draft.unsigned().payload else {
+                panic!("an answer");
+            };
+            assert_eq!((answer.nonce, answer.stored), (nonce, stored));
+            let answer = state.recovery_answer(View::ZERO, &asked, stored, vouches);
+            assert_eq!(answer.map_or(0, |answer| answer.nonce), nonce);
+        }
+    }
 }
