@@ -141,14 +141,11 @@ fn node_config(
     else {
         bail!("no ports for node {index}");
     };
-    let others = genesis
-        .standby_validators
-        .iter()
-        .zip(&plan.ports)
-        .enumerate();
+    // Each begins with the one behind it: all begin with somebody else, and who comes last has dialled itself by then.
+    let all = genesis.standby_validators.iter().zip(&plan.ports);
+    let others = all.clone().skip(index + 1).chain(all.take(index));
     let peers = others
-        .filter(|(other, _)| *other != index)
-        .map(|(_, (key, ports))| {
+        .map(|(key, ports)| {
             Ok(PeerConfig {
                 public_key: Some(key.clone()),
                 addresses: vec![local(ports.network).to_string().parse()?],
@@ -229,6 +226,14 @@ mod tests {
         for (index, node) in network.nodes().iter().enumerate() {
             let config = node.config();
             assert_eq!(config.network.peers.len(), 3);
+            let first = config
+                .network
+                .peers
+                .first()
+                .and_then(|peer| peer.public_key.clone());
+            let next = (index + 1) % 4;
+            let next = network.genesis().standby_validators.get(next);
+            assert_eq!(first.as_ref(), next);
             let password =
                 neo_node::config::read_password(config.wallet.as_ref().unwrap()).unwrap();
             let wallet = Nep6Wallet::load(&config.wallet.as_ref().unwrap().path).unwrap();
