@@ -146,6 +146,19 @@ impl Mutation {
         )
     }
 
+    /// Whether no run of the swarm need show it within its heights and seeds; a test of its own does.
+    #[must_use]
+    pub fn is_left_to_tests(self) -> bool {
+        matches!(
+            self,
+            Self::AdmitsAnyBlock
+                | Self::MissesReset
+                | Self::KeepsScores
+                | Self::UnboundedSamples
+                | Self::NoEmergency
+        )
+    }
+
     /// The rule that is broken in the tests of this crate: `NEO_MUTATION` names it. A test that passes all the
     /// same does not hold that rule.
     #[cfg(test)]
