@@ -121,7 +121,11 @@ impl V3Engine {
             previous_start,
             filled,
             max_transactions: self.max_transactions(info.limits.max_transactions),
-            leader_round_trip: round_trips.get(&leader).copied().unwrap_or_default(),
+            // A leader that gives up takes everybody with it: it waits for those far from it.
+            leader_round_trip: match own == Some(leader) {
+                true => self.round_trip(),
+                false => round_trips.get(&leader).copied().unwrap_or_default(),
+            },
         };
         let ahead = self
             .ahead

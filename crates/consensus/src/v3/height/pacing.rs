@@ -20,7 +20,7 @@ pub(in crate::v3) struct Tempo {
     pub(in crate::v3) filled: bool,
     /// Most transactions that the own leader can afford.
     pub(in crate::v3) max_transactions: u32,
-    /// Round trip to the leader of view 0, as far as it is known.
+    /// Round trip to the leader of view 0, as far as it is known; of the leader itself the longest one.
     pub(in crate::v3) leader_round_trip: Duration,
 }
 

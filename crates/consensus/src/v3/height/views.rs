@@ -35,8 +35,11 @@ impl HeightState {
         self.building = None;
         self.candidate = None;
         self.stamp_view();
-        let round_trip = self.round_trips.get(&self.leader()).copied();
-        self.pace.enter(now, round_trip.unwrap_or_default());
+        let leader = self.leader();
+        let known = self.round_trips.get(&leader).copied();
+        // A leader that gives up takes everybody with it: it waits for those far from it.
+        let own = (self.own == Some(leader)).then_some(self.round_trip);
+        self.pace.enter(now, own.or(known).unwrap_or_default());
         self.arm(now, actions);
     }
 

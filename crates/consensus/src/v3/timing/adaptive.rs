@@ -7,7 +7,8 @@ use super::settings::{TimerSettings, with_jitter};
 /// Estimates how long a view takes from the moment its block is due to its decision.
 ///
 /// Jacobson's estimator (SIGCOMM 1988) in microseconds: a smoothed time and a smoothed deviation, of
-/// which the base is `srtt + max(4·rttvar, 50 ms, srtt/4)`. Two things differ. A sample counts for at
+/// which the base is `srtt + max(4·rttvar, 50 ms)`, the margin from 2/3 to 3/4 of srtt so that delays may
+/// double and halve. Two more things differ. A sample counts for at
 /// most one and a half smoothed times: f leaders that delay their blocks to just below the timer could
 /// otherwise raise it without end, since four deviations of a mixture are more than its greatest
 /// sample. And a deviation downwards weighs an eighth, as in Linux (`tcp_rtt_estimator`): a network
@@ -126,7 +127,11 @@ impl AdaptiveTimer {
         }
         self.smoothed = Some(smoothed);
         let srtt = smoothed.srtt_8 / 8;
-        let margin = smoothed.rttvar_4.max(MARGIN_US).max(srtt / 4);
+        // So much that a network whose delays double is not given up, and so little that one whose
+        // delays halve has no more than four times what it needs.
+        let least = (srtt / 3 * 2).max(MARGIN_US);
+        let most = (srtt / 4 * 3).max(MARGIN_US);
+        let margin = smoothed.rttvar_4.clamp(least, most);
         let base = Duration::from_micros(srtt.saturating_add(margin));
         let base = base.min(self.max_timeout).max(self.min_timeout);
         let changed = base != self.base_timeout;
@@ -219,11 +224,11 @@ mod tests {
     fn the_first_block_sets_the_estimate_and_steady_ones_narrow_it() {
         let mut timer = timer();
         assert!(timer.decided(ms(300)));
-        assert_eq!(timer.base_timeout(), ms(900), "three times the first");
+        assert_eq!(timer.base_timeout(), ms(525), "three quarters above it");
         for _ in 0..100 {
             timer.decided(ms(300));
         }
-        assert_eq!(timer.base_timeout(), ms(375), "a quarter above the mean");
+        assert_eq!(timer.base_timeout(), ms(500), "two thirds above the mean");
         for _ in 0..200 {
             timer.decided(ms(3));
         }
