@@ -2,6 +2,7 @@
 
 use super::{CERTIFICATES_TO_ALL, HeightState, Lesson, V3Actions};
 use crate::engine::{Notice, Now, Recipient, TimerKind};
+use crate::v3::context::MessageKind;
 use crate::v3::message::ChangeViewReason;
 use crate::v3::phase::Trigger;
 use crate::v3::safety::Entitlement;
@@ -156,6 +157,13 @@ impl HeightState {
         if self.info.validators.len() > CERTIFICATES_TO_ALL {
             draft = draft.without_certificate();
         }
+        // What is repeated leaves behind what is new: the older target would come after this one.
+        let (own, height) = (self.own, self.info.height);
+        actions.resend.retain(|(_, message)| {
+            let mine = message.height == height && Some(message.sender) == own;
+            let asks = message.kind() == MessageKind::ChangeView;
+            !(mine && asks && message.view < to)
+        });
         actions.notices.push(Notice::ViewChangeAsked {
             height: self.info.height,
             view: to,
