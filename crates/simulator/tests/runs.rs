@@ -261,6 +261,14 @@ fn a_wide_area_network_decides_at_the_pace_of_its_quorum() {
     assert!((150_000..450_000).contains(&median), "{median}");
 }
 
+/// 251: a body that was asked for again; 445: an older ChangeView that left behind a newer one.
+#[test]
+fn seeds_that_once_broke_a_rule_stay_clean() {
+    for seed in [251, 445] {
+        assert_clean(&report(&swarm(4, Duration::from_secs(30), seed), seed));
+    }
+}
+
 #[test]
 fn a_handful_of_swarm_seeds_is_clean() {
     for seed in 0..6 {
