@@ -46,10 +46,11 @@ pub fn tune(
     let budget_us = u64::try_from(budget.as_micros()).unwrap_or(u64::MAX);
     let full = cost.transactions.saturating_mul(10) >= current.saturating_mul(9);
     let to = if took > budget_us {
-        // Lowering a limit that the blocks do not reach changes nothing: it falls to what they have.
+        // In proportion to what blocks have, which may be far below the limit. Where they have next to
+        // nothing it was not the transactions that took so long, so a fall has an end.
         let reached = current.min(cost.transactions.max(1));
         let fitting = reached.saturating_mul(budget_us) / took;
-        fitting.max(reached / 2).max(1)
+        fitting.max(current / 2).max(1)
     } else if took < budget_us / 2 && full {
         current.saturating_add((current / 8).max(1))
     } else {
@@ -95,11 +96,12 @@ mod tests {
             (1000, 250, 1000, None),
             (1000, 249, 1000, Some(1125)),
             (100, 10, 1000, None),
-            (100, 600, 1000, Some(83)),
+            (900, 600, 1000, Some(750)),
+            (100, 600, 1000, Some(500)),
             (16, 5_000, 16, None),
             (5_000, 1, 5_000, None),
             (4_900, 1, 4_900, Some(5_000)),
-            (0, 9_000, 1000, Some(16)),
+            (0, 9_000, 1000, Some(500)),
         ];
         for (transactions, took, limit, expected) in table {
             assert_eq!(
