@@ -136,7 +136,8 @@ async fn with_a_small_fan_out_everybody_still_gets_everything() {
 async fn a_validator_that_is_reported_often_enough_stays_out_for_a_while() {
     let keys = keys(4);
     let mut first = config(Wire::Quic, Some(&keys[0]), &keys);
-    first.limits.reputation.ban = Duration::from_millis(300);
+    // Over before the mesh looks at its bans by itself.
+    first.limits.reputation.ban = Duration::from_millis(20);
     let mut first = Node::start(first).await;
     let mut culprit = config(Wire::Quic, Some(&keys[1]), &keys);
     culprit.peers.push(first.dial());

@@ -59,6 +59,8 @@ impl Mesh {
             .as_ref()
             .is_some_and(|key| self.shared.directory.read().validators.contains(key));
         let now_us = self.shared.clock.now_us();
+        // The end of a ban is told before who was banned is back.
+        self.release_bans(now_us);
         let proven = key.as_ref().filter(|_| is_validator);
         let banned = self
             .shared

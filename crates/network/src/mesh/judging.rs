@@ -125,8 +125,7 @@ impl Mesh {
     }
 
     /// Ends bans whose time is over.
-    pub(super) fn release_bans(&mut self) {
-        let now_us = self.shared.clock.now_us();
+    pub(super) fn release_bans(&mut self, now_us: u64) {
         let free = self.shared.reputations.lock().release(now_us);
         for culprit in free {
             tracing::info!(%culprit, "the ban is over");

@@ -172,7 +172,7 @@ impl Mesh {
                     Some(command) => self.on_command(command),
                 },
                 _ = look.tick() => {
-                    self.release_bans();
+                    self.release_bans(self.shared.clock.now_us());
                     self.look_around();
                 }
                 () = sleep_until(wake.into()) => {}
