@@ -151,11 +151,7 @@ impl Mutation {
     pub fn is_left_to_tests(self) -> bool {
         matches!(
             self,
-            Self::AdmitsAnyBlock
-                | Self::MissesReset
-                | Self::KeepsScores
-                | Self::UnboundedSamples
-                | Self::NoEmergency
+            Self::MissesReset | Self::KeepsScores | Self::UnboundedSamples | Self::NoEmergency
         )
     }
 
