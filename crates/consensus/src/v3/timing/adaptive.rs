@@ -8,8 +8,8 @@ use super::settings::{TimerSettings, with_jitter};
 ///
 /// Jacobson's estimator (SIGCOMM 1988) in microseconds: a smoothed time and a smoothed deviation, of
 /// which the base is `srtt + max(4·rttvar, 50 ms)`, the margin from 2/3 to 3/4 of srtt so that delays may
-/// double and halve. Two more things differ. A sample counts for at
-/// most one and a half smoothed times: f leaders that delay their blocks to just below the timer could
+/// double and halve. Two more things differ. A sample counts for at most one and a half smoothed times,
+/// or `min_timeout`: f leaders that delay their blocks to just below the timer could
 /// otherwise raise it without end, since four deviations of a mixture are more than its greatest
 /// sample. And a deviation downwards weighs an eighth, as in Linux (`tcp_rtt_estimator`): a network
 /// that becomes faster does not make the timer longer.
@@ -112,13 +112,14 @@ impl AdaptiveTimer {
         }
     }
 
-    /// For how much a sample counts at most. A network so fast that the mean is nothing still has to be
-    /// able to become slower.
+    /// For how much a sample counts at most. Below `min_timeout` no sample raises the base, however many there
+    /// are; so where the mean is far below, blocks that become slow are followed at once.
     fn most(&self, held: Smoothed) -> u64 {
         if mutated!(self, UnboundedSamples) {
             return LONGEST_US;
         }
-        ((held.srtt_8 / 8).saturating_mul(MOST_HALVES) / 2).max(MARGIN_US)
+        let most = (held.srtt_8 / 8).saturating_mul(MOST_HALVES) / 2;
+        most.max(micros(self.min_timeout)).max(MARGIN_US)
     }
 
     fn adopt(&mut self, smoothed: Smoothed) -> bool {
@@ -258,6 +259,24 @@ mod tests {
         let calm = timer.base_timeout();
         assert!(timer.failed(calm));
         assert!(timer.base_timeout() > calm);
+    }
+
+    /// Empty blocks took nothing when the load comes, and blocks take twice the least timeout.
+    #[test]
+    fn a_fast_network_that_becomes_slow_is_followed_within_a_few_blocks() {
+        let mut timer = timer();
+        for _ in 0..100 {
+            timer.decided(ms(10));
+        }
+        let mut given_up = 0;
+        for _ in 0..60 {
+            if timer.base_timeout() < ms(400) {
+                timer.failed(timer.base_timeout());
+                given_up += 1;
+            }
+            timer.decided(ms(400));
+        }
+        assert!(given_up <= 12, "{given_up} views were given up");
     }
 
     /// Latency doubles, stays, and halves again: the base is never below the time that the next block
