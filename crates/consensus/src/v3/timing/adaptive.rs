@@ -8,11 +8,12 @@ use super::settings::{TimerSettings, with_jitter};
 ///
 /// Jacobson's estimator (SIGCOMM 1988) in microseconds: a smoothed time and a smoothed deviation, of
 /// which the base is `srtt + max(4·rttvar, 50 ms)`, the margin from 2/3 to 3/4 of srtt so that delays may
-/// double and halve. Two more things differ. A sample counts for at most one and a half smoothed times,
-/// or `min_timeout`: f leaders that delay their blocks to just below the timer could
-/// otherwise raise it without end, since four deviations of a mixture are more than its greatest
-/// sample. And a deviation downwards weighs an eighth, as in Linux (`tcp_rtt_estimator`): a network
-/// that becomes faster does not make the timer longer.
+/// double and halve; the upper limit also bounds what f leaders can do that delay their blocks to just
+/// below the timer, since four deviations of a mixture are more than its greatest sample. Two more
+/// things differ. A sample counts for at most one and a half smoothed times, or `min_timeout`: one block
+/// that waited for a partition to heal would otherwise slow the timers of many. And a deviation
+/// downwards weighs an eighth, as in Linux (`tcp_rtt_estimator`): a network that becomes faster does not
+/// make the timer longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AdaptiveTimer {
     base_timeout: Duration,
@@ -300,6 +301,26 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// A partition of half a minute ends with one block that took that long, in a view whose timer had grown.
+    #[test]
+    fn one_long_block_does_not_slow_the_timer() {
+        let mut timer = timer();
+        for _ in 0..50 {
+            timer.decided(ms(300));
+        }
+        for length in [500, 1_000, 2_000, 4_000, 8_000] {
+            timer.failed(ms(length));
+        }
+        timer.decided(ms(30_000));
+        let base = timer.base_timeout();
+        assert!(base < ms(1_000), "{base:?}");
+        for _ in 0..10 {
+            timer.decided(ms(300));
+        }
+        let base = timer.base_timeout();
+        assert!(base < ms(600), "{base:?}");
     }
 
     /// f of n leaders delay their blocks to just below the timer, for ever.
