@@ -518,3 +518,34 @@ fn a_damaged_or_missing_store_is_replaced() {
     let ledger = restored(&checkpoint, &original.data);
     assert_eq!(ledger.tip_hash(), blocks[2].hash());
 }
+
+#[test]
+fn a_store_that_was_kept_goes_only_for_another_one_that_is_to_be_kept() {
+    let original = place();
+    let (network, _) = chain(&original.data, 3);
+    let written = write(&network.ledger, &original.folder, 1);
+    drop(network);
+    let checkpoint = read(&written.path).unwrap();
+    let before = original.data.join("chain.redb.before");
+    let earlier = b"put aside by an earlier recovery".as_slice();
+    fs::write(&before, earlier).unwrap();
+    drop(restored(&checkpoint, &original.data));
+    assert_eq!(fs::read(&before).unwrap(), earlier);
+    let keep = |keep| {
+        let mut watch = |_| Ok(());
+        restore(
+            &checkpoint,
+            &original.data,
+            &standard_config(),
+            keep,
+            &mut watch,
+        )
+        .unwrap()
+    };
+    assert_eq!(keep(true).before, Some(before.clone()));
+    assert_ne!(fs::read(&before).unwrap(), earlier);
+    // No store, so none that could be kept in the place of this one.
+    fs::remove_file(original.data.join("chain.redb")).unwrap();
+    assert_eq!(keep(true).before, None);
+    assert!(before.exists());
+}

@@ -39,7 +39,7 @@ pub enum RestoreStep {
     Records(u64),
     /// The new store is complete, durable and was opened once.
     Built,
-    /// The old store has a second name.
+    /// The old store, which is to be kept, has a second name.
     KeptAside,
     /// The new store has the old one's name.
     Swapped,
@@ -83,21 +83,20 @@ pub fn restore(
         return Err(error);
     }
     watch(RestoreStep::Built)?;
-    remove(&before)?;
-    if !empty {
+    // What an earlier recovery put aside goes only for what is kept now.
+    let kept = keep && !empty;
+    if kept {
+        remove(&before)?;
         fs::hard_link(&store, &before).at(&before)?;
+        sync(directory)?;
+        watch(RestoreStep::KeptAside)?;
     }
-    sync(directory)?;
-    watch(RestoreStep::KeptAside)?;
     fs::rename(&building, &store).at(&store)?;
     sync(directory)?;
     watch(RestoreStep::Swapped)?;
-    if !keep {
-        remove(&before)?;
-    }
     Ok(Restored {
         store,
-        before: (keep && !empty).then_some(before),
+        before: kept.then_some(before),
     })
 }
 
