@@ -4,10 +4,10 @@ use std::str::FromStr;
 
 use clap::Args;
 use neo_audit::{Entry, Kind};
+use neo_ledger::STORE_FILE;
 use neo_ledger::checkpoint::{Checkpoint, CheckpointError, CheckpointFolder, RestoreStep};
 use neo_ledger::{ChainReader as _, EmbeddedLedger, LedgerError};
 use neo_node::config::NodeConfig;
-use neo_node::recovery::opening::STORE;
 use neo_primitives::Height;
 use serde_json::json;
 
@@ -109,7 +109,7 @@ pub(crate) fn restore(arguments: &RestoreArguments, as_json: bool) -> anyhow::Re
 
 /// Height of the store that is there, if it can be read.
 fn stored_height(config: &NodeConfig) -> anyhow::Result<Option<Height>> {
-    let store = std::fs::metadata(config.data_dir.join(STORE));
+    let store = std::fs::metadata(config.data_dir.join(STORE_FILE));
     // An empty file is no store; opening would begin a chain in it.
     if store.map_or(true, |file| file.len() == 0) {
         return Ok(None);

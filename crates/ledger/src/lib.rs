@@ -29,7 +29,7 @@ pub use contract::{
     BlockLimits, HeightInfo, Ledger, LedgerAnswer, LedgerRequest, PoolWatcher, Reply, SubmitReply,
     VerifiedBlock,
 };
-pub use embedded::EmbeddedLedger;
+pub use embedded::{EmbeddedLedger, FILE as STORE_FILE};
 pub use error::{InvalidBlock, LedgerError};
 pub use execution::{Execution, Fault, Invocation, Notification, StackItem, Trigger, VmState};
 pub use neo_primitives::{TransactionIds, short_id};

@@ -2,9 +2,9 @@
 
 use anyhow::Context as _;
 use neo_audit::{Entry, Kind};
+use neo_ledger::STORE_FILE;
 use neo_ledger::{ChainReader as _, EmbeddedLedger};
 use neo_node::recovery::leaders::state_above;
-use neo_node::recovery::opening::STORE;
 use serde_json::json;
 
 use super::{BytesBar, PlaceArguments, exit_of, exit_of_ledger, take_down};
@@ -13,7 +13,7 @@ use crate::output::{print_json, print_text};
 
 pub(super) fn create(place: &PlaceArguments, as_json: bool) -> anyhow::Result<Exit> {
     let (config, folder) = place.open()?;
-    let store = config.data_dir.join(STORE);
+    let store = config.data_dir.join(STORE_FILE);
     // Opening would begin a chain where there is none.
     if !store.exists() {
         let problem = format!("there is no chain: {} is missing", store.display());

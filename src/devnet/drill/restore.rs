@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use anyhow::Context as _;
-use neo_node::recovery::opening::STORE;
+use neo_ledger::STORE_FILE;
 use neo_node::vote_log_file;
 use neo_primitives::Height;
 use rustix::process::Signal;
@@ -24,7 +24,7 @@ impl Ground<'_> {
         self.kill(late).await?;
         self.command(late, &["checkpoint", "create"]).await?;
         let data = &self.node(late)?.config().data_dir;
-        let store = data.join(STORE);
+        let store = data.join(STORE_FILE);
         std::fs::remove_file(&store).with_context(|| format!("{}", store.display()))?;
         let votes = data.join(vote_log_file::FOLDER);
         std::fs::remove_dir_all(&votes).with_context(|| format!("{}", votes.display()))?;

@@ -26,7 +26,7 @@ pub use self::{
     error::CheckpointError,
     folder::{CheckpointFolder, Listed},
     manifest::{FileEntry, Manifest},
-    restore::{RestoreStep, Restored, restore},
+    restore::{BEFORE, RestoreStep, Restored, restore},
     verify::Checkpoint,
     write::{LeaderState, Written},
 };

@@ -25,8 +25,8 @@ use crate::{
 
 /// Name of the store that is being built.
 const BUILDING: &str = "chain.redb.restoring";
-/// Name of the store that was there before.
-const BEFORE: &str = "chain.redb.before";
+/// Name of a store that was damaged, or replaced and is to be kept: for whoever wants to look at it.
+pub const BEFORE: &str = "chain.redb.before";
 /// Records in one commit while the store is built.
 const BATCH: usize = 20_000;
 

@@ -14,9 +14,10 @@ mod storing;
 use neo_primitives::{Height, PublicKey, SignedHeader, UInt160, UInt256};
 use parking_lot::{Mutex, RwLock};
 
+pub use self::open::FILE;
 use self::{candidates::Candidates, pool::Pool};
 pub(crate) use self::{
-    open::{BASE_KEY, FILE, IDENTITY_KEY, Identity, KEY_CACHE, read_tip},
+    open::{BASE_KEY, IDENTITY_KEY, Identity, KEY_CACHE, read_tip},
     record::{Place, height_key},
 };
 use crate::{

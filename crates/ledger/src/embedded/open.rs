@@ -29,7 +29,7 @@ pub(crate) const BASE_KEY: &[u8] = b"base";
 /// Keys that stay parsed, enough for every sender of a busy network.
 pub(crate) const KEY_CACHE: usize = 16_384;
 /// File of the store in the data directory.
-pub(crate) const FILE: &str = "chain.redb";
+pub const FILE: &str = "chain.redb";
 
 /// What tells the chain of one network from that of another.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,15 +6,10 @@ use std::time::Duration;
 use neo_consensus::v3::recovery::{
     RecoveryConditions, RecoveryStrategy, SelectionLimits, select_strategy,
 };
-use neo_ledger::checkpoint::{self, Checkpoint, CheckpointError, CheckpointFolder};
+use neo_ledger::checkpoint::{self, BEFORE, Checkpoint, CheckpointError, CheckpointFolder};
 use neo_ledger::store::StoreError;
-use neo_ledger::{ChainReader, EmbeddedLedger, GenesisConfig, LedgerError};
+use neo_ledger::{ChainReader, EmbeddedLedger, GenesisConfig, LedgerError, STORE_FILE};
 use neo_primitives::Height;
-
-/// Name of the store's file in the data folder.
-pub const STORE: &str = "chain.redb";
-/// Name of a store that was damaged, or of too little use: kept for whoever wants to look at it.
-pub const BEFORE: &str = "chain.redb.before";
 
 /// Why the chain cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -87,7 +82,7 @@ pub fn open_chain(
     checkpoints: &CheckpointFolder,
     genesis: &GenesisConfig,
 ) -> Result<OpenedChain, OpenError> {
-    let store = data.join(STORE);
+    let store = data.join(STORE_FILE);
     let gone = std::fs::metadata(&store).map_or(true, |file| file.len() == 0);
     let found = match gone {
         true => None,

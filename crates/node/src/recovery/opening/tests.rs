@@ -53,7 +53,7 @@ impl Place {
 #[test]
 fn a_store_that_is_gone_comes_back_from_the_checkpoint_and_goes_on() {
     let place = Place::new();
-    fs::remove_file(place.data().join(STORE)).unwrap();
+    fs::remove_file(place.data().join(STORE_FILE)).unwrap();
     let opened = place.open().unwrap();
     let recovery = opened.recovery.unwrap();
     assert!(matches!(recovery.cause, Cause::Gone), "{}", recovery.cause);
@@ -76,7 +76,7 @@ fn a_store_that_is_gone_comes_back_from_the_checkpoint_and_goes_on() {
 #[test]
 fn a_damaged_store_is_put_aside_and_built_again() {
     let place = Place::new();
-    let store = place.data().join(STORE);
+    let store = place.data().join(STORE_FILE);
     fs::write(&store, vec![9; 100_000]).unwrap();
     let opened = place.open().unwrap();
     let recovery = opened.recovery.unwrap();
@@ -92,14 +92,14 @@ fn a_damaged_store_is_put_aside_and_built_again() {
 fn without_a_checkpoint_the_chain_begins_anew() {
     let place = Place::new();
     fs::remove_dir_all(place.folder().path()).unwrap();
-    fs::write(place.data().join(STORE), vec![9; 5_000]).unwrap();
+    fs::write(place.data().join(STORE_FILE), vec![9; 5_000]).unwrap();
     let opened = place.open().unwrap();
     assert_eq!(opened.recovery.unwrap().checkpoint, None);
     assert_eq!(opened.ledger.height(), Height(0));
     assert!(place.data().join(BEFORE).exists());
     drop(opened.ledger);
     // Nothing there at all is the beginning of a chain.
-    fs::remove_file(place.data().join(STORE)).unwrap();
+    fs::remove_file(place.data().join(STORE_FILE)).unwrap();
     assert!(place.open().unwrap().recovery.is_none());
 }
 
@@ -110,7 +110,7 @@ fn a_damaged_checkpoint_is_not_used() {
     let mut bytes = fs::read(&state).unwrap();
     bytes[3] ^= 1;
     fs::write(&state, bytes).unwrap();
-    fs::remove_file(place.data().join(STORE)).unwrap();
+    fs::remove_file(place.data().join(STORE_FILE)).unwrap();
     let opened = place.open().unwrap();
     assert_eq!(opened.ledger.height(), Height(0));
     assert!(opened.recovery.is_none());
