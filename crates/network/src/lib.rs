@@ -44,6 +44,7 @@ mod kind;
 mod lanes;
 mod mesh;
 mod metrics;
+pub mod neo;
 mod peer;
 mod priority;
 mod pulse;
