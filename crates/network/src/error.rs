@@ -29,6 +29,9 @@ pub enum NetworkError {
         /// What its library said.
         reason: String,
     },
+    /// The node has no header of its last stored block to tell Neo N3 peers.
+    #[error("there is no header of the last stored block {0}")]
+    NoHeader(neo_primitives::Height),
     /// [`crate::start`] was called outside a tokio runtime.
     #[error("the network needs a running tokio runtime")]
     NoRuntime,

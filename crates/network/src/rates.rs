@@ -84,7 +84,7 @@ impl Bucket {
 
     /// Takes `cost` tokens and says after how many microseconds the bucket has had them: 0 at once. May leave
     /// the bucket in debt, by which the next one waits the longer.
-    fn take(&mut self, rate: Rate, cost: u64, now_us: u64) -> u64 {
+    pub(crate) fn take(&mut self, rate: Rate, cost: u64, now_us: u64) -> u64 {
         self.refill(rate, now_us);
         self.used = self.used.saturating_add(cost.saturating_mul(MILLION));
         let debt = self.used.saturating_sub(rate.burst.saturating_mul(MILLION));

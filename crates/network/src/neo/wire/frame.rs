@@ -17,8 +17,6 @@ use super::{
 
 /// The flag of a compressed payload.
 const COMPRESSED: u8 = 0x01;
-/// Most bytes before a payload.
-pub(crate) const MAX_HEAD: usize = 2 + 9;
 
 /// Why a frame cannot be read. Each names the command, so that the log can say what a peer did wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -113,12 +111,20 @@ impl FrameHead {
     /// # Errors
     /// [`FrameError`].
     pub fn open(&self, payload: &[u8]) -> Result<Message, FrameError> {
+        self.open_within(payload, self.command.limit())
+    }
+
+    /// As [`FrameHead::open`] with at most `limit` bytes once uncompressed.
+    ///
+    /// # Errors
+    /// [`FrameError`].
+    pub fn open_within(&self, payload: &[u8], limit: usize) -> Result<Message, FrameError> {
         let command = self.command;
         let malformed = |error| FrameError::Malformed { command, error };
         if !self.compressed {
             return Message::from_payload(command, payload).map_err(malformed);
         }
-        let payload = lz4::decompress(payload, command.limit())
+        let payload = lz4::decompress(payload, limit)
             .map_err(|error| FrameError::Compression { command, error })?;
         Message::from_payload(command, &payload).map_err(malformed)
     }

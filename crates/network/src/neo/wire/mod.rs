@@ -20,6 +20,7 @@ pub use addresses::{MAX_ADDRESSES, NodeAddress};
 pub use capability::{Capability, MAX_CAPABILITIES, MAX_CAPABILITY_DATA};
 pub use command::{Command, MAX_PAYLOAD};
 pub use filter::{FilterLoad, MAX_FILTER, MAX_FILTER_ELEMENT, MAX_FILTER_FUNCTIONS, MerkleBlock};
+pub(crate) use frame::frame_payload;
 pub use frame::{FrameError, FrameHead, frame, read_frame};
 
 pub use inventory::{Inventory, InventoryKind, MAX_HASHES};

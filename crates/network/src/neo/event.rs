@@ -1,0 +1,148 @@
+//! What Neo N3 peers bring to the node.
+
+use std::{fmt, net::SocketAddr, sync::Arc};
+
+use neo_primitives::{Block, ExtensiblePayload, Height, Transaction, UInt256};
+use tokio::sync::mpsc;
+
+use super::refusal::NeoRefusal;
+
+/// One connection with a peer; a peer that comes back gets another number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NeoPeerId(pub(crate) u64);
+
+impl fmt::Display for NeoPeerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "neo peer {}", self.0)
+    }
+}
+
+/// Something that came from a peer or happened to one.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum NeoEvent {
+    /// Version and verack are exchanged.
+    PeerUp {
+        /// The connection.
+        peer: NeoPeerId,
+        /// Its remote end.
+        address: SocketAddr,
+        /// What names the node as long as it runs.
+        nonce: u32,
+        /// Its program.
+        user_agent: String,
+        /// Its height, as it says; `None` if it is no full node and gets nothing relayed.
+        height: Option<Height>,
+    },
+    /// The connection is gone.
+    PeerDown {
+        /// The connection.
+        peer: NeoPeerId,
+        /// Its remote end.
+        address: SocketAddr,
+        /// Why.
+        reason: NeoRefusal,
+    },
+    /// A peer says that it has stored another block.
+    Height {
+        /// The connection.
+        peer: NeoPeerId,
+        /// Height of the block.
+        height: Height,
+    },
+    /// An extensible payload not seen before in these bytes, well-formed and otherwise unchecked. Hand it to
+    /// [`super::NeoHandle::relay_extensible`] once sender, heights and witness are verified, so that it travels on;
+    /// to [`super::NeoHandle::ignore_extensible`] if it is good and of no use; and its peer to
+    /// [`super::NeoHandle::disconnect`] if no honest node passes such a thing on.
+    Extensible {
+        /// Who sent it; not always whose it is.
+        peer: NeoPeerId,
+        /// Its hash.
+        hash: UInt256,
+        /// The payload.
+        payload: Box<ExtensiblePayload>,
+    },
+    /// A transaction that was asked for or pushed, well-formed and otherwise unchecked. Announce it with
+    /// [`super::NeoHandle::announce_transactions`] if it is valid.
+    Transaction {
+        /// Who sent it.
+        peer: NeoPeerId,
+        /// Its hash.
+        hash: UInt256,
+        /// The transaction.
+        transaction: Arc<Transaction>,
+    },
+    /// The block after the one before it, each once and in order. Its header extends the stored chain and is signed by
+    /// the account that the block before names; the merkle root is its transactions'; nothing else is checked.
+    /// Tell [`super::NeoHandle::stored`] when it is stored.
+    Block {
+        /// Who sent it.
+        peer: NeoPeerId,
+        /// The block.
+        block: Box<Block>,
+    },
+}
+
+/// The receiving end of [`NeoEvent`]s. Connectivity comes first, then extensible payloads, then the rest.
+#[derive(Debug)]
+pub struct NeoEvents {
+    connectivity: mpsc::UnboundedReceiver<NeoEvent>,
+    consensus: mpsc::Receiver<NeoEvent>,
+    bulk: mpsc::Receiver<NeoEvent>,
+    streak: u32,
+}
+
+/// After so many extensible payloads in a row one of the other events gets its turn.
+const FAIR_AFTER: u32 = 64;
+
+impl NeoEvents {
+    /// The next event; `None` once the network has ended, no handle is left and no event waits. Safe to cancel.
+    pub async fn recv(&mut self) -> Option<NeoEvent> {
+        if self.streak >= FAIR_AFTER {
+            self.streak = 0;
+            if let Ok(event) = self.bulk.try_recv() {
+                return Some(event);
+            }
+        }
+        tokio::select! {
+            biased;
+            Some(event) = self.connectivity.recv() => Some(event),
+            Some(event) = self.consensus.recv() => {
+                self.streak += 1;
+                Some(event)
+            }
+            Some(event) = self.bulk.recv() => {
+                self.streak = 0;
+                Some(event)
+            }
+            else => None,
+        }
+    }
+}
+
+/// The sending ends. Who fills a bounded one waits. Connectivity is bounded by how fast peers connect.
+#[derive(Clone, Debug)]
+pub(crate) struct Senders {
+    pub(crate) connectivity: mpsc::UnboundedSender<NeoEvent>,
+    pub(crate) consensus: mpsc::Sender<NeoEvent>,
+    pub(crate) bulk: mpsc::Sender<NeoEvent>,
+}
+
+pub(crate) fn channels(consensus: usize, bulk: usize) -> (Senders, NeoEvents) {
+    let (connectivity_in, connectivity) = mpsc::unbounded_channel();
+    let (consensus_in, consensus) = mpsc::channel(consensus.max(1));
+    let (bulk_in, bulk) = mpsc::channel(bulk.max(1));
+    (
+        Senders {
+            connectivity: connectivity_in,
+            consensus: consensus_in,
+            bulk: bulk_in,
+        },
+        NeoEvents {
+            connectivity,
+            consensus,
+            bulk,
+            streak: 0,
+        },
+    )
+}

@@ -1,0 +1,113 @@
+//! What happens because time passes.
+
+use std::{collections::HashMap, sync::Arc, sync::atomic::Ordering::Relaxed};
+
+use neo_primitives::UInt256;
+
+use super::{
+    event::NeoPeerId,
+    peer::Peer,
+    refusal::NeoRefusal,
+    send_queue::Class,
+    shared::Shared,
+    sync::{Planned, Question},
+    wire::{IndexRange, InventoryKind, Message},
+};
+
+/// Looks at everything that waits, until the network ends.
+pub(crate) async fn run(shared: Arc<Shared>) {
+    let mut ticks = tokio::time::interval(shared.config.timing.tick);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = shared.ended() => return,
+        }
+        for peer in shared.up() {
+            ping(&shared, &peer);
+            ask_pool(&shared, &peer);
+        }
+        ask_others(&shared);
+        let planned = shared.sync.lock().plan(shared.now());
+        carry_out(&shared, planned);
+    }
+}
+
+/// Sends a ping when it is time, and ends the connection when one was not answered.
+fn ping(shared: &Shared, peer: &Peer) {
+    let timing = &shared.config.timing;
+    let now = shared.now();
+    let due = {
+        let mut pings = peer.pings.lock();
+        match pings.open {
+            Some(sent) if now.saturating_sub(sent) >= timing.ping_timeout => {
+                drop(pings);
+                peer.close(NeoRefusal::PingTimeout(timing.ping_timeout));
+                return;
+            }
+            Some(_) => false,
+            None => {
+                let due = now.saturating_sub(pings.last) >= timing.ping_interval;
+                if due {
+                    pings.open = Some(now);
+                    pings.last = now;
+                }
+                due
+            }
+        }
+    };
+    if due {
+        peer.send(
+            Class::Control,
+            &Message::Ping(shared.ping()),
+            &shared.counters,
+        );
+    }
+}
+
+/// Asks each peer once for its pool, when we are no longer behind.
+fn ask_pool(shared: &Shared, peer: &Peer) {
+    if peer.is_full() && !shared.sync.lock().is_behind() && !peer.asked_pool.swap(true, Relaxed) {
+        peer.send(Class::Control, &Message::Mempool, &shared.counters);
+    }
+}
+
+/// What did not come in time is asked of the next one that announced it.
+fn ask_others(shared: &Shared) {
+    let patience = shared.config.timing.data_timeout;
+    let overdue = shared.wanted.lock().overdue(shared.now(), patience);
+    let mut groups: HashMap<(NeoPeerId, InventoryKind), Vec<UInt256>> = HashMap::new();
+    for (peer, (kind, hash)) in overdue {
+        groups.entry((peer, kind)).or_default().push(hash);
+    }
+    for ((peer, kind), hashes) in groups {
+        if let Some(peer) = shared.peer(peer) {
+            shared.ask(&peer, kind, &hashes);
+        }
+    }
+}
+
+/// Sends the questions of a plan.
+pub(crate) fn carry_out(shared: &Shared, planned: Planned) {
+    for (peer, reason) in planned.cut_off {
+        if let Some(peer) = shared.peer(peer) {
+            peer.close(reason);
+        }
+    }
+    for ask in planned.asks {
+        let Some(peer) = shared.peer(ask.peer) else {
+            continue;
+        };
+        let message = match ask.question {
+            Question::Headers { from } => Message::GetHeaders(IndexRange {
+                start: from,
+                count: None,
+            }),
+            Question::Blocks { from, count } => Message::GetBlockByIndex(IndexRange {
+                start: from,
+                count: Some(count),
+            }),
+        };
+        peer.send(Class::Control, &message, &shared.counters);
+    }
+}
