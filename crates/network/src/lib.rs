@@ -21,6 +21,9 @@
 //!
 //! [`start`] needs a tokio runtime and returns a [`NetworkHandle`] to send with and [`NetworkEvents`] to listen to.
 
+#[cfg(test)]
+extern crate self as neo_network;
+
 mod address;
 mod config;
 mod control;

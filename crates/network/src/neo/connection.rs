@@ -169,8 +169,7 @@ async fn read(
             Ok(read) => read,
             Err(reason) => return reason,
         };
-        count(&shared.counters.messages_in, 1);
-        count(&shared.counters.bytes_in, length);
+        shared.counters.read(message.command(), length);
         if let Err(reason) = incoming(shared, peer, message, &inboxes).await {
             return reason;
         }

@@ -74,9 +74,11 @@ async fn exchange(
     stream.set_nodelay(true).map_err(|error| lost(&error))?;
     let (reader, mut writer) = stream.into_split();
     let mut reader = MessageReader::new(reader, shared.config.limits.clone());
+    // The whole handshake has a limit; no part of it has a shorter one.
+    let ample = shared.config.timing.handshake_timeout * 2;
     let patience = Patience {
-        idle: shared.config.timing.handshake_timeout,
-        frame: shared.config.timing.handshake_timeout,
+        idle: ample,
+        frame: ample,
     };
     write(&mut writer, &Message::Version(shared.version())).await?;
     let only = (Command::Version, "where version must be the first message");

@@ -183,19 +183,23 @@ mod tests {
         assert!(error.to_string().contains("Block"), "{error}");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn slow_frames_and_silence_end_the_connection() {
+        let patience = Patience {
+            idle: Duration::from_millis(20),
+            frame: Duration::from_millis(30),
+        };
         let (mut writer, io) = tokio::io::duplex(64);
         let mut reader = MessageReader::new(io, NeoLimits::default());
-        let idle = reader.next(PATIENCE, None).await.unwrap_err();
-        assert_eq!(idle, NeoRefusal::Idle(PATIENCE.idle));
+        let idle = reader.next(patience, None).await.unwrap_err();
+        assert_eq!(idle, NeoRefusal::Idle(patience.idle));
         writer.write_all(&[0, 0x18]).await.unwrap();
-        let slow = reader.next(PATIENCE, None).await.unwrap_err();
+        let slow = reader.next(patience, None).await.unwrap_err();
         assert_eq!(
             slow,
             NeoRefusal::SlowFrame {
                 command: Command::Ping,
-                timeout: PATIENCE.frame
+                timeout: patience.frame
             }
         );
     }

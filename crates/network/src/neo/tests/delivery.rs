@@ -40,18 +40,22 @@ async fn who_connects_later_hears_what_is_still_valid() {
     a.handle.broadcast_extensible(payload(1, 1));
     a.handle.broadcast_extensible(payload(2, 2));
     let mut b = Node::start(&chain, &[&a]);
-    assert_eq!(b.until_payload().await, payload(1, 1));
-    assert_eq!(b.until_payload().await, payload(2, 2));
+    assert_eq!(b.until_payload().await.data, payload(1, 1).data);
+    assert_eq!(b.until_payload().await.data, payload(2, 2).data);
     let peer = a.until_up().await;
     a.handle.disconnect(peer, "for the test");
     b.until_down().await;
     a.handle.stored(&blocks(1)[1].header);
     a.handle.broadcast_extensible(payload(3, 2));
-    assert_eq!(b.until_payload().await, payload(3, 2), "after it came back");
+    assert_eq!(
+        b.until_payload().await.data,
+        payload(3, 2).data,
+        "after it came back"
+    );
     let mut late = Node::start(&chain, &[&a]);
     assert_eq!(
-        late.until_payload().await,
-        payload(2, 2),
+        late.until_payload().await.data,
+        payload(2, 2).data,
         "the first one is over"
     );
 }

@@ -1,4 +1,7 @@
-//! Nodes with a chain in memory, and peers that say what a test wants.
+//! Nodes with a chain in memory, and peers that say what a test wants. The tests with real processes use them, too.
+
+// Each test uses a part of this, and an unexpected result shall end it.
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -14,7 +17,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::neo::{
+use neo_network::neo::{
     NeoChain, NeoConfig, NeoEvent, NeoEvents, NeoHandle, start,
     wire::{Capability, Message, Version, frame, read_frame},
 };
@@ -176,7 +179,23 @@ impl Node {
         timeout(LONG, search).await.expect("the event comes")
     }
 
-    pub(crate) async fn until_up(&mut self) -> crate::neo::NeoPeerId {
+    /// Stores what comes until the chain has this height.
+    pub(crate) async fn follow(&mut self, height: u32) {
+        while self.handle.height() < Height(height) {
+            let block = self
+                .until(|event| match event {
+                    NeoEvent::Block { block, .. } => Some(block),
+                    _ => None,
+                })
+                .await;
+            let next = self.handle.height().next();
+            assert_eq!(block.header.index, next, "in order, each once");
+            self.chain.blocks.write().push(*block.clone());
+            self.handle.stored(&block.header);
+        }
+    }
+
+    pub(crate) async fn until_up(&mut self) -> neo_network::neo::NeoPeerId {
         self.until(|event| match event {
             NeoEvent::PeerUp { peer, .. } => Some(peer),
             _ => None,
@@ -184,7 +203,7 @@ impl Node {
         .await
     }
 
-    pub(crate) async fn until_down(&mut self) -> crate::neo::NeoRefusal {
+    pub(crate) async fn until_down(&mut self) -> neo_network::neo::NeoRefusal {
         self.until(|event| match event {
             NeoEvent::PeerDown { reason, .. } => Some(reason),
             _ => None,
@@ -199,6 +218,12 @@ impl Node {
         })
         .await
     }
+}
+
+/// An address that nobody listens on.
+pub(crate) fn free_address() -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
 }
 
 /// Waits until a count that others change is what it shall be.

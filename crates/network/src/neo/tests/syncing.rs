@@ -5,26 +5,7 @@ use std::time::Duration;
 use neo_primitives::{Block, Height};
 
 use super::nodes::{Node, Puppet, blocks, eventually, version};
-use crate::neo::{
-    NeoEvent,
-    wire::{Capability, Message, Version},
-};
-
-/// Stores what comes until the chain has this height.
-async fn follow(node: &mut Node, height: u32) {
-    while node.handle.height() < Height(height) {
-        let block = node
-            .until(|event| match event {
-                NeoEvent::Block { block, .. } => Some(block),
-                _ => None,
-            })
-            .await;
-        let next = node.handle.height().next();
-        assert_eq!(block.header.index, next, "in order, each once");
-        node.chain.blocks.write().push(*block.clone());
-        node.handle.stored(&block.header);
-    }
-}
+use crate::neo::wire::{Capability, Message, Version};
 
 #[tokio::test]
 async fn a_node_catches_up_from_two_and_follows() {
@@ -32,7 +13,7 @@ async fn a_node_catches_up_from_two_and_follows() {
     let mut a = Node::start(&chain[..2301], &[]);
     let mut b = Node::start(&chain[..2301], &[]);
     let mut c = Node::start(&chain[..1], &[&a, &b]);
-    follow(&mut c, 2300).await;
+    c.follow(2300).await;
     for node in [&a, &b] {
         let sent = node.handle.metrics().bytes_out;
         assert!(sent > 50_000, "both send blocks: {sent}");
@@ -45,7 +26,7 @@ async fn a_node_catches_up_from_two_and_follows() {
             node.chain.blocks.write().push(block.clone());
             node.handle.stored(&block.header);
         }
-        follow(&mut c, block.header.index.0).await;
+        c.follow(block.header.index.0).await;
     }
     assert_eq!(c.chain.blocks.read()[..], chain[..]);
     assert!(!c.handle.is_behind());
@@ -69,7 +50,7 @@ async fn who_says_what_it_does_not_have_is_cut_off_and_others_are_asked() {
     assert_eq!(reason.name(), "no_blocks", "{reason}");
     liar.until_closed().await;
     let honest = Node::start(&chain, &[&node]);
-    follow(&mut node, 30).await;
+    node.follow(30).await;
     assert_eq!(honest.handle.peers().len(), 1);
 }
 

@@ -1,0 +1,259 @@
+//! Our Neo N3 network and real neo-go processes: one that makes blocks, and one that has them from us.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{path::Path, time::Duration};
+
+use neo_network::neo::{
+    NeoEvent,
+    wire::{Command, InventoryKind},
+};
+use neo_primitives::{
+    Datoshi, Encode, ExtensiblePayload, Height, Signer, Token, Transaction, UInt160,
+    UnsignedTransaction, Witness, WitnessScope, genesis_block, hash160, multisig_script,
+    multisig_witness, sign_data, single_signature_witness, transfer_script,
+    wallet::{Nep6Wallet, ScryptParams},
+};
+use serde_json::json;
+
+#[path = "../../ledger/tests/common/neo_go_process.rs"]
+mod neo_go_process;
+#[path = "../src/neo/tests/nodes.rs"]
+mod nodes;
+
+use neo_go_process::{NeoGo, free_port};
+use nodes::{MAGIC, Node, eventually, key};
+
+const PASSWORD: &str = "one";
+
+/// A network of one validator, whose key is [`key`]; with a wallet the node is that validator.
+fn configuration(rpc: u16, p2p: u16, seed: Option<&Node>, wallet: Option<&Path>) -> String {
+    let seeds = seed.map_or("[]".to_owned(), |node| format!("[\"{}\"]", node.address()));
+    let consensus = wallet.map_or("    Enabled: false".to_owned(), |path| {
+        format!(
+            "    Enabled: true
+    UnlockWallet:
+      Path: \"{}\"
+      Password: \"{PASSWORD}\"",
+            path.display()
+        )
+    });
+    format!(
+        "ProtocolConfiguration:
+  Magic: {magic}
+  MaxTraceableBlocks: 200000
+  MaxValidUntilBlockIncrement: 5760
+  InitialGASSupply: 52000000
+  TimePerBlock: 1s
+  MemPoolSize: 5000
+  StandbyCommittee:
+    - {key}
+  ValidatorsCount: 1
+  SeedList: {seeds}
+  VerifyTransactions: true
+  P2PSigExtensions: false
+ApplicationConfiguration:
+  DBConfiguration:
+    Type: inmemory
+  P2P:
+    Addresses:
+      - \"127.0.0.1:{p2p}\"
+    MinPeers: {min}
+    MaxPeers: 10
+    AttemptConnPeers: 5
+    PingInterval: 300ms
+    PingTimeout: 20s
+    ProtoTickInterval: 500ms
+  Relay: true
+  Consensus:
+{consensus}
+  RPC:
+    Enabled: true
+    Addresses:
+      - \"127.0.0.1:{rpc}\"
+  Prometheus:
+    Enabled: false
+  Pprof:
+    Enabled: false
+",
+        magic = MAGIC.0,
+        key = key().public_key(),
+        min = u8::from(seed.is_some()),
+    )
+}
+
+/// The validator as a neo-go process, and where it takes connections.
+fn validator(folder: &Path) -> (NeoGo, String) {
+    let mut wallet = Nep6Wallet::new(None, ScryptParams::default());
+    wallet.import(&key(), PASSWORD, None).unwrap();
+    let path = folder.join("wallet.json");
+    wallet.save_new(&path).unwrap();
+    let (rpc, p2p) = (free_port(), free_port());
+    let text = configuration(rpc, p2p, None, Some(&path));
+    (
+        NeoGo::with_configuration(&text, rpc),
+        format!("127.0.0.1:{p2p}"),
+    )
+}
+
+/// A node of ours at the genesis block that dials neo-go.
+fn ours(address: &str) -> Node {
+    let genesis = genesis_block(&[key().public_key().clone()]);
+    Node::with(&[genesis], &[], |config| {
+        config.peers = vec![address.to_owned()];
+        config.timing.ping_interval = Duration::from_millis(200);
+    })
+}
+
+/// A payload that neo-go takes of a validator, for a service that it does not know.
+fn payload(height: Height) -> ExtensiblePayload {
+    let key = key();
+    let mut payload = ExtensiblePayload {
+        category: "neo-dbft-test".to_owned(),
+        valid_block_start: Height(0),
+        valid_block_end: height.checked_add(1000).unwrap(),
+        sender: key.public_key().script_hash(),
+        data: b"from ours".to_vec(),
+        witness: Witness::default(),
+    };
+    let signature = key.sign(&sign_data(MAGIC, &payload.hash()));
+    payload.witness = single_signature_witness(signature, key.public_key());
+    payload
+}
+
+/// GAS from the validators' account, which has all of it, to nobody's.
+fn transfer(height: Height) -> Transaction {
+    let key = key();
+    let keys = [key.public_key().clone()];
+    let script = multisig_script(1, &keys).unwrap();
+    let from = hash160(&script);
+    let to = UInt160::from_wire([5; 20]);
+    let unsigned = UnsignedTransaction {
+        nonce: 7,
+        system_fee: Datoshi(9_977_780),
+        network_fee: Datoshi(5_000_000),
+        valid_until: height.checked_add(100).unwrap(),
+        signers: vec![Signer::new(from, WitnessScope::CALLED_BY_ENTRY)],
+        attributes: vec![],
+        script: transfer_script(Token::Gas, &from, &to, 100_000_000, true),
+    };
+    let signature = key.sign(&unsigned.sign_data(MAGIC));
+    let witness = multisig_witness(&[signature], script);
+    unsigned.into_signed(vec![witness]).unwrap()
+}
+
+/// Stores what comes until an event is what is waited for.
+async fn meanwhile<T>(node: &mut Node, mut wanted: impl FnMut(&NeoEvent) -> Option<T>) -> T {
+    let (handle, chain) = (node.handle.clone(), node.chain.clone());
+    node.until(move |event| {
+        let found = wanted(&event);
+        if let NeoEvent::Block { block, .. } = event {
+            handle.stored(&block.header);
+            chain.blocks.write().push(*block);
+        }
+        found
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_neo_go_validator_and_two_of_ours() {
+    let folder = tempfile::tempdir().unwrap();
+    let (neo_go, address) = validator(folder.path());
+    let (mut a, mut b) = (ours(&address), ours(&address));
+    let agent = a
+        .until(|event| match event {
+            NeoEvent::PeerUp { user_agent, .. } => Some(user_agent),
+            _ => None,
+        })
+        .await;
+    assert_eq!(agent, "/NEO-GO:0.120.0/");
+    b.until_up().await;
+
+    // Blocks, as the other one has them.
+    a.follow(3).await;
+    let hash = neo_go.call("getblockhash", json!([3]));
+    let ours = a.chain.blocks.read()[3].hash();
+    assert_eq!(hash, json!(ours.to_string()));
+
+    // Pings both ways.
+    eventually("neo-go pings and answers pings", || {
+        a.handle.metrics().read(Command::Ping) > 0
+            && a.handle
+                .peers()
+                .iter()
+                .all(|peer| peer.round_trip.is_some())
+    })
+    .await;
+
+    // Its consensus payloads.
+    let sent = meanwhile(&mut a, |event| match event {
+        NeoEvent::Extensible { payload, .. } => Some(payload.clone()),
+        _ => None,
+    })
+    .await;
+    assert_eq!(sent.category, "dBFT");
+    assert_eq!(sent.sender, key().public_key().script_hash());
+    sent.verify(MAGIC).unwrap();
+
+    // Ours, through neo-go to b.
+    let mine = payload(a.handle.height());
+    assert_eq!(a.handle.broadcast_extensible(mine.clone()), 1);
+    meanwhile(&mut b, |event| match event {
+        NeoEvent::Extensible { payload, .. } => (**payload == mine).then_some(()),
+        _ => None,
+    })
+    .await;
+
+    // A transaction of ours: announced, fetched by neo-go, announced to b, and in a block.
+    let transaction = transfer(a.handle.height());
+    let hash = transaction.hash();
+    let bytes = transaction.to_bytes().into();
+    a.chain.pool.write().insert(hash, bytes);
+    assert_eq!(a.handle.announce_transactions(&[hash]), 1);
+    meanwhile(&mut b, |event| match event {
+        NeoEvent::Transaction { hash: came, .. } => (*came == hash).then_some(()),
+        _ => None,
+    })
+    .await;
+    let included = meanwhile(&mut a, |event| match event {
+        NeoEvent::Block { block, .. } if !block.transactions.is_empty() => Some(block.clone()),
+        _ => None,
+    })
+    .await;
+    assert_eq!(included.transaction_hashes(), [hash]);
+    let found = neo_go.call("getrawtransaction", json!([hash.to_string(), 1]));
+    assert_eq!(found["blockhash"], json!(included.hash().to_string()));
+
+    let metrics = a.handle.metrics();
+    assert!(metrics.refusals.is_empty(), "{:?}", metrics.refusals);
+    assert!(
+        a.handle.peers().len() == 1 && b.handle.peers().len() == 1,
+        "{}",
+        neo_go.log()
+    );
+    assert_eq!(InventoryKind::Extensible.code(), Command::Extensible.code());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn neo_go_fetches_the_chain_from_us() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, address) = validator(folder.path());
+    let mut node = ours(&address);
+    node.follow(5).await;
+    drop(source);
+    let (rpc, p2p) = (free_port(), free_port());
+    let text = configuration(rpc, p2p, Some(&node), None);
+    let fetcher = NeoGo::with_configuration(&text, rpc);
+    eventually("neo-go has all blocks", || {
+        fetcher.call("getblockcount", json!([])) == json!(node.chain.blocks.read().len())
+    })
+    .await;
+    let hash = node.chain.blocks.read()[5].hash();
+    assert_eq!(
+        fetcher.call("getblockhash", json!([5])),
+        json!(hash.to_string())
+    );
+    let asked = node.handle.metrics();
+    assert!(asked.read(Command::GetBlockByIndex) > 0, "{asked:?}");
+}
