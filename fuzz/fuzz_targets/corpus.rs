@@ -11,6 +11,7 @@ use neo_consensus::v3::leader::LeaderState;
 use neo_consensus::v3::wire::encode;
 use neo_fuzz::rpc;
 use neo_fuzz::seeds::{Envelope, Votes, long_proposal, transactions};
+use neo_network::neo::wire::{Message, frame};
 use neo_network::{SyncRequest, SyncResponse};
 use neo_primitives::wallet::{Nep6Account, Nep6Wallet, ScryptParams, nep2};
 use neo_primitives::{
@@ -61,6 +62,8 @@ impl Corpus {
         }
         if let Ok(payload) = ExtensiblePayload::from_bytes(bytes) {
             self.add("extensible", bytes);
+            let message = Message::Extensible(Box::new(payload.clone()));
+            self.add("neo_frame", &frame(&message, true));
             self.add("script", &payload.witness.invocation);
             self.add("script", &payload.witness.verification);
         }

@@ -15,6 +15,8 @@
 //! * [`SyncRequest`]s fetch blocks, bodies and transactions; [`NetworkHandle::gossip_transactions`] spreads
 //!   transactions in batches.
 //!
+//! [`neo`] is another network for another purpose: Neo N3's own P2P protocol, to sit beside neo-go and C# nodes.
+//!
 //! Nothing that a peer sends can stop a node or make it take memory without bound: every length is checked before
 //! memory is taken, a busy node slows its peers down, and whoever sends what no correct node sends is cut off and
 //! kept out for a while ([`Refusal`]).

@@ -4,10 +4,7 @@
 
 use std::{path::Path, time::Duration};
 
-use neo_network::neo::{
-    NeoEvent,
-    wire::{Command, InventoryKind},
-};
+use neo_network::neo::{NeoEvent, wire::Command};
 use neo_primitives::{
     Datoshi, Encode, ExtensiblePayload, Height, Signer, Token, Transaction, UInt160,
     UnsignedTransaction, Witness, WitnessScope, genesis_block, hash160, multisig_script,
@@ -232,7 +229,6 @@ async fn a_neo_go_validator_and_two_of_ours() {
         "{}",
         neo_go.log()
     );
-    assert_eq!(InventoryKind::Extensible.code(), Command::Extensible.code());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -51,8 +51,11 @@ pub struct NeoLimits {
     pub wanted_peers: usize,
     /// Connections with one IP address (C#: 3).
     pub max_per_address: usize,
-    /// Whether [`NeoLimits::max_per_address`] also counts for this machine, where test networks live.
+    /// Whether [`NeoLimits::max_per_address`] and [`NeoLimits::connection_rate`] also count for this machine, where
+    /// test networks live.
     pub count_loopback: bool,
+    /// Connections that one IP address may begin.
+    pub connection_rate: Rate,
     /// Addresses remembered (C#: 1000 unconnected ones).
     pub addresses: usize,
     /// Hashes remembered for each peer, so that none is announced to whom has it (C#: 1000).
@@ -87,7 +90,7 @@ pub struct NeoLimits {
     pub messages: Rate,
     /// Bytes of one peer; who sends more is read later.
     pub bytes: Rate,
-    /// Extensible payloads of one peer; more are dropped.
+    /// Extensible payloads of one peer, and payloads that it asks for; more are dropped.
     pub extensibles: Rate,
     /// Questions of one peer for parts of the chain or the pool; more are dropped.
     pub requests: Rate,
@@ -100,6 +103,7 @@ impl Default for NeoLimits {
             wanted_peers: 10,
             max_per_address: 3,
             count_loopback: false,
+            connection_rate: Rate::new(1, 10),
             addresses: 1000,
             known_hashes: 1000,
             payloads_per_sender: 20,

@@ -29,7 +29,7 @@ pub(crate) async fn listen(shared: Arc<Shared>, listener: TcpListener) {
             () = shared.ended() => return,
         };
         match accepted {
-            Ok((stream, address)) => match shared.reserve(address.ip()) {
+            Ok((stream, address)) => match shared.reserve(address.ip(), true) {
                 Ok(()) => {
                     let shared = shared.clone();
                     tokio::spawn(async move {
@@ -52,7 +52,7 @@ pub(crate) async fn listen(shared: Arc<Shared>, listener: TcpListener) {
 
 /// Makes one connection and serves it to its end.
 async fn dial(shared: &Arc<Shared>, address: SocketAddr) -> Result<NeoRefusal, NeoRefusal> {
-    shared.reserve(address.ip())?;
+    shared.reserve(address.ip(), false)?;
     let patience = shared.config.timing.dial_timeout;
     let reason = match timeout(patience, TcpStream::connect(address)).await {
         Ok(Ok(stream)) => Ok(connection::run(shared.clone(), stream, address, true).await),

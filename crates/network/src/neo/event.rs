@@ -43,7 +43,8 @@ pub enum NeoEvent {
         /// Why.
         reason: NeoRefusal,
     },
-    /// A peer says that it has stored another block.
+    /// A peer says that it has stored another block. Left out while the node is busy: [`super::NeoHandle::peers`] has
+    /// the heights.
     Height {
         /// The connection.
         peer: NeoPeerId,
@@ -74,7 +75,7 @@ pub enum NeoEvent {
     },
     /// The block after the one before it, each once and in order. Its header extends the stored chain and is signed by
     /// the account that the block before names; the merkle root is its transactions'; nothing else is checked.
-    /// Tell [`super::NeoHandle::stored`] when it is stored.
+    /// A block that the node has made itself meanwhile may come, too. Tell [`super::NeoHandle::stored`] when it is stored.
     Block {
         /// Who sent it.
         peer: NeoPeerId,

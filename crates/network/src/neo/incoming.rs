@@ -65,7 +65,7 @@ pub(crate) async fn incoming(
             Ok(())
         }
         Message::GetData(inventory) if inventory.kind == InventoryKind::Extensible => {
-            serve_extensibles(shared, peer, &inventory);
+            serve_extensibles(shared, peer, inventory);
             Ok(())
         }
         question @ (Message::GetAddr
@@ -101,8 +101,8 @@ pub(crate) async fn incoming(
 fn height_said(shared: &Shared, peer: &Peer, ping: &Ping) {
     if peer.is_full() && peer.set_height(ping.last_block) {
         shared.sync.lock().peer_height(peer.id, ping.last_block);
-        // Fails only when the node has stopped listening.
-        let _ = shared.events.connectivity.send(NeoEvent::Height {
+        // A node that is too busy misses it; the peer's height is there to be read.
+        let _ = shared.events.bulk.try_send(NeoEvent::Height {
             peer: peer.id,
             height: ping.last_block,
         });
@@ -209,15 +209,22 @@ async fn extensible_came(shared: &Shared, peer: &Peer, payload: Box<ExtensiblePa
     let _ = shared.events.consensus.send(event).await;
 }
 
-fn serve_extensibles(shared: &Shared, peer: &Peer, inventory: &Inventory) {
+fn serve_extensibles(shared: &Shared, peer: &Peer, inventory: Inventory) {
+    let hashes = inventory.without_repeats().hashes;
+    let rate = shared.config.limits.extensibles;
+    let (cost, now_us) = (hashes.len() as u64, shared.now_us());
+    if !peer.meters.lock().served.try_take(rate, cost, now_us) {
+        count(&shared.counters.over_rate, 1);
+        return;
+    }
     let mut missing = Vec::new();
-    for hash in &inventory.hashes {
-        let found = shared.cache.lock().get(hash);
+    for hash in hashes {
+        let found = shared.cache.lock().get(&hash);
         let Some(payload) = found else {
-            missing.push(*hash);
+            missing.push(hash);
             continue;
         };
-        peer.known.lock().insert(*hash);
+        peer.known.lock().insert(hash);
         let bytes = payload.to_bytes();
         peer.send_payload(Class::Urgent, Command::Extensible, &bytes, &shared.counters);
     }

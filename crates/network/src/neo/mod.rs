@@ -16,6 +16,7 @@ mod chain;
 mod config;
 mod connection;
 mod dialing;
+mod doors;
 mod event;
 mod feeding;
 mod handle;

@@ -53,6 +53,7 @@ pub(crate) struct PeerMeters {
     pub(crate) bytes: Bucket,
     pub(crate) extensibles: Bucket,
     pub(crate) requests: Bucket,
+    pub(crate) served: Bucket,
 }
 
 /// One peer. Its tasks share it with the handle and the ticker.

@@ -43,6 +43,14 @@ pub enum NeoRefusal {
         /// [`super::NeoLimits::max_per_address`].
         limit: usize,
     },
+    /// Connections with one address are begun too fast.
+    #[error("{ip} begins more than {per_second} connections a second")]
+    TooFast {
+        /// The address.
+        ip: IpAddr,
+        /// [`super::NeoLimits::connection_rate`].
+        per_second: u64,
+    },
     /// Version and verack took too long.
     #[error("no handshake within {0:?}")]
     HandshakeTimeout(Duration),
@@ -150,6 +158,7 @@ impl NeoRefusal {
             Self::SameNonce { .. } => "same_nonce",
             Self::TooManyPeers(_) => "too_many_peers",
             Self::TooManyFromAddress { .. } => "too_many_from_address",
+            Self::TooFast { .. } => "too_fast",
             Self::HandshakeTimeout(_) => "handshake_timeout",
             Self::Unexpected { .. } => "unexpected_command",
             Self::Frame(FrameError::Oversized { .. }) => "oversized_frame",

@@ -151,9 +151,10 @@ async fn block(shared: &Shared, peer: &Peer, height: Height) -> bool {
 }
 
 async fn data(shared: &Shared, peer: &Peer, inventory: Inventory) {
-    let kind = inventory.kind;
+    // Nothing is sent twice for one question.
+    let Inventory { kind, hashes } = inventory.without_repeats();
     let mut missing = Vec::new();
-    for hash in inventory.hashes {
+    for hash in hashes {
         let found = match kind {
             InventoryKind::Transaction => transaction(shared, peer, hash).await,
             InventoryKind::Block => {

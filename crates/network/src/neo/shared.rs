@@ -1,7 +1,7 @@
 //! What all tasks of the Neo N3 network share.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     net::{IpAddr, SocketAddr},
     sync::{
         Arc,
@@ -18,6 +18,7 @@ use super::{
     address_book::AddressBook,
     chain::NeoChain,
     config::NeoConfig,
+    doors::Doors,
     event::{NeoPeerId, Senders},
     known::Known,
     metrics::Counters,
@@ -43,8 +44,7 @@ pub(crate) struct Shared {
     pub(crate) events: Senders,
     pub(crate) counters: Counters,
     pub(crate) peers: RwLock<BTreeMap<NeoPeerId, Arc<Peer>>>,
-    /// Connections by address, also those whose handshake is under way.
-    pub(crate) connections: Mutex<HashMap<IpAddr, usize>>,
+    doors: Mutex<Doors>,
     pub(crate) cache: Mutex<RelayCache>,
     /// Payloads that came, by the SHA-256 of all their bytes: a copy with a broken witness must not hide the good one.
     pub(crate) seen: Mutex<Known<[u8; 32]>>,
@@ -75,7 +75,7 @@ impl Shared {
             begin: Instant::now(),
             counters: Counters::default(),
             peers: RwLock::default(),
-            connections: Mutex::default(),
+            doors: Mutex::new(Doors::new(limits)),
             seen: Mutex::new(Known::new(1 << 14)),
             settled: Mutex::new(Known::new(1 << 14)),
             wanted: Mutex::new(Wanted::new(limits.wanted_hashes)),
@@ -201,35 +201,15 @@ impl Shared {
         }
     }
 
-    /// Counts a connection with an address if there may be another one.
-    pub(crate) fn reserve(&self, ip: IpAddr) -> Result<(), NeoRefusal> {
-        let limits = &self.config.limits;
-        let mut connections = self.connections.lock();
-        let all: usize = connections.values().sum();
-        if all >= limits.max_peers {
-            return Err(NeoRefusal::TooManyPeers(all));
-        }
-        let own = connections.entry(ip).or_default();
-        let counts = limits.count_loopback || !ip.is_loopback();
-        if counts && *own >= limits.max_per_address {
-            return Err(NeoRefusal::TooManyFromAddress {
-                ip,
-                limit: limits.max_per_address,
-            });
-        }
-        *own += 1;
-        Ok(())
+    /// Counts a connection if there may be another one; `taken` says that the other side began it.
+    pub(crate) fn reserve(&self, ip: IpAddr, taken: bool) -> Result<(), NeoRefusal> {
+        let now_us = self.now_us();
+        self.doors.lock().enter(ip, taken, now_us)
     }
 
     /// The connection is gone.
     pub(crate) fn release(&self, ip: IpAddr) {
-        let mut connections = self.connections.lock();
-        if let Some(own) = connections.get_mut(&ip) {
-            *own = own.saturating_sub(1);
-            if *own == 0 {
-                connections.remove(&ip);
-            }
-        }
+        self.doors.lock().leave(ip);
     }
 
     /// Waits for the end of the network.

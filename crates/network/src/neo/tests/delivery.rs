@@ -7,7 +7,7 @@ use neo_primitives::{Encode, Height, UInt256};
 use super::nodes::{Node, Puppet, blocks, eventually, key, payload, version};
 use crate::neo::{
     NeoEvent,
-    wire::{Capability, Inventory, InventoryKind, Message},
+    wire::{Capability, IndexRange, Inventory, InventoryKind, Message},
 };
 
 #[tokio::test]
@@ -230,4 +230,36 @@ async fn too_many_payloads_of_one_peer_are_dropped() {
             .await;
     }
     eventually("seven are dropped", || node.handle.metrics().over_rate == 7).await;
+}
+
+#[tokio::test]
+async fn forty_peers_get_a_payload_and_a_flood_of_questions_does_not_hold_it_up() {
+    let chain = blocks(600);
+    let node = Node::start(&chain, &[]);
+    let mut puppets = Vec::new();
+    for nonce in 0..40 {
+        let mut puppet = Puppet::join(&node, version(nonce)).await;
+        let all = IndexRange {
+            start: Height(1),
+            count: None,
+        };
+        puppet.say(&Message::GetBlockByIndex(all)).await;
+        puppets.push(puppet);
+    }
+    assert_eq!(node.handle.broadcast_extensible(payload(1, 900)), 40);
+    for puppet in &mut puppets {
+        let mut blocks_before = 0;
+        puppet
+            .until(|message| match message {
+                Message::Block(_) => {
+                    blocks_before += 1;
+                    None
+                }
+                Message::Extensible(_) => Some(()),
+                _ => None,
+            })
+            .await;
+        assert!(blocks_before <= 500);
+    }
+    assert!(node.handle.metrics().refusals.is_empty());
 }

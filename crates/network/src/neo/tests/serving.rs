@@ -1,5 +1,7 @@
 //! What others can ask a node.
 
+use std::time::Duration;
+
 use neo_primitives::{Height, UInt256};
 
 use super::nodes::{Node, Puppet, blocks, payload, version};
@@ -97,6 +99,61 @@ async fn data_by_hash_and_what_is_not_there() {
         }
         assert_eq!(missing, [nowhere]);
     }
+}
+
+#[tokio::test]
+async fn who_asks_and_does_not_read_is_cut_off() {
+    let mut node = Node::with(&blocks(0), &[], |config| {
+        config.timing.write_timeout = Duration::from_millis(500);
+        config.limits.queue_bytes = 1 << 20;
+    });
+    let mut hashes = Vec::new();
+    for number in 0..200u8 {
+        let hash = UInt256::from_wire([number; 32]);
+        let noise: Vec<u8> = (0..100_000u32)
+            .map(|n| (n.wrapping_mul(0x9e37_79b1) >> 24) as u8)
+            .collect();
+        node.chain.pool.write().insert(hash, noise.into());
+        hashes.push(hash);
+    }
+    let mut puppet = Puppet::join(&node, version(1)).await;
+    let question = Inventory {
+        kind: InventoryKind::Transaction,
+        hashes,
+    };
+    for _ in 0..5 {
+        puppet.say(&Message::GetData(question.clone())).await;
+    }
+    assert_eq!(node.until_down().await.name(), "slow_reader");
+    assert!(
+        node.handle.metrics().dropped_out > 0,
+        "the queue is bounded"
+    );
+}
+
+#[tokio::test]
+async fn a_hash_that_is_asked_for_many_times_at_once_is_served_once() {
+    let chain = blocks(1);
+    let node = Node::start(&chain, &[]);
+    let mut puppet = Puppet::join(&node, version(1)).await;
+    let question = Inventory {
+        kind: InventoryKind::Block,
+        hashes: vec![chain[1].hash(); 500],
+    };
+    puppet.say(&Message::GetData(question)).await;
+    puppet.say(&Message::GetHeaders(range(1, None))).await;
+    let mut served = 0;
+    puppet
+        .until(|message| match message {
+            Message::Block(_) => {
+                served += 1;
+                None
+            }
+            Message::Headers(_) => Some(()),
+            _ => None,
+        })
+        .await;
+    assert_eq!(served, 1);
 }
 
 #[tokio::test]

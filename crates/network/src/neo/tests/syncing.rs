@@ -92,11 +92,13 @@ async fn a_block_is_announced_to_who_does_not_have_it() {
     node.chain.blocks.write().push(chain[1].clone());
     node.handle.stored(&chain[1].header);
     let hash = chain[1].hash();
-    low.until(|message| match message {
-        Message::Inv(inventory) => Some(assert_eq!(inventory.hashes, [hash])),
-        _ => None,
-    })
-    .await;
+    let told = low
+        .until(|message| match message {
+            Message::Inv(inventory) => Some(inventory.hashes),
+            _ => None,
+        })
+        .await;
+    assert_eq!(told, [hash]);
     eventually("the version tells the new height", || {
         node.handle.height() == Height(1)
     })

@@ -1,6 +1,6 @@
 //! Hashes that are announced and asked for.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 use neo_primitives::{Decode, DecodeError, Encode, Reader, UInt256, codec::write_var_int};
 
@@ -52,6 +52,14 @@ pub struct Inventory {
 }
 
 impl Inventory {
+    /// The same without the hashes that stand there before, in the same order.
+    #[must_use]
+    pub fn without_repeats(mut self) -> Self {
+        let mut seen = HashSet::with_capacity(self.hashes.len());
+        self.hashes.retain(|hash| seen.insert(*hash));
+        self
+    }
+
     /// The hashes in groups that fit a message.
     pub fn groups(kind: InventoryKind, hashes: &[UInt256]) -> impl Iterator<Item = Self> + '_ {
         hashes.chunks(MAX_HASHES).map(move |group| Self {
