@@ -252,4 +252,24 @@ async fn neo_go_fetches_the_chain_from_us() {
     );
     let asked = node.handle.metrics();
     assert!(asked.read(Command::GetBlockByIndex) > 0, "{asked:?}");
+
+    // What we announce stays in its pool, for nobody makes blocks; who asks for the pool gets it.
+    let transaction = transfer(node.handle.height());
+    let hash = transaction.hash();
+    let bytes = transaction.to_bytes().into();
+    node.chain.pool.write().insert(hash, bytes);
+    assert_eq!(node.handle.announce_transactions(&[hash]), 1);
+    eventually("neo-go has the transaction", || {
+        fetcher.call("getrawmempool", json!([])) == json!([hash.to_string()])
+    })
+    .await;
+    let stored = node.chain.blocks.read().clone();
+    let mut late = Node::with(&stored, &[], |config| {
+        config.peers = vec![format!("127.0.0.1:{p2p}")];
+    });
+    late.until(|event| match event {
+        NeoEvent::Transaction { hash: came, .. } => (came == hash).then_some(()),
+        _ => None,
+    })
+    .await;
 }

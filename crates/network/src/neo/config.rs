@@ -111,7 +111,7 @@ impl Default for NeoLimits {
             payload_bytes: 64 << 20,
             block_bytes: 8 << 20,
             extensible_bytes: 4 << 20,
-            queue_bytes: 16 << 20,
+            queue_bytes: 4 << 20,
             wanted_hashes: 1 << 14,
             block_window: 500,
             block_window_bytes: 64 << 20,

@@ -28,7 +28,7 @@ pub enum Message {
     Verack,
     /// Asks for addresses.
     GetAddr,
-    /// One to 200 addresses.
+    /// Up to 200 addresses.
     Addr(Vec<NodeAddress>),
     /// Are you there?
     Ping(Ping),

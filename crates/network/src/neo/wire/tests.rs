@@ -121,7 +121,7 @@ fn message() -> impl Strategy<Value = Message> {
             Message::Mempool,
             Message::FilterClear,
         ]),
-        vec(address(), 1..5).prop_map(Message::Addr),
+        vec(address(), 0..5).prop_map(Message::Addr),
         ping().prop_map(Message::Ping),
         ping().prop_map(Message::Pong),
         range().prop_map(Message::GetHeaders),

@@ -1,0 +1,96 @@
+//! What Neo N3 peers may read of a ledger.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use neo_ledger::{ChainReader, LedgerError};
+use neo_network::neo::NeoChain;
+use neo_primitives::{Encode, Height, SignedHeader, UInt256};
+
+/// The chain and the pool of a ledger, for [`neo_network::neo::start`]. What the store cannot read is answered like
+/// what is not there, and logged.
+pub struct LedgerChain(Arc<dyn ChainReader>);
+
+impl LedgerChain {
+    /// Reads from this ledger.
+    #[must_use]
+    pub fn new(ledger: Arc<dyn ChainReader>) -> Self {
+        Self(ledger)
+    }
+}
+
+fn found<T>(what: &'static str, read: Result<Option<T>, LedgerError>) -> Option<T> {
+    read.unwrap_or_else(|error| {
+        tracing::error!(what, %error, "a Neo N3 peer's question cannot be answered");
+        None
+    })
+}
+
+impl NeoChain for LedgerChain {
+    fn height(&self) -> Height {
+        self.0.height()
+    }
+
+    fn header(&self, height: Height) -> Option<SignedHeader> {
+        found("header", self.0.header(height))
+    }
+
+    fn block(&self, height: Height) -> Option<Bytes> {
+        found("block", self.0.block_bytes(height)).map(Bytes::from)
+    }
+
+    fn height_of(&self, hash: &UInt256) -> Option<Height> {
+        found("height of a block", self.0.height_of(hash))
+    }
+
+    fn transaction(&self, hash: &UInt256) -> Option<Bytes> {
+        let transaction = self.0.pooled(hash).or_else(|| {
+            let stored = found("transaction", self.0.transaction(hash))?;
+            Some(stored.transaction)
+        })?;
+        Some(transaction.to_bytes().into())
+    }
+
+    fn has_transaction(&self, hash: &UInt256) -> bool {
+        self.0.pooled(hash).is_some() || found("transaction", self.0.transaction(hash)).is_some()
+    }
+
+    fn pool(&self, limit: usize) -> Vec<UInt256> {
+        let mut hashes = self.0.pool().verified;
+        hashes.truncate(limit);
+        hashes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use neo_primitives::{Block, Decode, Token, UInt160};
+
+    use super::*;
+    use crate::rpc::testing::{Chain, signed, transfer, treasury};
+
+    #[test]
+    fn chain_and_pool_as_peers_read_them() {
+        let chain = Chain::new();
+        let to = UInt160::from_wire([1; 20]);
+        let stored = signed(transfer(Token::Gas, treasury(), to, 5, 1));
+        let block = chain.grow(vec![stored.clone()]);
+        let pooled = signed(transfer(Token::Gas, treasury(), to, 5, 2));
+        chain.submit(vec![pooled.clone()]);
+        let read = LedgerChain::new(chain.ledger.clone());
+        assert_eq!(read.height(), Height(1));
+        assert_eq!(read.header(Height(1)), Some(block.signed_header()));
+        assert_eq!(read.header(Height(2)), None);
+        let bytes = read.block(Height(1)).unwrap();
+        assert_eq!(Block::from_bytes(&bytes), Ok((*block).clone()));
+        assert_eq!(read.height_of(&block.hash()), Some(Height(1)));
+        for transaction in [&stored, &pooled] {
+            let bytes = read.transaction(&transaction.hash()).unwrap();
+            assert_eq!(bytes, transaction.to_bytes());
+            assert!(read.has_transaction(&transaction.hash()));
+        }
+        assert!(!read.has_transaction(&block.hash()) && read.transaction(&block.hash()).is_none());
+        assert_eq!(read.pool(9), [pooled.hash()]);
+        assert!(read.pool(0).is_empty());
+    }
+}
