@@ -45,7 +45,8 @@ impl NeoConfig {
 /// Bounds on memory and on what peers may ask. The defaults are the reference's where it has any.
 #[derive(Clone, Debug)]
 pub struct NeoLimits {
-    /// Connections in all, also those whose handshake is under way (C#: 40).
+    /// Connections in all, also those whose handshake is under way (C#: 40). Configured peers that we dial get in
+    /// beyond this and the following limits.
     pub max_peers: usize,
     /// Connections that we look for among known addresses (C#: 10). 0: only configured peers are dialled.
     pub wanted_peers: usize,

@@ -33,8 +33,8 @@ use super::{
 
 /// Questions of a peer that may wait to be answered; more are dropped.
 const QUESTIONS: usize = 16;
-/// Headers, blocks and transactions of a peer that may wait to be looked at; more are read later.
-const ANSWERS: usize = 8;
+/// Headers, blocks and transactions of a peer that may wait to be looked at; more are read later. Each may be long.
+const ANSWERS: usize = 2;
 
 /// Serves a connection to its end and says why it ended. The caller has reserved it and releases it.
 pub(crate) async fn run(

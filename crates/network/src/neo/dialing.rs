@@ -12,7 +12,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{connection, refusal::NeoRefusal, shared::Shared};
+use super::{connection, doors::Entrance, refusal::NeoRefusal, shared::Shared};
 
 /// Known addresses that are dialled at a time (neo-go: 20).
 const ATTEMPTS: usize = 20;
@@ -29,7 +29,7 @@ pub(crate) async fn listen(shared: Arc<Shared>, listener: TcpListener) {
             () = shared.ended() => return,
         };
         match accepted {
-            Ok((stream, address)) => match shared.reserve(address.ip(), true) {
+            Ok((stream, address)) => match shared.reserve(address.ip(), Entrance::Taken) {
                 Ok(()) => {
                     let shared = shared.clone();
                     tokio::spawn(async move {
@@ -51,8 +51,12 @@ pub(crate) async fn listen(shared: Arc<Shared>, listener: TcpListener) {
 }
 
 /// Makes one connection and serves it to its end.
-async fn dial(shared: &Arc<Shared>, address: SocketAddr) -> Result<NeoRefusal, NeoRefusal> {
-    shared.reserve(address.ip(), false)?;
+async fn dial(
+    shared: &Arc<Shared>,
+    address: SocketAddr,
+    entrance: Entrance,
+) -> Result<NeoRefusal, NeoRefusal> {
+    shared.reserve(address.ip(), entrance)?;
     let patience = shared.config.timing.dial_timeout;
     let reason = match timeout(patience, TcpStream::connect(address)).await {
         Ok(Ok(stream)) => Ok(connection::run(shared.clone(), stream, address, true).await),
@@ -112,7 +116,7 @@ async fn attempt(shared: &Arc<Shared>, name: &str) -> bool {
         if is_connected(shared, &address) {
             return false;
         }
-        match dial(shared, address).await {
+        match dial(shared, address, Entrance::Configured).await {
             Ok(NeoRefusal::OwnNonce(_)) => {
                 shared.book.lock().is_own(address);
                 return true;
@@ -164,7 +168,7 @@ pub(crate) async fn look_for_more(shared: Arc<Shared>) {
 }
 
 async fn try_known(shared: &Arc<Shared>, address: SocketAddr) {
-    let outcome = dial(shared, address).await;
+    let outcome = dial(shared, address, Entrance::Sought).await;
     let now = shared.now();
     let mut book = shared.book.lock();
     match outcome {

@@ -8,6 +8,17 @@ use crate::rates::{Bucket, Rate};
 /// Addresses whose rate is remembered; more at a time are bounded by the number of connections only.
 const CAPACITY: usize = 4096;
 
+/// Who wants a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entrance {
+    /// The other side began it.
+    Taken,
+    /// We look for more peers.
+    Sought,
+    /// The configuration names the peer: it gets in where others are too many already.
+    Configured,
+}
+
 /// Counts connections, also those whose handshake is under way.
 #[derive(Debug)]
 pub(crate) struct Doors {
@@ -33,21 +44,27 @@ impl Doors {
         }
     }
 
-    /// Counts a connection if there may be another one. `taken` says that the other side began it.
-    pub(crate) fn enter(&mut self, ip: IpAddr, taken: bool, now_us: u64) -> Result<(), NeoRefusal> {
+    /// Counts a connection if there may be another one.
+    pub(crate) fn enter(
+        &mut self,
+        ip: IpAddr,
+        entrance: Entrance,
+        now_us: u64,
+    ) -> Result<(), NeoRefusal> {
         let ip = ip.to_canonical();
-        if self.all >= self.most {
+        let limited = entrance != Entrance::Configured;
+        if limited && self.all >= self.most {
             return Err(NeoRefusal::TooManyPeers(self.all));
         }
         let own = self.by_address.get(&ip).copied().unwrap_or(0);
-        if self.count_loopback || !ip.is_loopback() {
+        if limited && (self.count_loopback || !ip.is_loopback()) {
             if own >= self.most_per_address {
                 return Err(NeoRefusal::TooManyFromAddress {
                     ip,
                     limit: self.most_per_address,
                 });
             }
-            if taken && !self.in_time(ip, now_us) {
+            if entrance == Entrance::Taken && !self.in_time(ip, now_us) {
                 return Err(NeoRefusal::TooFast {
                     ip,
                     per_second: self.rate.per_second,
@@ -70,6 +87,12 @@ impl Doors {
         if *own == 0 {
             self.by_address.remove(&ip);
         }
+    }
+
+    /// Connections that are counted.
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> usize {
+        self.all
     }
 
     fn in_time(&mut self, ip: IpAddr, now_us: u64) -> bool {
@@ -105,25 +128,37 @@ mod tests {
     fn all_and_each_address_are_bounded() {
         let mut doors = doors(|limits| limits.max_peers = 5);
         for _ in 0..3 {
-            assert_eq!(doors.enter(address(1), true, 1), Ok(()));
+            assert_eq!(doors.enter(address(1), Entrance::Taken, 1), Ok(()));
         }
         assert_eq!(
-            doors.enter(address(1), false, 1),
+            doors.enter(address(1), Entrance::Sought, 1),
             Err(NeoRefusal::TooManyFromAddress {
                 ip: address(1),
                 limit: 3
             })
         );
         let mapped: IpAddr = "::ffff:10.0.0.1".parse().unwrap();
-        assert!(doors.enter(mapped, true, 1).is_err(), "the same address");
+        assert!(
+            doors.enter(mapped, Entrance::Taken, 1).is_err(),
+            "the same address"
+        );
         for _ in 0..2 {
-            assert_eq!(doors.enter(HOME, true, 1), Ok(()));
+            assert_eq!(doors.enter(HOME, Entrance::Taken, 1), Ok(()));
         }
         assert_eq!(
-            doors.enter(address(2), true, 1),
+            doors.enter(address(2), Entrance::Taken, 1),
             Err(NeoRefusal::TooManyPeers(5))
         );
-        for ip in [address(1), address(1), address(1), HOME, HOME, HOME] {
+        assert_eq!(doors.enter(address(1), Entrance::Configured, 1), Ok(()));
+        for ip in [
+            address(1),
+            address(1),
+            address(1),
+            address(1),
+            HOME,
+            HOME,
+            HOME,
+        ] {
             doors.leave(ip);
         }
         assert!(doors.all == 0 && doors.by_address.is_empty());
@@ -133,7 +168,7 @@ mod tests {
     fn who_connects_again_and_again_is_slowed_down() {
         let mut doors = doors(|limits| limits.connection_rate = Rate::new(1, 2));
         let mut begin = |ip, now_us| {
-            let entered = doors.enter(ip, true, now_us);
+            let entered = doors.enter(ip, Entrance::Taken, now_us);
             if entered.is_ok() {
                 doors.leave(ip);
             }
@@ -153,7 +188,7 @@ mod tests {
         let mut doors = doors(|limits| limits.max_peers = usize::MAX);
         for number in 0..20_000u32 {
             let ip = IpAddr::from(number.to_be_bytes());
-            if doors.enter(ip, true, 1).is_ok() {
+            if doors.enter(ip, Entrance::Taken, 1).is_ok() {
                 doors.leave(ip);
             }
             assert!(doors.begun.len() <= CAPACITY);

@@ -133,6 +133,11 @@ impl NeoHandle {
         }
     }
 
+    /// A transaction was refused, and would be again: it is not asked for when others announce it.
+    pub fn ignore_transaction(&self, hash: UInt256) {
+        self.shared.settled.lock().insert(hash);
+    }
+
     /// Asks all peers for transactions that a proposal needs, as the reference does. They come as
     /// [`super::NeoEvent::Transaction`].
     pub fn request_transactions(&self, hashes: &[UInt256]) {

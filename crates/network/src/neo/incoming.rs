@@ -3,7 +3,7 @@
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use neo_primitives::{Encode, ExtensiblePayload, UInt256, sha256};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::spawn_blocking};
 
 use super::{
     event::NeoEvent,
@@ -28,7 +28,7 @@ pub(crate) struct Inboxes {
 /// # Errors
 /// Why the connection has to end.
 pub(crate) async fn incoming(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     peer: &Arc<Peer>,
     message: Message,
     inboxes: &Inboxes,
@@ -53,7 +53,7 @@ pub(crate) async fn incoming(
             Ok(())
         }
         Message::Inv(inventory) => {
-            announced(shared, peer, &inventory);
+            announced(shared, peer, inventory).await;
             Ok(())
         }
         Message::NotFound(inventory) => {
@@ -126,7 +126,7 @@ fn addresses_came(shared: &Shared, peer: &Peer, addresses: &[NodeAddress]) {
     }
 }
 
-fn announced(shared: &Shared, peer: &Peer, inventory: &Inventory) {
+async fn announced(shared: &Arc<Shared>, peer: &Peer, inventory: Inventory) {
     let kind = inventory.kind;
     {
         let mut known = peer.known.lock();
@@ -143,13 +143,8 @@ fn announced(shared: &Shared, peer: &Peer, inventory: &Inventory) {
     if spared && shared.sync.lock().is_behind() {
         return;
     }
+    let missing = missing_of(shared, inventory).await;
     let now = shared.now();
-    let missing: Vec<UInt256> = inventory
-        .hashes
-        .iter()
-        .filter(|hash| !has(shared, kind, hash))
-        .copied()
-        .collect();
     let ask: Vec<UInt256> = {
         let mut wanted = shared.wanted.lock();
         missing
@@ -160,9 +155,27 @@ fn announced(shared: &Shared, peer: &Peer, inventory: &Inventory) {
     shared.ask(peer, kind, &ask);
 }
 
+/// What we do not have. Transactions and blocks are looked up on a thread that may block.
+async fn missing_of(shared: &Arc<Shared>, inventory: Inventory) -> Vec<UInt256> {
+    let Inventory { kind, mut hashes } = inventory;
+    if kind == InventoryKind::Extensible {
+        hashes.retain(|hash| !has(shared, kind, hash));
+        return hashes;
+    }
+    let shared = shared.clone();
+    let look = move || {
+        hashes.retain(|hash| !has(&shared, kind, hash));
+        hashes
+    };
+    // Fails only when the chain's reader panicked or the runtime ends: nothing is asked for then.
+    spawn_blocking(look).await.unwrap_or_default()
+}
+
 fn has(shared: &Shared, kind: InventoryKind, hash: &UInt256) -> bool {
     match kind {
-        InventoryKind::Transaction => shared.chain.has_transaction(hash),
+        InventoryKind::Transaction => {
+            shared.settled.lock().contains(hash) || shared.chain.has_transaction(hash)
+        }
         InventoryKind::Block => {
             shared.chain.height_of(hash).is_some() || shared.sync.lock().knows_block(hash)
         }

@@ -18,7 +18,7 @@ use super::{
     address_book::AddressBook,
     chain::NeoChain,
     config::NeoConfig,
-    doors::Doors,
+    doors::{Doors, Entrance},
     event::{NeoPeerId, Senders},
     known::Known,
     metrics::Counters,
@@ -48,7 +48,7 @@ pub(crate) struct Shared {
     pub(crate) cache: Mutex<RelayCache>,
     /// Payloads that came, by the SHA-256 of all their bytes: a copy with a broken witness must not hide the good one.
     pub(crate) seen: Mutex<Known<[u8; 32]>>,
-    /// Payloads that the node wants no more of, by hash.
+    /// Payloads and transactions that the node wants no more of, by hash.
     pub(crate) settled: Mutex<Known<UInt256>>,
     pub(crate) wanted: Mutex<Wanted>,
     pub(crate) book: Mutex<AddressBook>,
@@ -201,15 +201,21 @@ impl Shared {
         }
     }
 
-    /// Counts a connection if there may be another one; `taken` says that the other side began it.
-    pub(crate) fn reserve(&self, ip: IpAddr, taken: bool) -> Result<(), NeoRefusal> {
+    /// Counts a connection if there may be another one.
+    pub(crate) fn reserve(&self, ip: IpAddr, entrance: Entrance) -> Result<(), NeoRefusal> {
         let now_us = self.now_us();
-        self.doors.lock().enter(ip, taken, now_us)
+        self.doors.lock().enter(ip, entrance, now_us)
     }
 
     /// The connection is gone.
     pub(crate) fn release(&self, ip: IpAddr) {
         self.doors.lock().leave(ip);
+    }
+
+    /// Connections, also those whose handshake is under way.
+    #[cfg(test)]
+    pub(crate) fn connections(&self) -> usize {
+        self.doors.lock().count()
     }
 
     /// Waits for the end of the network.

@@ -142,10 +142,11 @@ impl Session {
             .headers
             .front()
             .is_none_or(|(_, header)| header.header.prev_hash == link.hash);
+        self.delivered = self.delivered.max(link.height);
         if !follows {
             self.headers.clear();
+            self.delivered = link.height;
         }
-        self.delivered = self.delivered.max(link.height);
         let kept_from = link.height.0;
         self.forget_blocks(|height| height <= kept_from || !follows);
     }

@@ -245,3 +245,55 @@ async fn our_own_address_is_dialled_once() {
     .await;
     assert!(node.handle.peers().is_empty());
 }
+
+#[tokio::test]
+async fn any_command_with_any_payload_is_survived() {
+    let node = Node::start(&blocks(3), &[]);
+    let payloads: [&[u8]; 5] = [
+        &[],
+        &[0; 12],
+        &[0xff; 9],
+        &[0x2b, 1, 7],
+        &[1, 0, 0, 0, 0x10, 0, 0, 0, 0x2e],
+    ];
+    for code in 0..=u8::MAX {
+        let mut puppet = Puppet::join(&node, version(code.into())).await;
+        for flags in [0, 1, 0xfe] {
+            for payload in payloads {
+                let head = [flags, code, payload.len() as u8];
+                // The node may have hung up.
+                puppet.try_write(&[&head, payload].concat()).await;
+            }
+        }
+    }
+    eventually("all connections are released", || {
+        node.handle.shared.connections() == 0
+    })
+    .await;
+    Puppet::join(&node, version(1)).await;
+}
+
+#[tokio::test]
+async fn configured_peers_get_in_where_strangers_fill_the_house() {
+    let chain = blocks(0);
+    let wanted = Node::start(&chain, &[]);
+    let address = wanted.address();
+    drop(wanted);
+    eventually("the address is free", || {
+        std::net::TcpListener::bind(address).is_ok()
+    })
+    .await;
+    let node = Node::with(&chain, &[], |config| {
+        config.limits.max_peers = 2;
+        config.peers = vec![address.to_string()];
+    });
+    let _strangers = [
+        Puppet::join(&node, version(1)).await,
+        Puppet::join(&node, version(2)).await,
+    ];
+    let _wanted = Node::with(&chain, &[], |config| config.listen = Some(address));
+    eventually("the configured peer is connected", || {
+        node.handle.peers().iter().any(|peer| peer.outbound)
+    })
+    .await;
+}

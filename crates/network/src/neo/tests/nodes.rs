@@ -281,6 +281,11 @@ impl Puppet {
         self.stream.write_all(bytes).await.unwrap();
     }
 
+    /// Writes to a node that may have hung up.
+    pub(crate) async fn try_write(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes).await;
+    }
+
     /// The bytes of the next frame, and what they say; `None` at the end.
     pub(crate) async fn next(&mut self) -> Option<(Vec<u8>, Message)> {
         loop {
