@@ -5,9 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use libp2p::{Multiaddr, PeerId, request_response::ResponseChannel};
 use neo_primitives::{Height, PublicKey, UInt256};
-use tokio::sync::mpsc;
 
 use crate::{
+    event_queue::{EventQueue, EventSenders, event_queue},
     reputation::{Culprit, Offence},
     sync::{SyncRequest, SyncResponse},
 };
@@ -168,78 +168,27 @@ impl ReplyChannel {
 /// The receiving end of [`NetworkEvent`]s. Connectivity comes first, then consensus messages, then the rest, so
 /// that a flood of transactions cannot hold up a vote.
 #[derive(Debug)]
-pub struct NetworkEvents {
-    connectivity: mpsc::UnboundedReceiver<NetworkEvent>,
-    consensus: mpsc::Receiver<NetworkEvent>,
-    bulk: mpsc::Receiver<NetworkEvent>,
-    /// Urgent events handed out since the last bulk one.
-    streak: u32,
-}
-
-/// After so many urgent events in a row one of the others gets its turn.
-const FAIR_AFTER: u32 = 64;
+pub struct NetworkEvents(EventQueue<NetworkEvent>);
 
 impl NetworkEvents {
     /// The next event; `None` once the network has shut down and nothing is left. Safe to cancel.
     pub async fn recv(&mut self) -> Option<NetworkEvent> {
-        if self.streak >= FAIR_AFTER {
-            self.streak = 0;
-            if let Ok(event) = self.bulk.try_recv() {
-                return Some(event);
-            }
-        }
-        tokio::select! {
-            biased;
-            Some(event) = self.connectivity.recv() => Some(event),
-            Some(event) = self.consensus.recv() => {
-                self.streak += 1;
-                Some(event)
-            }
-            Some(event) = self.bulk.recv() => {
-                self.streak = 0;
-                Some(event)
-            }
-            else => None,
-        }
+        self.0.recv().await
     }
 
     /// The next event if one waits.
     pub fn try_recv(&mut self) -> Option<NetworkEvent> {
-        self.connectivity
-            .try_recv()
-            .or_else(|_| self.consensus.try_recv())
-            .or_else(|_| self.bulk.try_recv())
-            .ok()
+        self.0.try_recv()
     }
 }
 
-/// The sending ends. Who fills a bounded one waits, so that a busy node slows its peers down instead of
-/// filling its memory. Connectivity is not bounded by the channel but by the rate at which peers can connect.
-#[derive(Clone, Debug)]
-pub(crate) struct EventSenders {
-    pub(crate) connectivity: mpsc::UnboundedSender<NetworkEvent>,
-    pub(crate) consensus: mpsc::Sender<NetworkEvent>,
-    pub(crate) bulk: mpsc::Sender<NetworkEvent>,
-}
-
-pub(crate) fn event_channels(consensus: usize, bulk: usize) -> (EventSenders, NetworkEvents) {
-    let (connectivity_in, connectivity) = mpsc::unbounded_channel();
-    let (consensus_in, consensus) = mpsc::channel(consensus.max(1));
-    let (bulk_in, bulk) = mpsc::channel(bulk.max(1));
-    let senders = EventSenders {
-        connectivity: connectivity_in,
-        consensus: consensus_in,
-        bulk: bulk_in,
-    };
-    (
-        senders,
-        NetworkEvents {
-            connectivity,
-            consensus,
-            bulk,
-            streak: 0,
-        },
-    )
+/// Both ends.
+pub(crate) fn event_channels(
+    consensus: usize,
+    bulk: usize,
+) -> (EventSenders<NetworkEvent>, NetworkEvents) {
+    let (senders, queue) = event_queue(consensus, bulk);
+    (senders, NetworkEvents(queue))
 }
 
 #[cfg(test)]
@@ -247,6 +196,7 @@ mod tests {
     use neo_primitives::PrivateKey;
 
     use super::*;
+    use crate::event_queue::FAIR_AFTER;
 
     fn consensus() -> NetworkEvent {
         let key = PrivateKey::generate();

@@ -33,6 +33,7 @@ mod dialer;
 mod duplicates;
 mod error;
 mod event;
+mod event_queue;
 mod evidence;
 mod frame;
 mod frame_reader;

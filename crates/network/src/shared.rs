@@ -13,7 +13,8 @@ use tokio::sync::watch;
 use crate::{
     config::{NetworkLimits, NetworkTiming},
     error::PeerRef,
-    event::EventSenders,
+    event::NetworkEvent,
+    event_queue::EventSenders,
     gossip::GossipInbox,
     metrics::{Counters, NetworkMetrics},
     peer::{Clock, Peer},
@@ -39,7 +40,7 @@ pub(crate) struct Shared {
     pub(crate) seen: Mutex<Seen>,
     pub(crate) gossip: GossipInbox,
     pub(crate) status: watch::Sender<Status>,
-    pub(crate) events: EventSenders,
+    pub(crate) events: EventSenders<NetworkEvent>,
     /// Validators that are watched.
     pub(crate) watched: watch::Sender<Arc<HashSet<PublicKey>>>,
     /// What we tell others about our connections.

@@ -2,12 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::{path::Path, time::Duration};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use neo_network::neo::{NeoEvent, wire::Command};
 use neo_primitives::{
-    Datoshi, Encode, ExtensiblePayload, Height, Signer, Token, Transaction, UInt160,
-    UnsignedTransaction, Witness, WitnessScope, genesis_block, hash160, multisig_script,
+    Datoshi, Encode, ExtensiblePayload, Height, PrivateKey, PublicKey, Signer, Token, Transaction,
+    UInt160, UnsignedTransaction, Witness, WitnessScope, genesis_block, hash160, multisig_script,
     multisig_witness, sign_data, single_signature_witness, transfer_script,
     wallet::{Nep6Wallet, ScryptParams},
 };
@@ -23,18 +27,40 @@ use nodes::{MAGIC, Node, eventually, key};
 
 const PASSWORD: &str = "one";
 
-/// A network of one validator, whose key is [`key`]; with a wallet the node is that validator.
-fn configuration(rpc: u16, p2p: u16, seed: Option<&Node>, wallet: Option<&Path>) -> String {
-    let seeds = seed.map_or("[]".to_owned(), |node| format!("[\"{}\"]", node.address()));
-    let consensus = wallet.map_or("    Enabled: false".to_owned(), |path| {
-        format!(
-            "    Enabled: true
+/// What differs between the nodes of a test.
+struct Setup<'a> {
+    rpc: u16,
+    p2p: u16,
+    /// The standby validators.
+    keys: &'a [PrivateKey],
+    seeds: Vec<String>,
+    /// With a wallet the node is the validator whose key it holds.
+    wallet: Option<PathBuf>,
+}
+
+fn configuration(setup: &Setup<'_>) -> String {
+    let seeds: Vec<String> = setup
+        .seeds
+        .iter()
+        .map(|seed| format!("\"{seed}\""))
+        .collect();
+    let committee: String = setup
+        .keys
+        .iter()
+        .map(|key| format!("    - {}\n", key.public_key()))
+        .collect();
+    let consensus = setup
+        .wallet
+        .as_ref()
+        .map_or("    Enabled: false".to_owned(), |path| {
+            format!(
+                "    Enabled: true
     UnlockWallet:
       Path: \"{}\"
       Password: \"{PASSWORD}\"",
-            path.display()
-        )
-    });
+                path.display()
+            )
+        });
     format!(
         "ProtocolConfiguration:
   Magic: {magic}
@@ -44,9 +70,8 @@ fn configuration(rpc: u16, p2p: u16, seed: Option<&Node>, wallet: Option<&Path>)
   TimePerBlock: 1s
   MemPoolSize: 5000
   StandbyCommittee:
-    - {key}
-  ValidatorsCount: 1
-  SeedList: {seeds}
+{committee}  ValidatorsCount: {validators}
+  SeedList: [{seeds}]
   VerifyTransactions: true
   P2PSigExtensions: false
 ApplicationConfiguration:
@@ -74,30 +99,53 @@ ApplicationConfiguration:
     Enabled: false
 ",
         magic = MAGIC.0,
-        key = key().public_key(),
-        min = u8::from(seed.is_some()),
+        validators = setup.keys.len(),
+        seeds = seeds.join(", "),
+        p2p = setup.p2p,
+        rpc = setup.rpc,
+        min = u8::from(!seeds.is_empty()),
     )
 }
 
-/// The validator as a neo-go process, and where it takes connections.
-fn validator(folder: &Path) -> (NeoGo, String) {
+/// A wallet with one key.
+fn wallet(folder: &Path, number: usize, key: &PrivateKey) -> PathBuf {
     let mut wallet = Nep6Wallet::new(None, ScryptParams::default());
-    wallet.import(&key(), PASSWORD, None).unwrap();
-    let path = folder.join("wallet.json");
+    wallet.import(key, PASSWORD, None).unwrap();
+    let path = folder.join(format!("wallet{number}.json"));
     wallet.save_new(&path).unwrap();
-    let (rpc, p2p) = (free_port(), free_port());
-    let text = configuration(rpc, p2p, None, Some(&path));
-    (
-        NeoGo::with_configuration(&text, rpc),
-        format!("127.0.0.1:{p2p}"),
-    )
+    path
+}
+
+/// The validators as neo-go processes, and where they take connections.
+fn validators(folder: &Path, keys: &[PrivateKey]) -> Vec<(NeoGo, String)> {
+    let ports: Vec<u16> = keys.iter().map(|_| free_port()).collect();
+    let address = |port: &u16| format!("127.0.0.1:{port}");
+    let start = |(number, key): (usize, &PrivateKey)| {
+        let p2p = ports[number];
+        let rpc = free_port();
+        let others = ports.iter().filter(|port| **port != p2p);
+        let text = configuration(&Setup {
+            rpc,
+            p2p,
+            keys,
+            seeds: others.map(address).collect(),
+            wallet: Some(wallet(folder, number, key)),
+        });
+        (NeoGo::with_configuration(&text, rpc), address(&p2p))
+    };
+    keys.iter().enumerate().map(start).collect()
+}
+
+/// The only validator of a network.
+fn validator(folder: &Path) -> (NeoGo, String) {
+    validators(folder, &[key()]).remove(0)
 }
 
 /// A node of ours at the genesis block that dials neo-go.
-fn ours(address: &str) -> Node {
-    let genesis = genesis_block(&[key().public_key().clone()]);
-    Node::with(&[genesis], &[], |config| {
-        config.peers = vec![address.to_owned()];
+fn ours(keys: &[PrivateKey], peers: Vec<String>) -> Node {
+    let keys: Vec<PublicKey> = keys.iter().map(|key| key.public_key().clone()).collect();
+    Node::with(&[genesis_block(&keys)], &[], |config| {
+        config.peers = peers;
         config.timing.ping_interval = Duration::from_millis(200);
     })
 }
@@ -157,7 +205,8 @@ async fn meanwhile<T>(node: &mut Node, mut wanted: impl FnMut(&NeoEvent) -> Opti
 async fn a_neo_go_validator_and_two_of_ours() {
     let folder = tempfile::tempdir().unwrap();
     let (neo_go, address) = validator(folder.path());
-    let (mut a, mut b) = (ours(&address), ours(&address));
+    let start = || ours(&[key()], vec![address.clone()]);
+    let (mut a, mut b) = (start(), start());
     let agent = a
         .until(|event| match event {
             NeoEvent::PeerUp { user_agent, .. } => Some(user_agent),
@@ -235,11 +284,17 @@ async fn a_neo_go_validator_and_two_of_ours() {
 async fn neo_go_fetches_the_chain_from_us() {
     let folder = tempfile::tempdir().unwrap();
     let (source, address) = validator(folder.path());
-    let mut node = ours(&address);
+    let mut node = ours(&[key()], vec![address]);
     node.follow(5).await;
     drop(source);
     let (rpc, p2p) = (free_port(), free_port());
-    let text = configuration(rpc, p2p, Some(&node), None);
+    let text = configuration(&Setup {
+        rpc,
+        p2p,
+        keys: &[key()],
+        seeds: vec![node.address().to_string()],
+        wallet: None,
+    });
     let fetcher = NeoGo::with_configuration(&text, rpc);
     eventually("neo-go has all blocks", || {
         fetcher.call("getblockcount", json!([])) == json!(node.chain.blocks.read().len())
@@ -272,4 +327,48 @@ async fn neo_go_fetches_the_chain_from_us() {
         _ => None,
     })
     .await;
+}
+
+/// Four validators of neo-go decide; we hear all of them and follow.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn four_neo_go_validators_and_one_of_ours() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys: Vec<PrivateKey> = (1..=4)
+        .map(|seed| PrivateKey::from_bytes(&[seed; 32]).unwrap())
+        .collect();
+    let network = validators(folder.path(), &keys);
+    let addresses = network.iter().map(|(_, address)| address.clone());
+    let mut node = ours(&keys, addresses.collect());
+    let (mut senders, mut kinds) = (BTreeSet::new(), BTreeSet::new());
+    let handle = node.handle.clone();
+    meanwhile(&mut node, |event| {
+        if let NeoEvent::Extensible { payload, .. } = event {
+            payload.verify(MAGIC).unwrap();
+            senders.insert(payload.sender);
+            kinds.insert(payload.data[0]);
+            handle.relay_extensible((**payload).clone());
+        }
+        (handle.height() >= Height(6) && senders.len() == 4 && kinds.len() >= 3).then_some(())
+    })
+    .await;
+    for kind in [0x20, 0x21, 0x30] {
+        assert!(kinds.contains(&kind), "{kind:#04x} among {kinds:?}");
+    }
+    let expected: BTreeSet<UInt160> = keys
+        .iter()
+        .map(|key| key.public_key().script_hash())
+        .collect();
+    assert_eq!(senders, expected);
+    let hash = node.chain.blocks.read()[6].hash().to_string();
+    for (neo_go, _) in &network {
+        assert_eq!(neo_go.call("getblockhash", json!([6])), json!(hash));
+    }
+    let offences = node.handle.metrics().refusals;
+    assert!(
+        offences
+            .keys()
+            .all(|name| *name == "lost" || *name == "closed"),
+        "{offences:?}"
+    );
+    assert_eq!(node.handle.peers().len(), 4);
 }

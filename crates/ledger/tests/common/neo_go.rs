@@ -1,5 +1,7 @@
 //! A neo-go node without consensus that verifies what our ledger made.
 
+#![allow(unreachable_pub)]
+
 use neo_ledger::GenesisConfig;
 
 #[path = "neo_go_process.rs"]

@@ -3,9 +3,9 @@
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 use neo_primitives::{Block, ExtensiblePayload, Height, Transaction, UInt256};
-use tokio::sync::mpsc;
 
 use super::refusal::NeoRefusal;
+use crate::event_queue::{EventQueue, EventSenders, event_queue};
 
 /// One connection with a peer; a peer that comes back gets another number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -86,64 +86,22 @@ pub enum NeoEvent {
 
 /// The receiving end of [`NeoEvent`]s. Connectivity comes first, then extensible payloads, then the rest.
 #[derive(Debug)]
-pub struct NeoEvents {
-    connectivity: mpsc::UnboundedReceiver<NeoEvent>,
-    consensus: mpsc::Receiver<NeoEvent>,
-    bulk: mpsc::Receiver<NeoEvent>,
-    streak: u32,
-}
-
-/// After so many extensible payloads in a row one of the other events gets its turn.
-const FAIR_AFTER: u32 = 64;
+pub struct NeoEvents(EventQueue<NeoEvent>);
 
 impl NeoEvents {
     /// The next event; `None` once the network has ended, no handle is left and no event waits. Safe to cancel.
     pub async fn recv(&mut self) -> Option<NeoEvent> {
-        if self.streak >= FAIR_AFTER {
-            self.streak = 0;
-            if let Ok(event) = self.bulk.try_recv() {
-                return Some(event);
-            }
-        }
-        tokio::select! {
-            biased;
-            Some(event) = self.connectivity.recv() => Some(event),
-            Some(event) = self.consensus.recv() => {
-                self.streak += 1;
-                Some(event)
-            }
-            Some(event) = self.bulk.recv() => {
-                self.streak = 0;
-                Some(event)
-            }
-            else => None,
-        }
+        self.0.recv().await
+    }
+
+    /// The next event if one waits.
+    pub fn try_recv(&mut self) -> Option<NeoEvent> {
+        self.0.try_recv()
     }
 }
 
-/// The sending ends. Who fills a bounded one waits. Connectivity is bounded by how fast peers connect.
-#[derive(Clone, Debug)]
-pub(crate) struct Senders {
-    pub(crate) connectivity: mpsc::UnboundedSender<NeoEvent>,
-    pub(crate) consensus: mpsc::Sender<NeoEvent>,
-    pub(crate) bulk: mpsc::Sender<NeoEvent>,
-}
-
-pub(crate) fn channels(consensus: usize, bulk: usize) -> (Senders, NeoEvents) {
-    let (connectivity_in, connectivity) = mpsc::unbounded_channel();
-    let (consensus_in, consensus) = mpsc::channel(consensus.max(1));
-    let (bulk_in, bulk) = mpsc::channel(bulk.max(1));
-    (
-        Senders {
-            connectivity: connectivity_in,
-            consensus: consensus_in,
-            bulk: bulk_in,
-        },
-        NeoEvents {
-            connectivity,
-            consensus,
-            bulk,
-            streak: 0,
-        },
-    )
+/// Both ends.
+pub(crate) fn channels(consensus: usize, bulk: usize) -> (EventSenders<NeoEvent>, NeoEvents) {
+    let (senders, queue) = event_queue(consensus, bulk);
+    (senders, NeoEvents(queue))
 }

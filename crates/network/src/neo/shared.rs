@@ -19,7 +19,7 @@ use super::{
     chain::NeoChain,
     config::NeoConfig,
     doors::{Doors, Entrance},
-    event::{NeoPeerId, Senders},
+    event::{NeoEvent, NeoPeerId},
     known::Known,
     metrics::Counters,
     peer::Peer,
@@ -30,6 +30,7 @@ use super::{
     wanted::Wanted,
     wire::{Capability, Command, Inventory, InventoryKind, Message, Ping, Version},
 };
+use crate::event_queue::EventSenders;
 
 /// The category of consensus payloads.
 pub(crate) const CONSENSUS: &str = "dBFT";
@@ -41,7 +42,7 @@ pub(crate) struct Shared {
     pub(crate) nonce: u32,
     pub(crate) listening: Option<SocketAddr>,
     pub(crate) begin: Instant,
-    pub(crate) events: Senders,
+    pub(crate) events: EventSenders<NeoEvent>,
     pub(crate) counters: Counters,
     pub(crate) peers: RwLock<BTreeMap<NeoPeerId, Arc<Peer>>>,
     doors: Mutex<Doors>,
@@ -62,7 +63,7 @@ pub(crate) struct Parts {
     pub(crate) config: NeoConfig,
     pub(crate) chain: Arc<dyn NeoChain>,
     pub(crate) listening: Option<SocketAddr>,
-    pub(crate) events: Senders,
+    pub(crate) events: EventSenders<NeoEvent>,
     pub(crate) cache: RelayCache,
     pub(crate) sync: Session,
 }

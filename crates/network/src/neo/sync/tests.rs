@@ -1,18 +1,18 @@
 //! Sessions without a network.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use neo_primitives::{
-    Block, Header, Height, Magic, PrivateKey, UInt160, UInt256, ValidatorIndex, Witness,
-    merkle_root, sign_data, single_signature_witness,
-};
+use neo_primitives::{Block, Height, Magic, UInt160, UInt256, Witness};
 
 use super::{
-    super::{event::NeoPeerId, refusal::NeoRefusal},
+    super::{
+        event::NeoPeerId,
+        refusal::NeoRefusal,
+        tests::nodes::{MAGIC, blocks},
+    },
     *,
 };
 
-const MAGIC: Magic = Magic(42);
 const A: NeoPeerId = NeoPeerId(1);
 const B: NeoPeerId = NeoPeerId(2);
 const SECOND: Duration = Duration::from_secs(1);
@@ -25,37 +25,6 @@ const LIMITS: SyncLimits = SyncLimits {
     timeout: Duration::from_secs(10),
     store_timeout: Duration::from_secs(60),
 };
-
-fn key() -> PrivateKey {
-    PrivateKey::from_bytes(&[7; 32]).unwrap()
-}
-
-/// Empty blocks 0 to `count`, signed by one key.
-fn chain(count: u32) -> Vec<Block> {
-    let key = key();
-    let mut blocks: Vec<Block> = Vec::new();
-    for index in 0..=count {
-        let header = Header {
-            version: 0,
-            prev_hash: blocks
-                .last()
-                .map_or(UInt256::from_wire([0; 32]), Block::hash),
-            merkle_root: merkle_root(&[]),
-            timestamp: u64::from(index) + 1,
-            nonce: 0,
-            index: Height(index),
-            primary_index: ValidatorIndex(0),
-            next_consensus: key.public_key().script_hash(),
-        };
-        let signature = key.sign(&sign_data(MAGIC, &header.hash()));
-        blocks.push(Block {
-            header,
-            witness: single_signature_witness(signature, key.public_key()),
-            transactions: Vec::new(),
-        });
-    }
-    blocks
-}
 
 fn session(chain: &[Block]) -> Session {
     Session::new(MAGIC, Link::of(&chain[0].header), LIMITS)
@@ -97,7 +66,7 @@ fn store_all(session: &mut Session, heights: &mut Vec<u32>) {
 
 #[test]
 fn two_peers_share_the_work_and_blocks_come_in_order() {
-    let chain = chain(103);
+    let chain = blocks(103);
     let mut session = session(&chain);
     session.peer_height(A, Height(103));
     session.peer_height(B, Height(103));
@@ -125,7 +94,7 @@ fn two_peers_share_the_work_and_blocks_come_in_order() {
 
 #[test]
 fn no_more_is_asked_than_the_window() {
-    let chain = chain(103);
+    let chain = blocks(103);
     let mut session = session(&chain);
     for peer in 1..20 {
         session.peer_height(NeoPeerId(peer), Height(103));
@@ -149,7 +118,7 @@ fn no_more_is_asked_than_the_window() {
 
 #[test]
 fn who_does_not_send_is_replaced_and_cut_off() {
-    let chain = chain(103);
+    let chain = blocks(103);
     let mut session = session(&chain);
     session.peer_height(A, Height(103));
     session.peer_height(B, Height(103));
@@ -171,7 +140,7 @@ fn who_does_not_send_is_replaced_and_cut_off() {
 
 #[test]
 fn a_pushed_block_at_the_end_is_taken_and_others_are_not() {
-    let chain = chain(3);
+    let chain = blocks(3);
     let mut session = session(&chain);
     let push = |session: &mut Session, block: &Block| {
         session.block_came(A, Box::new(block.clone()), SECOND)
@@ -188,7 +157,7 @@ fn a_pushed_block_at_the_end_is_taken_and_others_are_not() {
 
 #[test]
 fn a_header_must_follow_in_every_field() {
-    let chain = chain(2);
+    let chain = blocks(2);
     let link = Link::of(&chain[0].header);
     let good = chain[1].signed_header();
     assert!(link.follow(&good, MAGIC).is_ok());
@@ -215,7 +184,7 @@ fn a_header_must_follow_in_every_field() {
 
 #[test]
 fn another_block_in_the_place_of_a_signed_one_is_refused() {
-    let chain = chain(2);
+    let chain = blocks(2);
     let mut session = session(&chain);
     session.peer_height(A, Height(2));
     let planned = session.plan(SECOND);
@@ -242,7 +211,7 @@ fn another_block_in_the_place_of_a_signed_one_is_refused() {
 
 #[test]
 fn our_own_block_moves_the_session_on() {
-    let chain = chain(9);
+    let chain = blocks(9);
     let mut session = session(&chain);
     session.peer_height(A, Height(9));
     let planned = session.plan(SECOND);
@@ -269,7 +238,7 @@ fn our_own_block_moves_the_session_on() {
 
 #[test]
 fn blocks_that_were_not_stored_are_fetched_again() {
-    let chain = chain(3);
+    let chain = blocks(3);
     let mut session = session(&chain);
     session.peer_height(A, Height(3));
     for _ in 0..2 {
@@ -283,7 +252,7 @@ fn blocks_that_were_not_stored_are_fetched_again() {
 
 #[test]
 fn memory_for_blocks_is_bounded() {
-    let chain = Arc::new(chain(20));
+    let chain = blocks(20);
     let mut session = session(&chain);
     session.limits.block_bytes = 1000;
     session.peer_height(A, Height(20));

@@ -2,6 +2,6 @@
 
 mod delivery;
 mod joining;
-mod nodes;
+pub(super) mod nodes;
 mod serving;
 mod syncing;
