@@ -169,6 +169,9 @@ pub struct NeoTiming {
     pub sync_timeout: Duration,
     /// Delivered blocks that the node has not stored after this are fetched again.
     pub store_timeout: Duration,
+    /// When no consensus payload was new and no block was stored for this long, those that are still valid are
+    /// announced again, then after twice as long each time (neo-go: half the block time). `None`: never.
+    pub repeat_consensus: Option<Duration>,
     /// How often all this is looked at.
     pub tick: Duration,
 }
@@ -188,6 +191,7 @@ impl Default for NeoTiming {
             data_timeout: Duration::from_secs(1),
             sync_timeout: Duration::from_secs(10),
             store_timeout: Duration::from_secs(60),
+            repeat_consensus: None,
             tick: Duration::from_millis(200),
         }
     }

@@ -27,8 +27,8 @@ use super::{
     refusal::NeoRefusal,
     send_queue::Class,
     serving,
-    shared::{CONSENSUS, Shared},
-    wire::{Inventory, InventoryKind, Message},
+    shared::Shared,
+    wire::Message,
 };
 
 /// Questions of a peer that may wait to be answered; more are dropped.
@@ -96,7 +96,8 @@ async fn live(shared: &Arc<Shared>, joined: Joined) -> NeoRefusal {
     }
 }
 
-/// The peer is up: the node and the others hear of it, and it hears of consensus so far.
+/// The peer is up: the node and the others hear of it, and it hears of consensus so far unless it is ahead of us, as
+/// neo-go does it.
 fn arrive(shared: &Shared, peer: &Peer) {
     let version = &peer.version;
     // Fails only when the node has stopped listening.
@@ -117,17 +118,8 @@ fn arrive(shared: &Shared, peer: &Peer) {
     }
     peer.asked_addresses.store(true, Relaxed);
     peer.send(Class::Control, &Message::GetAddr, &shared.counters);
-    announce_consensus(shared, peer);
-}
-
-/// Tells a peer that came (back) of the consensus payloads that are still of use to it, as neo-go does.
-fn announce_consensus(shared: &Shared, peer: &Peer) {
-    if !peer.is_full() || peer.height() > shared.height() {
-        return;
-    }
-    let hashes = shared.cache.lock().hashes(CONSENSUS);
-    for group in Inventory::groups(InventoryKind::Extensible, &hashes) {
-        peer.send(Class::Urgent, &Message::Inv(group), &shared.counters);
+    if peer.height() <= shared.height() {
+        shared.announce_consensus(peer);
     }
 }
 

@@ -96,20 +96,18 @@ impl NeoHandle {
     fn keep(&self, payload: ExtensiblePayload) -> (UInt256, Arc<ExtensiblePayload>) {
         let hash = payload.hash();
         let payload = Arc::new(payload);
-        self.shared.cache.lock().insert(hash, payload.clone());
+        if self.shared.cache.lock().insert(hash, payload.clone()) {
+            let now = self.shared.now();
+            self.shared.repetition.lock().moved(now);
+        }
         (hash, payload)
     }
 
-    /// Announces again all consensus payloads that are still valid, to all full nodes, for instance when nothing moves.
+    /// Announces again all consensus payloads that are still valid, to all full nodes, without waiting for
+    /// [`super::NeoTiming::repeat_consensus`].
     pub fn announce_consensus_again(&self) {
-        let hashes = self.shared.cache.lock().hashes(super::shared::CONSENSUS);
         for peer in self.shared.up() {
-            if !peer.is_full() {
-                continue;
-            }
-            for group in Inventory::groups(InventoryKind::Extensible, &hashes) {
-                peer.send(Class::Urgent, &Message::Inv(group), &self.shared.counters);
-            }
+            self.shared.announce_consensus(&peer);
         }
     }
 
@@ -163,6 +161,7 @@ impl NeoHandle {
         };
         carry_out(&self.shared, planned);
         self.shared.cache.lock().advance(link.height);
+        self.shared.repetition.lock().moved(self.shared.now());
         if !behind {
             let kind = InventoryKind::Block;
             self.shared

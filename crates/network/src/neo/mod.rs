@@ -28,6 +28,7 @@ mod peer;
 mod reader;
 mod refusal;
 mod relay_cache;
+mod repetition;
 mod send_queue;
 mod serving;
 mod shared;

@@ -25,6 +25,7 @@ use super::{
     peer::Peer,
     refusal::NeoRefusal,
     relay_cache::RelayCache,
+    repetition::Repetition,
     send_queue::Class,
     sync::Session,
     wanted::Wanted,
@@ -33,7 +34,7 @@ use super::{
 use crate::event_queue::EventSenders;
 
 /// The category of consensus payloads.
-pub(crate) const CONSENSUS: &str = "dBFT";
+const CONSENSUS: &str = "dBFT";
 
 pub(crate) struct Shared {
     pub(crate) config: NeoConfig,
@@ -52,6 +53,7 @@ pub(crate) struct Shared {
     /// Payloads and transactions that the node wants no more of, by hash.
     pub(crate) settled: Mutex<Known<UInt256>>,
     pub(crate) wanted: Mutex<Wanted>,
+    pub(crate) repetition: Mutex<Repetition>,
     pub(crate) book: Mutex<AddressBook>,
     pub(crate) sync: Mutex<Session>,
     pub(crate) ended: watch::Sender<bool>,
@@ -80,6 +82,7 @@ impl Shared {
             seen: Mutex::new(Known::new(1 << 14)),
             settled: Mutex::new(Known::new(1 << 14)),
             wanted: Mutex::new(Wanted::new(limits.wanted_hashes)),
+            repetition: Mutex::new(Repetition::new(parts.config.timing.repeat_consensus)),
             book: Mutex::new(AddressBook::new(limits.addresses)),
             cache: Mutex::new(parts.cache),
             sync: Mutex::new(parts.sync),
@@ -176,6 +179,17 @@ impl Shared {
             }
         }
         told
+    }
+
+    /// Tells a full node of all consensus payloads that are still of use, whether it was told before or not.
+    pub(crate) fn announce_consensus(&self, peer: &Peer) {
+        if !peer.is_full() {
+            return;
+        }
+        let hashes = self.cache.lock().hashes(CONSENSUS);
+        for group in Inventory::groups(InventoryKind::Extensible, &hashes) {
+            peer.send(Class::Urgent, &Message::Inv(group), &self.counters);
+        }
     }
 
     /// Sends an extensible payload itself to all full nodes that do not have it.

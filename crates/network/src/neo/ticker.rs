@@ -23,7 +23,11 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             _ = ticks.tick() => {}
             () = shared.ended() => return,
         }
+        let repeat = shared.repetition.lock().is_due(shared.now());
         for peer in shared.up() {
+            if repeat {
+                shared.announce_consensus(&peer);
+            }
             ping(&shared, &peer);
             ask_pool(&shared, &peer);
         }

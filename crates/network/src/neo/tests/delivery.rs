@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use neo_primitives::{Encode, Height, UInt256};
+use neo_primitives::{Height, UInt256};
 
-use super::nodes::{Node, Puppet, blocks, eventually, key, payload, version};
-use crate::neo::{
-    NeoEvent,
-    wire::{Capability, IndexRange, Inventory, InventoryKind, Message},
+use super::{
+    nodes::{Node, blocks, eventually, payload},
+    puppet::{Puppet, version},
 };
+use crate::neo::wire::{Capability, IndexRange, Inventory, InventoryKind, Message};
 
 #[tokio::test]
 async fn a_payload_is_pushed_and_then_announced() {
@@ -146,59 +146,6 @@ async fn not_found_turns_to_the_next_holder() {
     assert_eq!(second.until(asked).await, inventory);
 }
 
-/// A transaction that decodes; nobody verifies it here.
-fn transaction() -> neo_primitives::Transaction {
-    use neo_primitives::{
-        Datoshi, Signer, UnsignedTransaction, WitnessScope, single_signature_witness,
-    };
-    let key = key();
-    let unsigned = UnsignedTransaction {
-        nonce: 7,
-        system_fee: Datoshi(1),
-        network_fee: Datoshi(1),
-        valid_until: Height(100),
-        signers: vec![Signer::new(
-            key.public_key().script_hash(),
-            WitnessScope::CALLED_BY_ENTRY,
-        )],
-        attributes: vec![],
-        script: vec![1, 2, 3],
-    };
-    let witness = single_signature_witness(key.sign(b"nothing"), key.public_key());
-    unsigned.into_signed(vec![witness]).unwrap()
-}
-
-#[tokio::test]
-async fn transactions_come_by_announcement_by_pool_and_on_request() {
-    let chain = blocks(0);
-    let mut a = Node::start(&chain, &[]);
-    let sent = transaction();
-    let hash = sent.hash();
-    a.chain.pool.write().insert(hash, sent.to_bytes().into());
-    let take = |event| match event {
-        NeoEvent::Transaction {
-            hash, transaction, ..
-        } => Some((hash, transaction)),
-        _ => None,
-    };
-    // b asks for the pool when it connects.
-    let mut b = Node::start(&chain, &[&a]);
-    let (came, transaction) = b.until(take).await;
-    assert_eq!((came, &*transaction), (hash, &sent));
-    b.handle.request_transactions(&[hash]);
-    assert_eq!(b.until(take).await.0, hash, "asked for by the node");
-    a.until_up().await;
-    let mut puppet = Puppet::join(&a, version(1)).await;
-    assert_eq!(a.handle.announce_transactions(&[hash]), 1, "b has it");
-    let told = puppet
-        .until(|message| match message {
-            Message::Inv(told) => Some(told),
-            _ => None,
-        })
-        .await;
-    assert_eq!(told.hashes, [hash]);
-}
-
 #[tokio::test]
 async fn who_is_no_full_node_gets_nothing_relayed() {
     let mut node = Node::start(&blocks(0), &[]);
@@ -230,6 +177,25 @@ async fn too_many_payloads_of_one_peer_are_dropped() {
             .await;
     }
     eventually("seven are dropped", || node.handle.metrics().over_rate == 7).await;
+}
+
+#[tokio::test]
+async fn when_nothing_moves_payloads_are_announced_again() {
+    let node = Node::with(&blocks(0), &[], |config| {
+        config.timing.repeat_consensus = Some(Duration::from_millis(20));
+    });
+    let mut puppet = Puppet::join(&node, version(1)).await;
+    let sent = payload(1, 1);
+    node.handle.broadcast_extensible(sent.clone());
+    for _ in 0..3 {
+        let told = puppet
+            .until(|message| match message {
+                Message::Inv(told) => Some(told),
+                _ => None,
+            })
+            .await;
+        assert_eq!(told.hashes, [sent.hash()]);
+    }
 }
 
 #[tokio::test]

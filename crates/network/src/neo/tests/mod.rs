@@ -3,5 +3,8 @@
 mod delivery;
 mod joining;
 pub(super) mod nodes;
+mod puppet;
+mod refusing;
 mod serving;
 mod syncing;
+mod transactions;

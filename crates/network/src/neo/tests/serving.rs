@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use neo_primitives::{Height, UInt256};
 
-use super::nodes::{Node, Puppet, blocks, payload, version};
+use super::{
+    nodes::{Node, blocks, payload},
+    puppet::{Puppet, version},
+};
 use crate::neo::wire::{Capability, HashRange, IndexRange, Inventory, InventoryKind, Message};
 
 fn range(start: u32, count: Option<u16>) -> IndexRange {

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use neo_primitives::{Block, Height};
 
-use super::nodes::{Node, Puppet, blocks, eventually, version};
+use super::{
+    nodes::{Node, blocks, eventually},
+    puppet::{Puppet, version},
+};
 use crate::neo::wire::{Capability, Message, Version};
 
 #[tokio::test]
