@@ -134,13 +134,14 @@ async fn announced(shared: &Arc<Shared>, peer: &Peer, inventory: Inventory) {
             known.insert(*hash);
         }
     }
-    // Neither transactions nor many blocks are of use to a node that still fetches the chain by height.
+    // Neither transactions nor many blocks are of use to a node that still fetches the chain by height. It asks for
+    // the pool when it has caught up.
     let spared = match kind {
-        InventoryKind::Transaction => true,
-        InventoryKind::Block => inventory.hashes.len() > 1,
+        InventoryKind::Transaction => shared.sync.lock().is_far_behind(),
+        InventoryKind::Block => inventory.hashes.len() > 1 && shared.sync.lock().is_behind(),
         InventoryKind::Extensible => false,
     };
-    if spared && shared.sync.lock().is_behind() {
+    if spared {
         return;
     }
     let missing = missing_of(shared, inventory).await;

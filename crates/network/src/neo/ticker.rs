@@ -69,9 +69,11 @@ fn ping(shared: &Shared, peer: &Peer) {
     }
 }
 
-/// Asks each peer once for its pool, when we are no longer behind.
+/// Asks each peer for its pool when we have caught up with the chain.
 fn ask_pool(shared: &Shared, peer: &Peer) {
-    if peer.is_full() && !shared.sync.lock().is_behind() && !peer.asked_pool.swap(true, Relaxed) {
+    if shared.sync.lock().is_far_behind() {
+        peer.asked_pool.store(false, Relaxed);
+    } else if peer.is_full() && !peer.asked_pool.swap(true, Relaxed) {
         peer.send(Class::Control, &Message::Mempool, &shared.counters);
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct SyncLimits {
     pub(crate) store_timeout: Duration,
 }
 
+/// Blocks that may be missing before transactions are left aside until they are there.
+const FAR: u32 = 10;
 /// Pieces of blocks that one peer is asked for at a time.
 pub(super) const PIECES: usize = 2;
 /// Times in a row that a peer may not send what it says it has.
@@ -118,6 +120,11 @@ impl Session {
             link.hash == *hash
                 && (link.height <= self.delivered || self.waiting.contains_key(&link.height.0))
         })
+    }
+
+    /// Whether so many blocks are missing that transactions are of no use yet.
+    pub(crate) fn is_far_behind(&self) -> bool {
+        self.tip().height.0 > self.stored.height.0.saturating_add(FAR)
     }
 
     /// Whether there are verified headers of more than the block after the last stored one. What peers say without

@@ -3,10 +3,13 @@
 use neo_primitives::{Encode, Height};
 
 use super::{
-    nodes::{Node, blocks, key},
+    nodes::{Node, blocks, eventually, key},
     puppet::{Puppet, version},
 };
-use crate::neo::{NeoEvent, wire::Message};
+use crate::neo::{
+    NeoEvent,
+    wire::{Command, Message},
+};
 
 /// A transaction that decodes; nobody verifies it here.
 fn transaction() -> neo_primitives::Transaction {
@@ -59,4 +62,34 @@ async fn transactions_come_by_announcement_by_pool_and_on_request() {
         })
         .await;
     assert_eq!(told.hashes, [hash]);
+}
+
+#[tokio::test]
+async fn a_node_far_behind_leaves_transactions_aside_until_it_has_caught_up() {
+    let chain = blocks(30);
+    let a = Node::start(&chain, &[]);
+    let sent = transaction();
+    let mut b = Node::start(&chain[..1], &[&a]);
+    let verified = |handle: &crate::neo::NeoHandle| handle.shared.sync.lock().is_far_behind();
+    let handle = b.handle.clone();
+    eventually("the headers are verified", || verified(&handle)).await;
+    let hash = sent.hash();
+    a.chain.pool.write().insert(hash, sent.to_bytes().into());
+    a.handle.announce_transactions(&[hash]);
+    eventually("the announcement is read", || {
+        b.handle.metrics().read(Command::Inv) == 1
+    })
+    .await;
+    let stored = b.chain.clone();
+    b.until(|event| match event {
+        NeoEvent::Block { block, .. } => {
+            stored.blocks.write().push(*block.clone());
+            handle.stored(&block.header);
+            None
+        }
+        NeoEvent::Transaction { hash: came, .. } => (came == hash).then_some(()),
+        _ => None,
+    })
+    .await;
+    assert!(b.handle.height() >= Height(20), "not before");
 }
