@@ -142,6 +142,9 @@ async fn announced(shared: &Arc<Shared>, peer: &Peer, inventory: Inventory) {
         InventoryKind::Extensible => false,
     };
     if spared {
+        if kind == InventoryKind::Transaction {
+            peer.asked_pool.store(false, Relaxed);
+        }
         return;
     }
     let missing = missing_of(shared, inventory).await;

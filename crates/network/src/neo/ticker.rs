@@ -69,11 +69,11 @@ fn ping(shared: &Shared, peer: &Peer) {
     }
 }
 
-/// Asks each peer for its pool when we have caught up with the chain.
+/// Asks each peer for its pool when we have caught up with the chain, and again when its transactions were left aside
+/// since.
 fn ask_pool(shared: &Shared, peer: &Peer) {
-    if shared.sync.lock().is_far_behind() {
-        peer.asked_pool.store(false, Relaxed);
-    } else if peer.is_full() && !peer.asked_pool.swap(true, Relaxed) {
+    let ready = peer.is_full() && !shared.sync.lock().is_far_behind();
+    if ready && !peer.asked_pool.swap(true, Relaxed) {
         peer.send(Class::Control, &Message::Mempool, &shared.counters);
     }
 }
