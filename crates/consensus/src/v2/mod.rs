@@ -1,0 +1,29 @@
+//! dBFT 2.0 as Neo N3 runs it, so that this node can be one validator among those of C# and neo-go
+//! (docs/dbft2.md).
+//!
+//! | module        | what it holds                                                        |
+//! |---------------|----------------------------------------------------------------------|
+//! | [`content`]   | what messages say                                                    |
+//! | [`codec`]     | their bytes                                                          |
+//! | [`recovery`]  | the body of a RecoveryMessage                                        |
+//! | [`message`]   | messages in their signed envelope, drafts                            |
+//! | [`verify`]    | from received to believed                                            |
+//! | [`record`]    | what is durable before a message leaves                              |
+//! | `height`      | one height: what was seen, what follows                              |
+//! | `engine`      | opening heights, timers, restarts                                    |
+//! | [`timing`]    | how long a view may take                                             |
+
+pub mod codec;
+pub mod content;
+pub mod message;
+pub mod recovery;
+pub mod verify;
+
+#[cfg(test)]
+mod recorded;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use content::{Body, ChangeView, Content, Kind, PrepareRequest, Reason};
+pub use message::{Draft, Message, MessageError, OwnMessage, binds};
+pub use verify::{Input, Outcome, Refused, Verified, VerifyJob};
