@@ -15,8 +15,12 @@
 
 pub mod codec;
 pub mod content;
+mod engine;
+mod height;
 pub mod message;
+pub mod record;
 pub mod recovery;
+pub mod timing;
 pub mod verify;
 
 #[cfg(test)]
@@ -25,5 +29,7 @@ mod recorded;
 pub(crate) mod testing;
 
 pub use content::{Body, ChangeView, Content, Kind, PrepareRequest, Reason};
+pub use engine::{EngineSettings, Restored, V2Engine};
 pub use message::{Draft, Message, MessageError, OwnMessage, binds};
+pub use record::Record;
 pub use verify::{Input, Outcome, Refused, Verified, VerifyJob};

@@ -1,0 +1,262 @@
+//! The engine of dBFT 2.0: one open height at a time, messages that came too early, restarts.
+
+mod heights;
+mod receiving;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use neo_primitives::{BlockBody, Height, PublicKey, UInt256, ValidatorIndex};
+
+use super::content::Kind;
+use super::height::HeightState;
+use super::message::{Draft, Message, OwnMessage};
+use super::record::Record;
+use super::timing;
+use super::verify::{Outcome, VerifyJob};
+use crate::engine::{
+    Actions, Connectivity, Engine, Event, HeightStatus, Notice, Now, Protocol, Status, VotesSeen,
+};
+use crate::v3::VoteLogState;
+use crate::v3::context::HeightContext;
+use crate::validators::View;
+
+/// Heights above the open one whose messages are kept.
+const BUFFERED_HEIGHTS: u32 = 2;
+/// After a lost vote log nothing is voted before a block is this many T younger than the start. No honest
+/// validator prepares a block whose timestamp is further ahead of its clock, so that block was made after the
+/// start, and every vote of before belongs to it or to one below.
+const SILENT_TIMES: u32 = 8;
+
+/// What [`V2Engine::step`] gives.
+pub(in crate::v2) type V2Actions = Actions<V2Engine>;
+
+/// What a restart brings back.
+#[derive(Clone, Debug)]
+pub struct Restored {
+    /// Height of the stored tip.
+    pub stored: Height,
+    /// Its hash.
+    pub tip: UInt256,
+    /// Records of the vote log, oldest first.
+    pub records: Vec<Record>,
+    /// Whether those are all.
+    pub log: VoteLogState,
+}
+
+/// Settings of the engine.
+#[derive(Clone, Debug, Default)]
+pub struct EngineSettings {
+    /// Key of this validator; none for one that only watches.
+    pub own: Option<PublicKey>,
+    /// neo-go's `MaxTimePerBlock`: most time between two blocks while no transaction waits. `None`, or one
+    /// that is not above T, makes a block every T.
+    pub max_block_time: Option<Duration>,
+}
+
+/// dBFT 2.0 of one node.
+pub struct V2Engine {
+    settings: EngineSettings,
+    stored: Height,
+    tip: UInt256,
+    open: Option<HeightState>,
+    /// The parent that the ledger was asked to open on.
+    opening: Option<UInt256>,
+    /// Records of heights that are not open yet.
+    records: Vec<Record>,
+    /// The vote log is lost: silent.
+    silent: bool,
+    /// Wall clock at the start, in milliseconds.
+    began: u64,
+    started: bool,
+    /// The next height opened is the first of this life.
+    fresh: bool,
+    /// Verified messages of heights that are not open yet.
+    buffered: BTreeMap<(Height, Kind, ValidatorIndex), Message>,
+    /// A validator that has stored more than this node, as its messages show.
+    ahead: Option<(Height, PublicKey)>,
+    /// What messages are checked against while no height is open.
+    context: Option<Arc<HeightContext>>,
+    last_seen: BTreeMap<PublicKey, Height>,
+    /// When the PrepareRequest of the last stored height came.
+    previous: Option<(Height, Duration)>,
+    connected: BTreeSet<PublicKey>,
+    pool_filled: bool,
+}
+
+impl Protocol for V2Engine {
+    type Message = Message;
+    type Draft = Draft;
+    type Own = OwnMessage;
+    type Record = Record;
+    type Job = VerifyJob;
+    type Outcome = Outcome;
+    /// The protocol knows no proofs of guilt.
+    type Evidence = std::convert::Infallible;
+}
+
+impl V2Engine {
+    /// An engine that goes on where the records end.
+    #[must_use]
+    pub fn new(settings: EngineSettings, restored: Restored) -> Self {
+        let Restored {
+            stored,
+            tip,
+            mut records,
+            log,
+        } = restored;
+        let last_mark = records
+            .iter()
+            .rev()
+            .find(|record| matches!(record, Record::Silenced | Record::Resumed { .. }));
+        let silent = log == VoteLogState::Lost || matches!(last_mark, Some(Record::Silenced));
+        let from = match last_mark {
+            Some(Record::Resumed { from }) => *from,
+            _ => Height(0),
+        };
+        records.retain(|record| {
+            use crate::vote_log::LogRecord;
+            record.height().is_some_and(|at| at > stored && at >= from)
+        });
+        Self {
+            settings,
+            stored,
+            tip,
+            open: None,
+            opening: None,
+            records,
+            silent,
+            began: 0,
+            started: false,
+            fresh: true,
+            buffered: BTreeMap::new(),
+            ahead: None,
+            context: None,
+            last_seen: BTreeMap::new(),
+            previous: None,
+            connected: BTreeSet::new(),
+            pool_filled: false,
+        }
+    }
+
+    /// The transactions that the open height's proposal of this hash names: what a driver asks other nodes
+    /// for when a [`Fetch::Transactions`](crate::engine::Fetch::Transactions) names positions.
+    #[must_use]
+    pub fn transaction_hashes(&self, block: &UInt256) -> Option<&[UInt256]> {
+        self.open.as_ref()?.hashes(block)
+    }
+
+    fn start(&mut self, now: Now, actions: &mut V2Actions) {
+        self.started = true;
+        self.began = now.wall_ms;
+        if self.silent && self.settings.own.is_some() {
+            actions.persist.push(Record::Silenced);
+            actions.notices.push(Notice::Silent { until: None });
+        }
+    }
+
+    fn connectivity(
+        &mut self,
+        now: Now,
+        peer: PublicKey,
+        state: Connectivity,
+        actions: &mut V2Actions,
+    ) {
+        let Some(open) = &mut self.open else { return };
+        if open.info.validators.index_of(&peer).is_none() {
+            return;
+        }
+        match state {
+            Connectivity::Up { .. } => {
+                let before = self.connected.len();
+                self.connected.insert(peer);
+                let count = self.connected.len();
+                // What was sent before is lost: with the first peer, and with enough for a quorum.
+                let enough = count + 1 == open.info.validators.quorum();
+                if count > before && (count == 1 || enough) {
+                    open.request_recovery(now, actions);
+                }
+            }
+            Connectivity::Down => {
+                self.connected.remove(&peer);
+            }
+            Connectivity::Quiet => {}
+        }
+    }
+}
+
+impl Engine for V2Engine {
+    fn step(&mut self, now: Now, event: Event<Self>) -> V2Actions {
+        let mut actions = Actions::default();
+        match event {
+            Event::Start => self.start(now, &mut actions),
+            Event::Received { from, message } => self.receive(from, message, &mut actions),
+            Event::Verified(outcome) => self.verified(now, outcome, &mut actions),
+            Event::Own(own) => {
+                let message = own.into_inner();
+                if let Some(open) = self.open_at(message.height()) {
+                    open.take_own(now, message, &mut actions);
+                }
+            }
+            Event::Timer(id) => self.timer(now, id, &mut actions),
+            Event::Ledger(event) => self.ledger(now, event, &mut actions),
+            Event::Fetched(fetched) => self.fetched(now, fetched, &mut actions),
+            Event::Connectivity { peer, state } => {
+                self.connectivity(now, peer, state, &mut actions);
+            }
+        }
+        self.settle(&mut actions);
+        actions
+    }
+
+    fn body(&self, hash: &UInt256) -> Option<Arc<BlockBody>> {
+        self.open.as_ref()?.body(hash)
+    }
+
+    fn status(&self) -> Status {
+        let base = self.open.as_ref();
+        Status {
+            stored: self.stored,
+            heights: base.map(height_status).into_iter().collect(),
+            voting: self.settings.own.is_some() && !self.silent,
+            base_timeout: base.map_or(Duration::ZERO, |open| {
+                timing::of_view(timing::unit(open.info.block_time), 0)
+            }),
+            max_transactions: base.map_or(0, |open| open.info.limits.max_transactions),
+            performance: crate::PerformanceMetrics::default(),
+        }
+    }
+
+    fn footprint(&self) -> usize {
+        let open = self.open.as_ref().map_or(0, HeightState::footprint);
+        open + self.records.len()
+            + self.buffered.len()
+            + self.last_seen.len()
+            + self.connected.len()
+    }
+}
+
+fn height_status(open: &HeightState) -> HeightStatus {
+    let votes = open.info.validators.indexes().filter_map(|index| {
+        let (prepare, commit, asked) = open.seen(index);
+        Some(VotesSeen {
+            validator: open.info.validators.key(index)?.clone(),
+            prepare,
+            pre_commit: false,
+            commit,
+            change_view: asked.map(|view| View(u32::from(view))),
+        })
+    });
+    HeightStatus {
+        height: open.height(),
+        view: View(u32::from(open.view)),
+        phase: open.phase().to_owned(),
+        leader: open.primary(),
+        // Turns follow from height and view alone: there is nothing to show of anybody's standing.
+        order: Vec::new(),
+        own_index: open.own(),
+        block: open.block(),
+        votes: votes.collect(),
+    }
+}
