@@ -226,6 +226,13 @@ impl Draft {
         &self.content
     }
 
+    /// Another content in its place, for tests of what other implementations and liars send.
+    #[cfg(test)]
+    pub(super) fn bent(mut self, bend: impl FnOnce(&mut Content)) -> Self {
+        bend(&mut self.content);
+        self
+    }
+
     /// Signs it.
     #[must_use]
     pub fn sign(self, signer: &dyn Signer) -> Message {

@@ -24,6 +24,8 @@ pub mod timing;
 pub mod verify;
 
 #[cfg(test)]
+mod cluster;
+#[cfg(test)]
 mod recorded;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -53,7 +53,7 @@ mod votes;
 pub mod wire;
 
 #[cfg(test)]
-mod cluster;
+pub(crate) mod cluster;
 #[cfg(test)]
 pub(crate) mod testing;
 

@@ -16,15 +16,15 @@ use crate::v3::leader::LeaderState;
 use crate::v3::message::short_id;
 use crate::validators::ValidatorSet;
 
-pub(super) const MAGIC: Magic = Magic(42);
+pub(crate) const MAGIC: Magic = Magic(42);
 const GENESIS_TIME: u64 = 1_700_000_000_000;
 
 /// Who votes from which height on.
 #[derive(Clone, Debug)]
-pub(super) struct Schedule(pub(super) BTreeMap<u32, Arc<ValidatorSet>>);
+pub(crate) struct Schedule(pub(crate) BTreeMap<u32, Arc<ValidatorSet>>);
 
 impl Schedule {
-    pub(super) fn at(&self, height: Height) -> Arc<ValidatorSet> {
+    pub(crate) fn at(&self, height: Height) -> Arc<ValidatorSet> {
         let (_, set) = self
             .0
             .range(..=height.0)
@@ -33,11 +33,11 @@ impl Schedule {
         Arc::clone(set)
     }
 
-    pub(super) fn address(&self, height: Height) -> UInt160 {
+    pub(crate) fn address(&self, height: Height) -> UInt160 {
         consensus_address(self.at(height).keys())
     }
 
-    pub(super) fn keys(&self) -> BTreeSet<PublicKey> {
+    pub(crate) fn keys(&self) -> BTreeSet<PublicKey> {
         self.0
             .values()
             .flat_map(|set| set.keys())
@@ -48,30 +48,30 @@ impl Schedule {
 
 /// The ledger of one node. `stored` survives a crash.
 #[derive(Clone, Debug)]
-pub(super) struct ToyLedger {
+pub(crate) struct ToyLedger {
     schedule: Arc<Schedule>,
     block_time: Duration,
     executes_ahead: bool,
     stored: Vec<Witnessed>,
     executed: BTreeMap<UInt256, Arc<BlockBody>>,
     promoted: BTreeSet<UInt256>,
-    pub(super) pool: Vec<Arc<Transaction>>,
+    pub(crate) pool: Vec<Arc<Transaction>>,
     /// Refuses every fresh block of others, as a local policy may.
-    pub(super) refuses_fresh: bool,
+    pub(crate) refuses_fresh: bool,
     /// Takes another transaction for the first of a block when asked by short id.
-    pub(super) confuses: bool,
+    pub(crate) confuses: bool,
     /// Requests that could not be served.
-    pub(super) failures: usize,
+    pub(crate) failures: usize,
     /// What was built, in order: parent and time of building is up to the caller.
-    pub(super) built: Vec<UInt256>,
+    pub(crate) built: Vec<UInt256>,
     /// Most transactions that it puts into one block.
-    pub(super) block_size: usize,
+    pub(crate) block_size: usize,
     /// The parent of the height that was opened last.
     opened_on: Option<UInt256>,
 }
 
 impl ToyLedger {
-    pub(super) fn new(schedule: Arc<Schedule>, block_time: Duration, executes_ahead: bool) -> Self {
+    pub(crate) fn new(schedule: Arc<Schedule>, block_time: Duration, executes_ahead: bool) -> Self {
         let header = Header {
             version: 0,
             prev_hash: UInt256::ZERO,
@@ -107,38 +107,38 @@ impl ToyLedger {
         }
     }
 
-    pub(super) fn height(&self) -> Height {
+    pub(crate) fn height(&self) -> Height {
         self.tip().header.index
     }
 
-    pub(super) fn tip(&self) -> &BlockBody {
+    pub(crate) fn tip(&self) -> &BlockBody {
         &self.stored[self.stored.len() - 1].body
     }
 
-    pub(super) fn hash_at(&self, height: Height) -> Option<UInt256> {
+    pub(crate) fn hash_at(&self, height: Height) -> Option<UInt256> {
         Some(self.stored.get(height.0 as usize)?.body.hash())
     }
 
-    pub(super) fn block_at(&self, height: Height) -> Option<&Witnessed> {
+    pub(crate) fn block_at(&self, height: Height) -> Option<&Witnessed> {
         self.stored.get(height.0 as usize)
     }
 
     /// A body for others that ask.
-    pub(super) fn body(&self, hash: &UInt256) -> Option<Arc<BlockBody>> {
+    pub(crate) fn body(&self, hash: &UInt256) -> Option<Arc<BlockBody>> {
         let stored = || self.stored.iter().rev().map(|block| &block.body);
         let held = self.executed.get(hash).cloned();
         held.or_else(|| stored().find(|body| body.hash() == *hash).cloned())
     }
 
     /// Only what is stored survives.
-    pub(super) fn crash(&mut self) {
+    pub(crate) fn crash(&mut self) {
         self.executed.clear();
         self.promoted.clear();
         self.pool.clear();
     }
 
     /// Forgets all blocks, as a new disk does.
-    pub(super) fn wipe(&mut self) {
+    pub(crate) fn wipe(&mut self) {
         self.crash();
         self.stored.truncate(1);
     }
@@ -163,7 +163,7 @@ impl ToyLedger {
             .any(|block| block.body.transaction_hashes().contains(transaction))
     }
 
-    pub(super) fn request(&mut self, action: LedgerAction) -> Option<LedgerEvent> {
+    pub(crate) fn request(&mut self, action: LedgerAction) -> Option<LedgerEvent> {
         let answer = self.answer(action);
         self.failures += usize::from(answer.is_none());
         answer
@@ -231,7 +231,7 @@ impl ToyLedger {
     }
 
     /// Whether nothing waits for the height that was opened last.
-    pub(super) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.opened_on
             .is_some_and(|parent| !self.has_waiting(&parent))
     }
@@ -363,7 +363,7 @@ impl ToyLedger {
     }
 
     /// Blocks of another node; those that are stored already are skipped.
-    pub(super) fn import(&mut self, blocks: &[Witnessed]) -> Option<(Height, UInt256)> {
+    pub(crate) fn import(&mut self, blocks: &[Witnessed]) -> Option<(Height, UInt256)> {
         for block in blocks {
             let next = block.body.header.index == self.height().next();
             if next && block.body.header.prev_hash == self.tip().hash() {

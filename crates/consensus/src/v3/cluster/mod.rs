@@ -15,13 +15,13 @@
 //! | the others  | scenarios                                                           |
 
 mod fetching;
-mod ledger;
+pub(crate) mod ledger;
 mod links;
 mod lives;
 mod node;
 mod oracle;
 mod run;
-pub(in crate::v3) mod toys;
+pub(crate) mod toys;
 
 mod accusations;
 mod bodies;

@@ -14,14 +14,14 @@ use crate::v3::{SignatureCheck, Signer};
 
 /// SplitMix64.
 #[derive(Clone, Debug)]
-pub(in crate::v3) struct Rng(u64);
+pub(crate) struct Rng(u64);
 
 impl Rng {
-    pub(in crate::v3) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub(in crate::v3) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -29,21 +29,21 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    pub(in crate::v3) fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         if bound == 0 { 0 } else { self.next() % bound }
     }
 
-    pub(in crate::v3) fn between(&mut self, range: (u64, u64)) -> u64 {
+    pub(crate) fn between(&mut self, range: (u64, u64)) -> u64 {
         range.0 + self.below(range.1.saturating_sub(range.0) + 1)
     }
 
-    pub(in crate::v3) fn in_a_thousand(&mut self, count: u64) -> bool {
+    pub(crate) fn in_a_thousand(&mut self, count: u64) -> bool {
         count > 0 && self.below(1000) < count
     }
 }
 
 /// The seeds of a random test: `SEED=7` runs that one again, `SEEDS=5000` runs more than usual.
-pub(super) fn seeds(usual: u64) -> Vec<u64> {
+pub(crate) fn seeds(usual: u64) -> Vec<u64> {
     let number = |name| {
         std::env::var(name)
             .ok()
@@ -57,7 +57,7 @@ pub(super) fn seeds(usual: u64) -> Vec<u64> {
 }
 
 /// Runs a random test for each seed and names the one that fails.
-pub(in crate::v3) fn for_each_seed<T>(usual: u64, what: &str, run: impl Fn(u64) -> T) -> Vec<T> {
+pub(crate) fn for_each_seed<T>(usual: u64, what: &str, run: impl Fn(u64) -> T) -> Vec<T> {
     let run = |seed| {
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(seed)));
         result.unwrap_or_else(|panic| {
@@ -69,7 +69,7 @@ pub(in crate::v3) fn for_each_seed<T>(usual: u64, what: &str, run: impl Fn(u64) 
 }
 
 /// Keys in Neo's order, so that a node's number is its validator index.
-pub(in crate::v3) fn keys(count: usize) -> Vec<PublicKey> {
+pub(crate) fn keys(count: usize) -> Vec<PublicKey> {
     static KEYS: OnceLock<Vec<PublicKey>> = OnceLock::new();
     let keys = KEYS.get_or_init(|| {
         testing::keys(40)
@@ -83,7 +83,7 @@ pub(in crate::v3) fn keys(count: usize) -> Vec<PublicKey> {
 }
 
 /// A keyed hash; whoever knows the public key can sign, which only the tests of liars do.
-pub(in crate::v3) struct ToySigner(pub(in crate::v3) PublicKey);
+pub(crate) struct ToySigner(pub(crate) PublicKey);
 
 impl Signer for ToySigner {
     fn sign(&self, preimage: &[u8]) -> Signature {
@@ -97,7 +97,7 @@ impl Signer for ToySigner {
     }
 }
 
-pub(in crate::v3) struct ToyCheck;
+pub(crate) struct ToyCheck;
 
 impl SignatureCheck for ToyCheck {
     fn all_valid(&self, context: &HeightContext, obligations: &[Obligation]) -> bool {
@@ -113,7 +113,7 @@ impl SignatureCheck for ToyCheck {
 }
 
 /// A transaction unlike all others.
-pub(super) fn transaction(nonce: u32) -> Arc<Transaction> {
+pub(crate) fn transaction(nonce: u32) -> Arc<Transaction> {
     let account = UInt160::from_wire([1; 20]);
     let unsigned = UnsignedTransaction {
         nonce,
