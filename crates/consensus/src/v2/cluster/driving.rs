@@ -243,11 +243,15 @@ impl Cluster {
         let engine = self.nodes[node].engine.as_ref().expect("it has asked");
         let hashes = engine.transaction_hashes(hash).expect("its proposal");
         let wanted = positions.iter().map(|at| (*at, hashes[*at as usize]));
-        let pools = self.up();
+        let up = self.up();
         let find = |wanted| {
-            let mut all = pools.iter().flat_map(|peer| &self.nodes[*peer].ledger.pool);
-            all.find(|transaction| transaction.hash() == wanted)
-                .cloned()
+            let nodes = || up.iter().map(|peer| &self.nodes[*peer]);
+            let mut pooled = nodes().flat_map(|node| &node.ledger.pool);
+            let pooled = pooled
+                .find(|transaction| transaction.hash() == wanted)
+                .cloned();
+            let held = || nodes().find_map(|node| node.engine.as_ref()?.transaction(&wanted));
+            pooled.or_else(held)
         };
         let found = wanted.filter_map(|(at, wanted)| Some((at, find(wanted)?)));
         let fetched = Fetched::Transactions {

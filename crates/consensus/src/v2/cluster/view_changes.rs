@@ -26,7 +26,7 @@ fn a_view_takes_the_time_of_the_reference() {
     let mut cluster = Cluster::start(Config::of(4), 2);
     cluster.crash(1);
     cluster.until(ms(60_000), "a ChangeView", |cluster| {
-        cluster.count(Kind::ChangeView, 1) > 0
+        !cluster.sent_by(2, Kind::ChangeView).is_empty()
     });
     // 2 T for a backup in view 0.
     assert_eq!(cluster.sent_by(2, Kind::ChangeView)[0].at, ms(2_000));

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use neo_primitives::{BlockBody, Height, PublicKey, UInt256, ValidatorIndex};
+use neo_primitives::{BlockBody, Height, PublicKey, Transaction, UInt256, ValidatorIndex};
 
 use super::content::Kind;
 use super::height::HeightState;
@@ -145,6 +145,16 @@ impl V2Engine {
     #[must_use]
     pub fn transaction_hashes(&self, block: &UInt256) -> Option<&[UInt256]> {
         self.open.as_ref()?.hashes(block)
+    }
+
+    /// A transaction of the open height's block, for other nodes that ask for it: after a restart it may be in
+    /// no memory pool.
+    #[must_use]
+    pub fn transaction(&self, hash: &UInt256) -> Option<Arc<Transaction>> {
+        let open = self.open.as_ref()?;
+        let body = open.body(&open.block()?)?;
+        let mut all = body.transactions.iter();
+        all.find(|transaction| transaction.hash() == *hash).cloned()
     }
 
     fn start(&mut self, now: Now, actions: &mut V2Actions) {

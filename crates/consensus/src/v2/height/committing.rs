@@ -86,7 +86,7 @@ impl HeightState {
         let request = proposal.message.hash();
         let prepared = self.preparations.values();
         let prepared = prepared.filter(|held| names(held, &request)).count();
-        if prepared < self.quorum() || proposal.check != Check::Passed {
+        if prepared < self.quorum() || proposal.check != (Check::Passed { fresh: true }) {
             return;
         }
         let header = proposal.hash;
@@ -141,7 +141,7 @@ impl HeightState {
             return;
         }
         match proposal.check {
-            Check::Passed => {}
+            Check::Passed { .. } => {}
             Check::Asked { .. } => return,
             Check::Unasked | Check::Refused => {
                 proposal.check = Check::Asked { fresh: false };

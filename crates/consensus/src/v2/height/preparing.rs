@@ -323,7 +323,7 @@ impl HeightState {
             return;
         };
         let Err(problem) = result else {
-            proposal.check = Check::Passed;
+            proposal.check = Check::Passed { fresh };
             return;
         };
         proposal.check = Check::Refused;
@@ -358,7 +358,7 @@ impl HeightState {
         let Some(proposal) = &mut self.proposal else {
             return;
         };
-        if proposal.check != Check::Passed {
+        if proposal.check != (Check::Passed { fresh: true }) {
             return;
         }
         let preparation = proposal.message.hash();

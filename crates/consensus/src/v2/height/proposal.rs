@@ -14,8 +14,8 @@ pub(super) enum Check {
     Unasked,
     /// It was asked; `fresh` as in the request.
     Asked { fresh: bool },
-    /// It may be voted for and stored.
-    Passed,
+    /// It may be stored, and voted for if every rule for fresh blocks was applied.
+    Passed { fresh: bool },
     /// It is not to be voted for.
     Refused,
 }

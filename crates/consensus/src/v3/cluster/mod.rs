@@ -32,6 +32,7 @@ mod good_case;
 mod hostile;
 mod laggards;
 mod liars;
+mod lock;
 mod relays;
 mod replays;
 mod restarts;
