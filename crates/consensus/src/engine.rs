@@ -10,7 +10,7 @@ use std::time::Duration;
 
 pub use neo_primitives::TransactionIds;
 use neo_primitives::{
-    BlockBody, Datoshi, Header, Height, Magic, PublicKey, Transaction, UInt160, UInt256,
+    BlockBody, Datoshi, Header, Height, Magic, PublicKey, Signature, Transaction, UInt160, UInt256,
     ValidatorIndex, Witness,
 };
 
@@ -501,6 +501,31 @@ pub trait Protocol {
     type Outcome: Clone + std::fmt::Debug;
     /// Proof of a contradiction.
     type Evidence: Clone + std::fmt::Debug;
+}
+
+/// Signs for one validator. No engine holds a key: the driver signs its drafts.
+pub trait Signer {
+    /// ECDSA P-256 over SHA-256 of `preimage`.
+    fn sign(&self, preimage: &[u8]) -> Signature;
+}
+
+/// What a driver needs to know of a protocol's own messages: how they are signed, which of them must be
+/// durable before they leave, and which the engine counts when they come back.
+pub trait Ballots: Protocol {
+    /// Signs a draft.
+    fn sign(draft: Self::Draft, signer: &dyn Signer) -> Self::Own;
+
+    /// The signed message.
+    fn message(own: &Self::Own) -> &Self::Message;
+
+    /// Whether a message binds its sender: such a one is in the vote log before it leaves.
+    fn binds(message: &Self::Message) -> bool;
+
+    /// Whether the engine wants to see an own message again.
+    fn counts(message: &Self::Message) -> bool;
+
+    /// The record of an own message.
+    fn record(message: Self::Message) -> Self::Record;
 }
 
 /// A consensus protocol as a state machine.

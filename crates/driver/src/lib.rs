@@ -16,7 +16,7 @@ pub mod interference;
 pub mod leaders;
 pub mod requests;
 
-pub use ballot::{Ballot, binds};
+pub use ballot::Ballot;
 pub use interference::{Content, Interference, Outgoing, Reaction, Surroundings};
 pub use leaders::Leaders;
 pub use requests::{Answered, Question, to_request};

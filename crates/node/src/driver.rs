@@ -427,7 +427,7 @@ impl Driver {
         resend: Vec<(Recipient, Message)>,
         events: &mut VecDeque<Event<V3Engine>>,
     ) -> Result<(), DriverError> {
-        let ballot = Ballot::sign(records, drafts, &KeySigner(&self.parts.key));
+        let ballot = Ballot::<V3Engine>::sign(records, drafts, &KeySigner(&self.parts.key));
         for record in ballot.records() {
             if let Record::Body(body) = record {
                 self.parts.bodies.insert(body);

@@ -9,7 +9,7 @@ use neo_primitives::{
 };
 
 use super::content::{Body, Content, Kind};
-use crate::v3::Signer;
+use crate::engine::Signer;
 use crate::v3::certificate::Obligation;
 use crate::v3::context::HeightContext;
 
@@ -271,14 +271,5 @@ impl OwnMessage {
 
     pub(super) fn into_inner(self) -> Message {
         self.0
-    }
-}
-
-/// Whether a message binds its sender: such a one is in the vote log before it leaves.
-#[must_use]
-pub fn binds(message: &Message) -> bool {
-    match message.kind() {
-        Kind::PrepareRequest | Kind::PrepareResponse | Kind::Commit | Kind::ChangeView => true,
-        Kind::RecoveryRequest | Kind::RecoveryMessage => false,
     }
 }

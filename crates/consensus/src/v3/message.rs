@@ -14,6 +14,7 @@ use super::context::{HeightContext, MessageKind};
 use crate::index_set::IndexSet;
 use crate::validators::View;
 
+pub use crate::engine::Signer;
 pub use neo_primitives::{ShortId, short_id};
 
 /// One signed message of one validator.
@@ -239,12 +240,6 @@ impl Payload {
             }
         }
     }
-}
-
-/// Signs for one validator. The engine holds no key: the driver signs its drafts.
-pub trait Signer {
-    /// ECDSA P-256 over SHA-256 of `preimage`.
-    fn sign(&self, preimage: &[u8]) -> Signature;
 }
 
 /// A message that the engine wants to send and that is still to be signed.

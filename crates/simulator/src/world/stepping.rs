@@ -173,7 +173,7 @@ impl World<'_> {
         }
         let drafts = actions.send.len() as u64;
         let one = &self.nodes[node];
-        let ballot = Ballot::sign(actions.persist, actions.send, &one.signer);
+        let ballot = Ballot::<V3Engine>::sign(actions.persist, actions.send, &one.signer);
         self.spend(node, drafts.saturating_mul(self.plan.compute.sign_ns));
         let resend = actions.resend;
         if self.sends_first(node) {

@@ -8,11 +8,12 @@ use neo_primitives::{Decode, Encode, Height};
 
 use super::{Cluster, ms};
 use crate::engine::{
-    Actions, Connectivity, Engine, Event, Fetch, Fetched, LedgerEvent, Now, TimerId, Witnessed,
+    Actions, Ballots, Connectivity, Engine, Event, Fetch, Fetched, LedgerEvent, Now, TimerId,
+    Witnessed,
 };
-use crate::v2::message::{Message, OwnMessage, binds};
+use crate::v2::V2Engine;
+use crate::v2::message::Message;
 use crate::v2::verify::Outcome;
-use crate::v2::{Record, V2Engine};
 use crate::v3::cluster::toys::{ToyCheck, ToySigner, transaction};
 
 /// Start of all wall clocks, a little after the toy genesis block.
@@ -187,7 +188,7 @@ impl Cluster {
             for other in self.up() {
                 let after = Duration::from_micros(self.rng.between(self.config.latency));
                 let (life, from) = (self.nodes[other].life, node);
-                if other != node {
+                if other != node && self.config.relays {
                     self.push(
                         after,
                         Item::Block {
@@ -335,11 +336,12 @@ impl Cluster {
             if let Some(habit) = self.habits.get(&node) {
                 draft = draft.bent(habit);
             }
-            signed.push(OwnMessage::sign(draft, &signer));
+            signed.push(V2Engine::sign(draft, &signer));
         }
         let mut records = actions.persist;
-        let binding = signed.iter().map(OwnMessage::message);
-        records.extend(binding.filter(|own| binds(own)).cloned().map(Record::Own));
+        let own = signed.iter().map(V2Engine::message);
+        let binding = own.filter(|own| V2Engine::binds(own));
+        records.extend(binding.cloned().map(V2Engine::record));
         if !records.is_empty() {
             let cut = self.nodes[node].dies_writing.then(|| self.rng.next());
             self.nodes[node].write(&records, cut);
@@ -349,7 +351,9 @@ impl Cluster {
         }
         for own in signed {
             self.send(node, own.message());
-            events.push_back(Event::Own(own));
+            if V2Engine::counts(own.message()) {
+                events.push_back(Event::Own(own));
+            }
         }
         for (_, message) in actions.resend {
             self.send(node, &message);

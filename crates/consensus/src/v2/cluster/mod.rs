@@ -50,6 +50,8 @@ struct Config {
     /// Transactions every 100 ms, and how many nodes in a hundred learn each of them.
     load: u32,
     gossip: u64,
+    /// Whether nodes pass on the blocks that they store, as Neo nodes do.
+    relays: bool,
 }
 
 impl Config {
@@ -63,6 +65,7 @@ impl Config {
             loss: 0,
             load: 2,
             gossip: 100,
+            relays: true,
         }
     }
 }

@@ -153,3 +153,21 @@ fn a_validator_that_is_behind_fetches_blocks() {
     let stored = cluster.stored(0);
     cluster.until_all_stored(stored + 4, ms(9_000));
 }
+
+#[test]
+fn blocks_that_nobody_relays_are_asked_for() {
+    let config = Config {
+        relays: false,
+        ..Config::of(4)
+    };
+    let mut cluster = Cluster::start(config, 6);
+    // Node 3 loses a Commit now and then, and must ask those whose messages show that they have the block.
+    let mut count = 0;
+    cluster.filter = Some(Box::new(move |_, to, message| {
+        let commits = matches!(message.kind(), Kind::Commit | Kind::RecoveryMessage);
+        count += u32::from(to == 3 && commits);
+        !(to == 3 && commits && count % 4 != 0)
+    }));
+    cluster.until_all_stored(12, ms(40_000));
+    assert!(cluster.fetches > 5, "{}", cluster.fetches);
+}

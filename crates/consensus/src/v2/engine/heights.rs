@@ -80,6 +80,10 @@ impl V2Engine {
             open.request_recovery(now, actions);
         }
         open.advance(now, actions);
+        self.ahead = self.ahead.take().filter(|(at, _)| *at > height);
+        if self.ahead.is_some() {
+            open.look_again(now, actions);
+        }
         self.open = Some(open);
         self.release(height, actions);
     }

@@ -16,7 +16,8 @@ use super::record::Record;
 use super::timing;
 use super::verify::{Outcome, VerifyJob};
 use crate::engine::{
-    Actions, Connectivity, Engine, Event, HeightStatus, Notice, Now, Protocol, Status, VotesSeen,
+    Actions, Ballots, Connectivity, Engine, Event, HeightStatus, Notice, Now, Protocol, Signer,
+    Status, VotesSeen,
 };
 use crate::v3::VoteLogState;
 use crate::v3::context::HeightContext;
@@ -94,6 +95,31 @@ impl Protocol for V2Engine {
     type Outcome = Outcome;
     /// The protocol knows no proofs of guilt.
     type Evidence = std::convert::Infallible;
+}
+
+impl Ballots for V2Engine {
+    fn sign(draft: Draft, signer: &dyn Signer) -> OwnMessage {
+        OwnMessage::sign(draft, signer)
+    }
+
+    fn message(own: &OwnMessage) -> &Message {
+        own.message()
+    }
+
+    fn binds(message: &Message) -> bool {
+        match message.kind() {
+            Kind::PrepareRequest | Kind::PrepareResponse | Kind::Commit | Kind::ChangeView => true,
+            Kind::RecoveryRequest | Kind::RecoveryMessage => false,
+        }
+    }
+
+    fn counts(message: &Message) -> bool {
+        Self::binds(message)
+    }
+
+    fn record(message: Message) -> Record {
+        Record::Own(message)
+    }
 }
 
 impl V2Engine {

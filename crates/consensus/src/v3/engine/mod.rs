@@ -19,7 +19,7 @@ use std::time::Duration;
 use neo_primitives::{BlockBody, Height, PublicKey, UInt256, ValidatorIndex};
 
 use crate::engine::{
-    Actions, Engine, Event, HeightStatus, Notice, Now, Protocol, Status, VotesSeen,
+    Actions, Ballots, Engine, Event, HeightStatus, Notice, Now, Protocol, Signer, Status, VotesSeen,
 };
 use crate::performance::Performance;
 use crate::tuning::Bounds;
@@ -28,7 +28,7 @@ use crate::v3::context::MessageKind;
 use crate::v3::evidence::Evidence;
 use crate::v3::height::HeightState;
 use crate::v3::leader::{LeaderState, Standing};
-use crate::v3::message::{Draft, Message};
+use crate::v3::message::{Draft, Message, Payload};
 use crate::v3::record::Record;
 use crate::v3::timing::{AdaptiveTimer, TimerSettings};
 use crate::v3::verify::{Outcome, OwnMessage, VerifyJob};
@@ -191,6 +191,35 @@ impl Protocol for V3Engine {
     type Job = VerifyJob;
     type Outcome = Outcome;
     type Evidence = Evidence;
+}
+
+impl Ballots for V3Engine {
+    fn sign(draft: Draft, signer: &dyn Signer) -> OwnMessage {
+        OwnMessage::sign(draft, signer)
+    }
+
+    fn message(own: &OwnMessage) -> &Message {
+        own.message()
+    }
+
+    fn binds(message: &Message) -> bool {
+        match message.payload {
+            Payload::Proposal(_)
+            | Payload::Prepare { .. }
+            | Payload::PreCommit { .. }
+            | Payload::Commit { .. }
+            | Payload::ChangeView(_) => true,
+            Payload::Suspect | Payload::RecoveryRequest(_) | Payload::RecoveryMessage(_) => false,
+        }
+    }
+
+    fn counts(message: &Message) -> bool {
+        Self::binds(message) || message.payload == Payload::Suspect
+    }
+
+    fn record(message: Message) -> Record {
+        Record::Own(message)
+    }
 }
 
 impl V3Engine {
