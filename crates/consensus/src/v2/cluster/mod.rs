@@ -8,6 +8,7 @@ mod node;
 
 mod byzantine;
 mod good_case;
+mod hostile;
 mod lock;
 mod recovering;
 mod restarts;
