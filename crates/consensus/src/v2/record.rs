@@ -40,6 +40,11 @@ pub enum Record {
         /// First height voted on.
         from: Height,
     },
+    /// Older records were dropped: nothing is voted up to this height, should the store be put back.
+    Forgotten {
+        /// Greatest height that they were about.
+        through: Height,
+    },
 }
 
 impl LogRecord for Record {
@@ -48,7 +53,7 @@ impl LogRecord for Record {
             Self::Own(message) => Some(message.height()),
             Self::Body(body) => Some(body.header.index),
             Self::Context { height, .. } => Some(*height),
-            Self::Silenced | Self::Resumed { .. } => None,
+            Self::Silenced | Self::Resumed { .. } | Self::Forgotten { .. } => None,
         }
     }
 }
@@ -80,6 +85,10 @@ impl Encode for Record {
                 out.push(37);
                 out.extend_from_slice(&from.0.to_le_bytes());
             }
+            Self::Forgotten { through } => {
+                out.push(38);
+                out.extend_from_slice(&through.0.to_le_bytes());
+            }
         }
     }
 }
@@ -106,6 +115,9 @@ impl Decode for Record {
             36 => Self::Silenced,
             37 => Self::Resumed {
                 from: Height(reader.field("height").u32()?),
+            },
+            38 => Self::Forgotten {
+                through: Height(reader.field("height").u32()?),
             },
             other => return Err(reader.invalid(format!("{other} is no kind of record"))),
         })
@@ -136,6 +148,17 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let _ = Record::from_bytes(&bytes);
+        }
+    }
+
+    #[test]
+    fn marks_survive_the_log() {
+        for record in [
+            Record::Silenced,
+            Record::Resumed { from: Height(9) },
+            Record::Forgotten { through: Height(8) },
+        ] {
+            assert_eq!(Record::from_bytes(&record.to_bytes()).unwrap(), record);
         }
     }
 

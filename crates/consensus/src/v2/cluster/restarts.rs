@@ -204,6 +204,23 @@ fn without_its_log_a_validator_is_silent_until_a_younger_block() {
 }
 
 #[test]
+fn a_store_that_is_put_back_opens_no_height_for_votes_that_the_log_forgot() {
+    let mut cluster = Cluster::start(Config::of(4), 9);
+    cluster.until_all_stored(4, ms(6_000));
+    let through = neo_primitives::Height(cluster.stored(3) + 2);
+    cluster.nodes[3].write(&[Record::Forgotten { through }], None);
+    cluster.crash(3);
+    cluster.nodes[3].ledger.wipe();
+    let before = cluster.sent.len();
+    cluster.restart(3);
+    cluster.until_stored(&[3], through.0 + 2, ms(30_000));
+    let later = cluster.sent[before..].iter();
+    let said: Vec<_> = later.filter(|sent| sent.from == 3).collect();
+    assert!(!said.is_empty());
+    assert!(said.iter().all(|sent| sent.message.height() > through));
+}
+
+#[test]
 fn the_context_is_written_before_the_commit_and_holds_what_led_to_it() {
     let mut cluster = Cluster::start(Config::of(4), 8);
     cluster.filter = Some(Box::new(|_, _, message| message.kind() != Kind::Commit));

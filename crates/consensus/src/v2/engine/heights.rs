@@ -47,7 +47,8 @@ impl V2Engine {
             return;
         }
         self.end_silence(&info, actions);
-        let own = self.settings.own.clone().filter(|_| !self.silent);
+        let own = self.settings.own.clone();
+        let own = own.filter(|_| !self.silent && height >= self.votes_from);
         let voice = own.and_then(|key| Some((info.validators.index_of(&key)?, key)));
         let previous = self.previous.filter(|(of, _)| of.next() == height);
         let opening = Opening {
@@ -95,6 +96,7 @@ impl V2Engine {
         if self.silent && info.parent.timestamp > self.began.saturating_add(times) {
             self.silent = false;
             self.records.clear();
+            self.votes_from = self.votes_from.max(info.height);
             if self.settings.own.is_some() {
                 let from = info.height;
                 actions.persist.push(Record::Resumed { from });

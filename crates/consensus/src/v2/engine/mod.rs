@@ -68,6 +68,8 @@ pub struct V2Engine {
     records: Vec<Record>,
     /// The vote log is lost: silent.
     silent: bool,
+    /// Nothing is voted below this height: what was said there is not on record any more.
+    votes_from: Height,
     /// Wall clock at the start, in milliseconds.
     began: u64,
     started: bool,
@@ -137,13 +139,15 @@ impl V2Engine {
             .rev()
             .find(|record| matches!(record, Record::Silenced | Record::Resumed { .. }));
         let silent = log == VoteLogState::Lost || matches!(last_mark, Some(Record::Silenced));
-        let from = match last_mark {
-            Some(Record::Resumed { from }) => *from,
-            _ => Height(0),
-        };
+        let first = records.iter().filter_map(|record| match record {
+            Record::Resumed { from } => Some(*from),
+            Record::Forgotten { through } => Some(through.next()),
+            _ => None,
+        });
+        let votes_from = first.max().unwrap_or_default();
         records.retain(|record| {
             use crate::vote_log::LogRecord;
-            record.height().is_some_and(|at| at > stored && at >= from)
+            record.height().is_some_and(|at| at > stored)
         });
         Self {
             settings,
@@ -153,6 +157,7 @@ impl V2Engine {
             opening: None,
             records,
             silent,
+            votes_from,
             began: 0,
             started: false,
             fresh: true,

@@ -41,7 +41,7 @@ impl HeightState {
                     view = view.max(of);
                     messages.extend(held);
                 }
-                Record::Silenced | Record::Resumed { .. } => {}
+                Record::Silenced | Record::Resumed { .. } | Record::Forgotten { .. } => {}
             }
         }
         let own = self.own();
