@@ -171,3 +171,22 @@ fn blocks_that_nobody_relays_are_asked_for() {
     cluster.until_all_stored(12, ms(40_000));
     assert!(cluster.fetches > 5, "{}", cluster.fetches);
 }
+
+#[test]
+fn of_more_commits_than_needed_the_first_m_make_the_witness() {
+    let config = Config {
+        relays: false,
+        ..Config::of(7)
+    };
+    let mut cluster = Cluster::start(config, 7);
+    cluster.filter = Some(Box::new(|_, to, message| {
+        !(to == 6 && message.kind() == Kind::PrepareRequest)
+    }));
+    cluster.until_stored(&[0, 1, 2, 3, 4, 5], 1, ms(2_000));
+    cluster.run(ms(15));
+    assert_eq!(cluster.stored(6), 0);
+    let request = cluster.sent_by(1, Kind::PrepareRequest)[0].message.clone();
+    cluster.inject(1, 6, request);
+    // Its witness is looked at when it is stored.
+    cluster.until_stored(&[6], 1, ms(5));
+}
