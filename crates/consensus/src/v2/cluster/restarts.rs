@@ -65,6 +65,7 @@ fn what_was_prepared_is_not_prepared_otherwise() {
     cluster.filter = Some(Box::new(|_, to, _| to != 3));
     cluster.crash(3);
     cluster.restart(3);
+    cluster.run(ms(1));
     let mut other = request.content().clone();
     if let crate::v2::Body::PrepareRequest(request) = &mut other.body {
         request.nonce ^= 1;
