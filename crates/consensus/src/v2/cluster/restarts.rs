@@ -57,7 +57,12 @@ fn one_committed_validator_keeps_to_its_block_through_restarts() {
 #[test]
 fn what_was_prepared_is_not_prepared_otherwise() {
     // Node 3 prepares, restarts, and the primary shows it another block of the same view.
-    let mut cluster = Cluster::start(Config::of(4), 3);
+    let config = Config {
+        relays: false,
+        load: 0,
+        ..Config::of(4)
+    };
+    let mut cluster = Cluster::start(config, 3);
     cluster.until(ms(3_000), "node 3 prepares", |cluster| {
         cluster.sent_by(3, Kind::PrepareResponse).len() == 1
     });
@@ -80,6 +85,8 @@ fn what_was_prepared_is_not_prepared_otherwise() {
         "the other one is not looked at"
     );
     cluster.inject(1, 3, request);
+    cluster.run(ms(50));
+    assert_eq!(cluster.stored(3), 0);
     cluster.filter = None;
     cluster.until_stored(&[3], 1, ms(2_000));
     let responses = cluster.sent_by(3, Kind::PrepareResponse);
