@@ -50,3 +50,39 @@ fn the_one_that_crashed_ends_the_lock_when_it_comes_back() {
     cluster.restart(1);
     cluster.until_all_stored(3, ms(600_000));
 }
+
+/// Four honest validators, as in the models: 2 commits at view 0, 3 at view 1, and 0 and 1 ask for view 2. The
+/// models lock here; what C# and neo-go run does not, because two Commits are more than f: 0 and 1 take
+/// preparations again. The scenario `four-nodes-that-lock-dbft-2` is the same with dBFT 3.0.
+#[test]
+fn two_commits_of_different_views_are_survived_once_they_are_known() {
+    let mut cluster = Cluster::start(Config::of(4), 2);
+    cluster.filter = Some(Box::new(|_, to, message| {
+        let one = if message.view() == 0 { 2 } else { 3 };
+        match message.kind() {
+            Kind::PrepareRequest => to != 5 - one,
+            Kind::PrepareResponse => to == one,
+            Kind::Commit | Kind::RecoveryMessage => false,
+            _ => true,
+        }
+    }));
+    cluster.until(ms(20_000), "two Commits, two ask for view 2", |cluster| {
+        let asked = |node| {
+            let all = cluster.sent_by(node, Kind::ChangeView);
+            all.iter().any(|sent| sent.message.view() == 1)
+        };
+        let commits = [2, 3].map(|node| cluster.sent_by(node, Kind::Commit).len());
+        commits == [1, 1] && asked(0) && asked(1)
+    });
+    let views = [2, 3].map(|node| cluster.sent_by(node, Kind::Commit)[0].message.view());
+    assert_eq!(views, [0, 1]);
+    cluster.filter = None;
+    cluster.until_all_stored(1, ms(60_000));
+    let block = cluster.nodes[0].ledger.block_at(neo_primitives::Height(1));
+    assert_eq!(
+        block.unwrap().body.header.primary_index.0,
+        0,
+        "that of view 1"
+    );
+    cluster.until_all_stored(3, ms(60_000));
+}
