@@ -503,6 +503,28 @@ pub trait Protocol {
     type Evidence: Clone + std::fmt::Debug;
 }
 
+/// What the vote log holds of the past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VoteLogState {
+    /// All of it.
+    Intact,
+    /// It is missing, damaged, or a copy: this node must not vote yet (rule 8).
+    Lost,
+}
+
+/// What a restart brings back to an engine whose vote log has records `R`.
+#[derive(Clone, Debug)]
+pub struct Restored<R> {
+    /// Height of the stored tip.
+    pub stored: Height,
+    /// Its hash.
+    pub tip: UInt256,
+    /// Records of the vote log, oldest first.
+    pub records: Vec<R>,
+    /// Whether those are all.
+    pub log: VoteLogState,
+}
+
 /// Signs for one validator. No engine holds a key: the driver signs its drafts.
 pub trait Signer {
     /// ECDSA P-256 over SHA-256 of `preimage`.

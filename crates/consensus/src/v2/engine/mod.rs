@@ -16,10 +16,9 @@ use super::record::Record;
 use super::timing;
 use super::verify::{Outcome, VerifyJob};
 use crate::engine::{
-    Actions, Ballots, Connectivity, Engine, Event, HeightStatus, Notice, Now, Protocol, Signer,
-    Status, VotesSeen,
+    self, Actions, Ballots, Connectivity, Engine, Event, HeightStatus, Notice, Now, Protocol,
+    Signer, Status, VoteLogState, VotesSeen,
 };
-use crate::v3::VoteLogState;
 use crate::v3::context::HeightContext;
 use crate::validators::View;
 
@@ -34,17 +33,7 @@ const SILENT_TIMES: u32 = 8;
 pub(in crate::v2) type V2Actions = Actions<V2Engine>;
 
 /// What a restart brings back.
-#[derive(Clone, Debug)]
-pub struct Restored {
-    /// Height of the stored tip.
-    pub stored: Height,
-    /// Its hash.
-    pub tip: UInt256,
-    /// Records of the vote log, oldest first.
-    pub records: Vec<Record>,
-    /// Whether those are all.
-    pub log: VoteLogState,
-}
+pub type Restored = engine::Restored<Record>;
 
 /// Settings of the engine.
 #[derive(Clone, Debug, Default)]

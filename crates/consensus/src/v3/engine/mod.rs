@@ -19,7 +19,8 @@ use std::time::Duration;
 use neo_primitives::{BlockBody, Height, PublicKey, UInt256, ValidatorIndex};
 
 use crate::engine::{
-    Actions, Ballots, Engine, Event, HeightStatus, Notice, Now, Protocol, Signer, Status, VotesSeen,
+    self, Actions, Ballots, Engine, Event, HeightStatus, Notice, Now, Protocol, Signer, Status,
+    VotesSeen,
 };
 use crate::performance::Performance;
 use crate::tuning::Bounds;
@@ -60,29 +61,12 @@ const LEAST_TRANSACTIONS: u64 = 16;
 /// Peers whose rates are remembered; validators of two sets fit.
 const MAX_PEERS: usize = 512;
 
+pub use crate::engine::VoteLogState;
+
 type V3Actions = Actions<V3Engine>;
 
-/// What the vote log holds of the past.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VoteLogState {
-    /// All of it.
-    Intact,
-    /// It is missing, damaged, or a copy: this node must not vote yet (rule 8).
-    Lost,
-}
-
 /// What a restart brings back.
-#[derive(Clone, Debug)]
-pub struct Restored {
-    /// Height of the stored tip.
-    pub stored: Height,
-    /// Its hash.
-    pub tip: UInt256,
-    /// Records of the vote log, oldest first.
-    pub records: Vec<Record>,
-    /// Whether those are all.
-    pub log: VoteLogState,
-}
+pub type Restored = engine::Restored<Record>;
 
 /// Settings of the engine.
 #[derive(Clone, Debug)]
