@@ -62,7 +62,8 @@ pub struct HeightInfo {
     pub limits: BlockLimits,
     /// Transactions that waited in the memory pool when the height was opened.
     pub pool: u32,
-    /// Who leads its views: the state for this height (protocol section 7).
+    /// Who leads its views: the state for this height (protocol section 7). In dBFT 2.0 turns follow from height
+    /// and view alone.
     pub leaders: LeaderState,
 }
 
@@ -461,7 +462,8 @@ pub enum Event<P: Protocol + ?Sized> {
     Start,
     /// A decoded, unverified message of a validator's connection.
     Received {
-        /// The validator at the other end.
+        /// The validator at the other end. Where messages pass through strangers (dBFT 2.0), the one that
+        /// the message claims to come from; nothing is believed because of it.
         from: PublicKey,
         /// The message.
         message: P::Message,

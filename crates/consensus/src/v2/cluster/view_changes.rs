@@ -1,6 +1,7 @@
 //! Primaries that fail, and blocks that are refused.
 
 use super::{Cluster, Config, ms};
+use crate::engine::{Event, LedgerAction, LedgerEvent, Notice};
 use crate::v2::content::{Body, Kind, Reason};
 
 #[test]
@@ -114,4 +115,41 @@ fn a_request_that_comes_before_its_view_is_kept() {
     let late = cluster.sent_by(2, Kind::ChangeView)[0].message.clone();
     cluster.inject(2, 3, late);
     cluster.until_stored(&[0, 2, 3], 1, ms(500));
+}
+
+#[test]
+fn a_ledger_that_refuses_a_decided_block_is_asked_once() {
+    let config = Config {
+        work: (2_000, 2_000),
+        ..Config::of(4)
+    };
+    let mut cluster = Cluster::start(config, 7);
+    cluster.nodes[3].ledger.refuses_fresh = true;
+    let asks = |cluster: &Cluster| {
+        let mut all = cluster.nodes[3].requests.iter();
+        all.find_map(|request| match request {
+            LedgerAction::Check { body, fresh: false } => Some(body.hash()),
+            _ => None,
+        })
+    };
+    cluster.until(ms(3_000), "the others have decided", |cluster| {
+        asks(cluster).is_some()
+    });
+    let hash = asks(&cluster).unwrap();
+    cluster.nodes[3].requests.clear();
+    let answer = || {
+        let result = Err("a broken store".to_owned());
+        Event::Ledger(LedgerEvent::Checked { hash, result })
+    };
+    cluster.handle(3, answer());
+    assert_eq!(asks(&cluster), None);
+    let disagrees = |notice: &Notice| matches!(notice, Notice::LedgerDisagrees { .. });
+    let noticed = cluster.notices.iter();
+    assert!(
+        noticed
+            .clone()
+            .any(|(_, node, notice)| *node == 3 && disagrees(notice))
+    );
+    // The others relay the block.
+    cluster.until_stored(&[3], 1, ms(100));
 }

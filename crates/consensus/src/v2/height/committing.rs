@@ -142,8 +142,8 @@ impl HeightState {
         }
         match proposal.check {
             Check::Passed { .. } => {}
-            Check::Asked { .. } => return,
-            Check::Unasked | Check::Refused => {
+            Check::Asked { .. } | Check::Refused { fresh: false } => return,
+            Check::Unasked | Check::Refused { fresh: true } => {
                 proposal.check = Check::Asked { fresh: false };
                 return actions
                     .ledger

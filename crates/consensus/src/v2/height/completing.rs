@@ -96,7 +96,7 @@ impl HeightState {
             proposal.check = Check::Passed { fresh };
             return;
         };
-        proposal.check = Check::Refused;
+        proposal.check = Check::Refused { fresh };
         let hash = *hash;
         if !fresh {
             actions.notices.push(Notice::LedgerDisagrees {

@@ -16,8 +16,9 @@ pub(super) enum Check {
     Asked { fresh: bool },
     /// It may be stored, and voted for if every rule for fresh blocks was applied.
     Passed { fresh: bool },
-    /// It is not to be voted for.
-    Refused,
+    /// It is not to be voted for. Without the rules for fresh blocks it may still be stored, unless those
+    /// were left out already.
+    Refused { fresh: bool },
 }
 
 /// A PrepareRequest and what is here of its block.
