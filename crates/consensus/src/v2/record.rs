@@ -10,7 +10,7 @@ use neo_primitives::codec::write_var_int;
 use neo_primitives::{BlockBody, Decode, DecodeError, Encode, Height, Reader};
 
 use super::message::Message;
-use crate::vote_log::LogRecord;
+use crate::vote_log::{LogRecord, Mark};
 
 /// The log is the node's own: it takes witness scripts of any length that a network may allow.
 const WITNESS_LIMIT: u32 = 65_535;
@@ -47,14 +47,43 @@ pub enum Record {
     },
 }
 
-impl LogRecord for Record {
-    fn height(&self) -> Option<Height> {
+impl Record {
+    /// The height that it belongs to, if to one.
+    #[must_use]
+    pub fn height(&self) -> Option<Height> {
         match self {
             Self::Own(message) => Some(message.height()),
             Self::Body(body) => Some(body.header.index),
             Self::Context { height, .. } => Some(*height),
             Self::Silenced | Self::Resumed { .. } | Self::Forgotten { .. } => None,
         }
+    }
+}
+
+impl LogRecord for Record {
+    fn reach(&self) -> Option<Height> {
+        match self {
+            Self::Forgotten { through } => Some(*through),
+            Self::Resumed { from } => from.previous(),
+            _ => self.height(),
+        }
+    }
+
+    fn mark(&self) -> Option<Mark> {
+        match self {
+            Self::Silenced => Some(Mark::Silenced),
+            Self::Resumed { .. } => Some(Mark::Resumed),
+            Self::Forgotten { through } => Some(Mark::Forgotten { through: *through }),
+            Self::Own(_) | Self::Body(_) | Self::Context { .. } => None,
+        }
+    }
+
+    fn silenced() -> Self {
+        Self::Silenced
+    }
+
+    fn forgotten(through: Height) -> Self {
+        Self::Forgotten { through }
     }
 }
 
@@ -152,13 +181,24 @@ mod tests {
     }
 
     #[test]
-    fn marks_survive_the_log() {
-        for record in [
-            Record::Silenced,
-            Record::Resumed { from: Height(9) },
-            Record::Forgotten { through: Height(8) },
+    fn marks_survive_the_log_and_say_how_far_they_reach() {
+        let through = Height(8);
+        for (record, mark, reach) in [
+            (Record::silenced(), Mark::Silenced, None),
+            (
+                Record::Resumed { from: Height(9) },
+                Mark::Resumed,
+                Some(through),
+            ),
+            (
+                Record::forgotten(through),
+                Mark::Forgotten { through },
+                Some(through),
+            ),
         ] {
             assert_eq!(Record::from_bytes(&record.to_bytes()).unwrap(), record);
+            assert_eq!((record.mark(), record.reach()), (Some(mark), reach));
+            assert_eq!(record.height(), None);
         }
     }
 

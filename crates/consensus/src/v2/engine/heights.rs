@@ -9,7 +9,6 @@ use crate::engine::{HeightInfo, LedgerAction, LedgerEvent, Notice, Now};
 use crate::v2::height::{HeightState, Opening};
 use crate::v2::record::Record;
 use crate::v2::timing;
-use crate::vote_log::LogRecord;
 
 impl V2Engine {
     pub(super) fn open_at(&mut self, height: Height) -> Option<&mut HeightState> {

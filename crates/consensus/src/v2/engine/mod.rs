@@ -134,10 +134,7 @@ impl V2Engine {
             _ => None,
         });
         let votes_from = first.max().unwrap_or_default();
-        records.retain(|record| {
-            use crate::vote_log::LogRecord;
-            record.height().is_some_and(|at| at > stored)
-        });
+        records.retain(|record| record.height().is_some_and(|at| at > stored));
         Self {
             settings,
             stored,
