@@ -178,6 +178,7 @@ fn node_config(
             max_dials: crowd.max_dials,
             ..NetworkSection::default()
         },
+        p2p: None,
         rpc: Some(RpcConfig::at(local(rpc))),
         metrics: Some(MetricsConfig {
             listen: local(metrics),

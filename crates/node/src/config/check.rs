@@ -2,12 +2,10 @@
 
 use std::{collections::HashSet, fmt::Display, net::SocketAddr};
 
+use super::sections::{DBFT_2, DBFT_3};
 use super::{ConfigError, NodeConfig};
 
-/// The protocol version that this node runs.
-const PROTOCOL_VERSION: u32 = 3;
-
-fn within<T: PartialOrd + Display>(
+pub(super) fn within<T: PartialOrd + Display>(
     at: &str,
     value: T,
     least: T,
@@ -24,7 +22,7 @@ fn within<T: PartialOrd + Display>(
     })
 }
 
-fn conflict(at: impl Into<String>, problem: impl Into<String>) -> ConfigError {
+pub(super) fn conflict(at: impl Into<String>, problem: impl Into<String>) -> ConfigError {
     ConfigError::Conflict {
         at: at.into(),
         problem: problem.into(),
@@ -45,9 +43,9 @@ impl NodeConfig {
     /// # Errors
     /// The first one that is broken, with its place.
     pub fn check(&self) -> Result<(), ConfigError> {
-        if self.protocol.version != PROTOCOL_VERSION {
-            let found = self.protocol.version;
-            let problem = format!("version {found} is not known, this node runs version 3");
+        let version = self.protocol.version;
+        if ![DBFT_2, DBFT_3].contains(&version) {
+            let problem = format!("version {version} is not known, this node runs 2 and 3");
             return Err(conflict("protocol.version", problem));
         }
         self.protocol
@@ -60,6 +58,7 @@ impl NodeConfig {
         self.check_wallet()?;
         self.check_consensus()?;
         self.check_network()?;
+        self.check_p2p()?;
         self.check_rpc()?;
         self.check_security()?;
         self.check_checkpoints()?;
@@ -124,6 +123,15 @@ impl NodeConfig {
         within("consensus.max_verification_threads", most, 1, 256)?;
         let least = c.min_verification_threads;
         within("consensus.min_verification_threads", least, 1, most)?;
+        if self.protocol.is_dbft_2() {
+            // Of the timers only this one is read.
+            return within(
+                "consensus.max_block_time_ms",
+                c.max_block_time_ms,
+                0,
+                3_600_000,
+            );
+        }
         c.timers()
             .check(self.protocol.genesis.block_time())
             .map_err(|problem| conflict(timer_key(problem.field()), problem.to_string()))
@@ -159,6 +167,24 @@ impl NodeConfig {
             }
         }
         Ok(())
+    }
+
+    /// dBFT 2.0 runs in Neo N3's P2P and nowhere else.
+    fn check_p2p(&self) -> Result<(), ConfigError> {
+        if self.protocol.is_dbft_2() {
+            let of_the_mesh = "this key is of the mesh of dBFT 3.0, protocol.version 2 has `p2p`";
+            if !self.network.listen.is_empty() {
+                return Err(conflict("network.listen", of_the_mesh));
+            }
+            if !self.network.peers.is_empty() {
+                return Err(conflict("network.peers", of_the_mesh));
+            }
+            if self.p2p.is_none() && self.consensus.enabled {
+                let problem = "the section is missing: protocol.version 2 speaks Neo N3's P2P";
+                return Err(conflict("p2p", problem));
+            }
+        }
+        self.p2p.as_ref().map_or(Ok(()), |p2p| p2p.check())
     }
 
     fn check_rpc(&self) -> Result<(), ConfigError> {
@@ -216,10 +242,12 @@ impl NodeConfig {
     /// No two TCP listeners at one address. Port 0 lets the system choose, so it never collides.
     fn check_listeners(&self) -> Result<(), ConfigError> {
         let network = self.network.listen.iter().map(|at| ("network.listen", *at));
+        let p2p = self.p2p.iter().flat_map(|p2p| &p2p.listen);
+        let p2p = p2p.map(|at| ("p2p.listen", *at));
         let rpc = self.rpc.iter().map(|rpc| ("rpc.listen", rpc.listen));
         let metrics = self.metrics.iter().map(|m| ("metrics.listen", m.listen));
         let mut taken: Vec<(&str, SocketAddr)> = Vec::new();
-        for (at, address) in network.chain(rpc).chain(metrics) {
+        for (at, address) in network.chain(p2p).chain(rpc).chain(metrics) {
             let same = |(_, other): &&(&str, SocketAddr)| address.port() != 0 && *other == address;
             if let Some((other, _)) = taken.iter().find(same) {
                 return Err(conflict(at, format!("{address} is taken by {other}")));

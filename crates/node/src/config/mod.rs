@@ -5,6 +5,7 @@
 
 mod check;
 mod error;
+mod p2p;
 mod password;
 mod schema;
 mod sections;
@@ -20,6 +21,7 @@ mod impossible;
 
 pub use self::{
     error::ConfigError,
+    p2p::P2pSection,
     password::{PasswordError, read_password},
     sections::{
         CheckpointConfig, ConsensusConfig, LogConfig, LogFormat, LogLevel, MetricsConfig,
@@ -54,9 +56,12 @@ pub struct NodeConfig {
     /// Timers of consensus.
     #[serde(default)]
     pub consensus: ConsensusConfig,
-    /// Listeners and peers.
+    /// Listeners and peers of the mesh in which dBFT 3.0 runs; dBFT 2.0 has none.
     #[serde(default)]
     pub network: NetworkSection,
+    /// Neo N3's own P2P protocol; left out, it is not spoken. dBFT 2.0 runs in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p2p: Option<P2pSection>,
     /// The JSON-RPC server; left out, there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rpc: Option<RpcConfig>,

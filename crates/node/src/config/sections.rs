@@ -12,15 +12,29 @@ use serde::{Deserialize, Serialize};
 
 use super::schema::{GenesisDocument, PublicKeyText};
 
+/// Number of dBFT 2.0.
+pub(super) const DBFT_2: u32 = 2;
+/// Number of dBFT 3.0.
+pub(super) const DBFT_3: u32 = 3;
+
 /// The network and its rules.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProtocolConfig {
-    /// Version of the consensus protocol: 3.
+    /// Version of the consensus protocol: 3, or 2 beside neo-go and C# nodes.
+    #[schemars(range(min = 2, max = 3))]
     pub version: u32,
     /// The genesis configuration.
     #[schemars(with = "GenesisDocument")]
     pub genesis: GenesisConfig,
+}
+
+impl ProtocolConfig {
+    /// Whether this is dBFT 2.0, over Neo N3's own P2P protocol.
+    #[must_use]
+    pub fn is_dbft_2(&self) -> bool {
+        self.version == DBFT_2
+    }
 }
 
 /// Where the validator's key is, and where its password comes from. Without `password_file` and
@@ -38,7 +52,8 @@ pub struct WalletConfig {
     pub password_env: Option<String>,
 }
 
-/// Timers of consensus (docs/protocol.md section 8). They are local: validators may differ.
+/// Timers of consensus (docs/protocol.md section 8). They are local: validators may differ. dBFT 2.0 has of these only
+/// `enabled` and `max_block_time_ms`, its `MaxTimePerBlock`, and the threads.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConsensusConfig {

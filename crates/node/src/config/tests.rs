@@ -121,8 +121,8 @@ fn values_outside_their_limits_are_refused_with_limit_and_place() {
     for (pointer, value, expected) in [
         (
             "/protocol/version",
-            serde_json::json!(2),
-            "protocol.version: version 2",
+            serde_json::json!(4),
+            "protocol.version: version 4 is not known, this node runs 2 and 3",
         ),
         (
             "/protocol/genesis/standby_validators",
@@ -247,8 +247,13 @@ fn paths_are_relative_to_the_folder_of_the_file() {
 #[test]
 fn the_templates_are_complete_and_parse() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config");
-    for (name, validators) in [("dev", 4), ("test", 7), ("prod", 7)] {
-        let path = root.join(format!("consensus-v3-{name}.json"));
+    for (name, validators) in [
+        ("v3-dev", 4),
+        ("v3-test", 7),
+        ("v3-prod", 7),
+        ("v2-mixed", 4),
+    ] {
+        let path = root.join(format!("consensus-{name}.json"));
         let config = NodeConfig::load(&path).unwrap();
         assert_eq!(
             config.protocol.genesis.standby_validators.len(),
@@ -265,6 +270,89 @@ fn the_templates_are_complete_and_parse() {
         own.schema = None;
         let complete: serde_json::Value = serde_json::from_str(&own.to_json()).unwrap();
         assert_eq!(written, complete, "{name} must name every key");
+    }
+}
+
+/// The document of a node of dBFT 2.0.
+fn older(change: impl FnOnce(&mut serde_json::Value)) -> Result<NodeConfig, String> {
+    let mut document = document();
+    document["protocol"]["version"] = 2.into();
+    document["network"] = serde_json::json!({});
+    document["p2p"] =
+        serde_json::json!({"peers": ["127.0.0.1:1", "[::1]:2", "seed.example.org:3"]});
+    change(&mut document);
+    NodeConfig::parse(&document.to_string()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn version_2_has_p2p_and_no_mesh() {
+    let config = older(|_| {}).unwrap();
+    assert!(config.protocol.is_dbft_2());
+    let p2p = config.p2p.unwrap();
+    assert_eq!((p2p.max_peers, p2p.wanted_peers), (40, 10));
+    assert!(p2p.compression && p2p.max_per_address == 3);
+    // An observer that only serves what it has needs no peers.
+    older(|document| {
+        document.as_object_mut().unwrap().remove("p2p");
+        document["consensus"] = serde_json::json!({"enabled": false});
+    })
+    .unwrap();
+    // Timers of dBFT 3.0 mean nothing here, whatever they are.
+    older(|document| {
+        document["consensus"] = serde_json::json!({"min_timeout_ms": 2_000});
+    })
+    .unwrap();
+    let refused = |change: fn(&mut serde_json::Value)| older(change).unwrap_err();
+    for (change, expected) in [
+        (
+            (|document| document["p2p"] = serde_json::Value::Null) as fn(&mut serde_json::Value),
+            "p2p: the section is missing",
+        ),
+        (
+            |document| document["network"]["listen"] = serde_json::json!(["127.0.0.1:9"]),
+            "network.listen: this key is of the mesh of dBFT 3.0",
+        ),
+        (
+            |document| {
+                document["network"]["peers"] = serde_json::json!([{"addresses": ["127.0.0.1:9"]}]);
+            },
+            "network.peers: this key is of the mesh of dBFT 3.0",
+        ),
+        (
+            |document| document["p2p"]["peers"][1] = "/ip4/127.0.0.1/tcp/9".into(),
+            "p2p.peers[1]: `/ip4/127.0.0.1/tcp/9` is not host:port",
+        ),
+        (
+            |document| {
+                document["p2p"]["listen"] = serde_json::json!(["127.0.0.1:1", "127.0.0.1:2"])
+            },
+            "p2p.listen: number of addresses: 2 is not within 0 to 1",
+        ),
+        (
+            |document| document["p2p"]["listen"] = serde_json::json!(["127.0.0.1:10332"]),
+            "rpc.listen: 127.0.0.1:10332 is taken by p2p.listen",
+        ),
+        (
+            |document| document["p2p"]["wanted_peers"] = 41.into(),
+            "p2p.wanted_peers: 41 is not within 0 to 40",
+        ),
+        (
+            |document| document["p2p"]["max_peers"] = 0.into(),
+            "p2p.max_peers: 0 is not within 1 to 10000",
+        ),
+        (
+            |document| document["p2p"]["port"] = 1.into(),
+            "p2p.port: unknown field `port`",
+        ),
+        (
+            |document| {
+                document["consensus"] = serde_json::json!({"max_block_time_ms": 3_600_001_u64});
+            },
+            "consensus.max_block_time_ms: 3600001 is not within 0 to 3600000",
+        ),
+    ] {
+        let error = refused(change);
+        assert!(error.starts_with(expected), "{error}");
     }
 }
 
@@ -289,6 +377,7 @@ fn the_schema_names_the_keys_that_are_read() {
     let mut config = NodeConfig::parse(&document().to_string()).unwrap();
     config.schema = Some("schema.json".into());
     config.description = Some("test".into());
+    config.p2p = Some(P2pSection::default());
     config.protocol.genesis.committee = config.protocol.genesis.standby_validators.clone();
     let value = serde_json::to_value(&config).unwrap();
     let of = |value: &serde_json::Value| -> Vec<String> {
@@ -307,6 +396,7 @@ fn the_schema_names_the_keys_that_are_read() {
         ("MetricsConfig", &value["metrics"]),
         ("NetworkSection", &value["network"]),
         ("PeerConfig", &value["network"]["peers"][0]),
+        ("P2pSection", &value["p2p"]),
         ("LogConfig", &value["log"]),
     ] {
         assert_eq!(keys(&schema, name), of(part), "{name}");
