@@ -16,6 +16,7 @@ mod lives;
 #[allow(dead_code)] // the ledger's own tests use more of it
 #[path = "../../crates/ledger/tests/common/neo_go.rs"]
 mod neo_go;
+mod older;
 mod pacing;
 mod proofs;
 mod recovery;

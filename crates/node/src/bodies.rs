@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use neo_consensus::v3::Record;
-use neo_primitives::{BlockBody, Height, UInt256};
+use neo_primitives::{BlockBody, Height, Transaction, UInt256};
 use parking_lot::RwLock;
 
 /// Most blocks kept; the oldest heights go first.
@@ -25,12 +24,21 @@ impl Bodies {
 
     /// Takes over what a vote log brought back: who prepared a block serves it in its next life, too
     /// (protocol section 5, rule 9).
-    pub(crate) fn restore(&self, records: &[Record], stored: Height) {
-        let held = records.iter().filter_map(|record| match record {
-            Record::Body(body) if body.header.index > stored => Some(body),
-            _ => None,
-        });
-        held.for_each(|body| self.insert(body));
+    pub(crate) fn restore<'a>(
+        &self,
+        recorded: impl Iterator<Item = &'a Arc<BlockBody>>,
+        stored: Height,
+    ) {
+        recorded
+            .filter(|body| body.header.index > stored)
+            .for_each(|body| self.insert(body));
+    }
+
+    /// A transaction of one of the blocks: after a restart it may be in no memory pool.
+    pub(crate) fn transaction(&self, hash: &UInt256) -> Option<Arc<Transaction>> {
+        let bodies = self.0.read();
+        let mut all = bodies.values().flat_map(|body| &body.transactions);
+        all.find(|transaction| transaction.hash() == *hash).cloned()
     }
 
     pub(crate) fn get(&self, hash: &UInt256) -> Option<Arc<BlockBody>> {
@@ -52,6 +60,8 @@ impl Bodies {
 mod tests {
     use super::*;
     use crate::answers::tests::body as empty;
+    use crate::rpc::testing::{signed, transfer, treasury};
+    use neo_primitives::{Token, UInt160};
 
     fn body(height: u32) -> Arc<BlockBody> {
         Arc::new(empty(height))
@@ -60,11 +70,23 @@ mod tests {
     #[test]
     fn a_prepared_block_is_served_after_a_restart_until_it_is_stored() {
         let bodies = Bodies::default();
-        let records = [5, 6].map(|height| Record::Body(body(height)));
-        bodies.restore(&records, Height(5));
+        let recorded = [5, 6].map(body);
+        bodies.restore(recorded.iter(), Height(5));
         assert_eq!(bodies.get(&body(5).hash()), None);
         assert_eq!(bodies.get(&body(6).hash()), Some(body(6)));
         bodies.retire(Height(6));
         assert_eq!(bodies.get(&body(6).hash()), None);
+    }
+
+    #[test]
+    fn transactions_of_prepared_blocks_are_found() {
+        let to = UInt160::from_wire([1; 20]);
+        let transaction = Arc::new(signed(transfer(Token::Gas, treasury(), to, 1, 1)));
+        let mut block = empty(6);
+        block.transactions.push(Arc::clone(&transaction));
+        let bodies = Bodies::default();
+        assert!(bodies.transaction(&transaction.hash()).is_none());
+        bodies.insert(&Arc::new(block));
+        assert_eq!(bodies.transaction(&transaction.hash()), Some(transaction));
     }
 }

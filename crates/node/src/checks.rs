@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use neo_consensus::v3::{Outcome, VerifyJob};
 use parking_lot::RwLock;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
@@ -50,9 +49,13 @@ impl Checks {
     }
 
     /// Checks signatures; `done` gets the outcome on a thread of the pool.
-    pub(crate) fn spawn(&self, job: VerifyJob, done: impl FnOnce(Outcome) + Send + 'static) {
+    pub(crate) fn spawn<T>(
+        &self,
+        job: impl FnOnce(&Verifier) -> T + Send + 'static,
+        done: impl FnOnce(T) + Send + 'static,
+    ) {
         let verifier = Arc::clone(&self.verifier);
-        self.run(move || done(job.run(verifier.as_ref())));
+        self.run(move || done(job(verifier.as_ref())));
     }
 
     fn run(&self, work: impl FnOnce() + Send + 'static) {

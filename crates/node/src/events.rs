@@ -16,6 +16,8 @@ pub enum NodeEvent {
         rpc: Option<String>,
         /// Where metrics are served.
         metrics: Option<String>,
+        /// Where Neo N3's P2P takes connections.
+        p2p: Option<String>,
         /// Height of the stored tip.
         height: Height,
     },
@@ -50,7 +52,7 @@ pub enum NodeEvent {
         /// When, nanoseconds since 1970.
         t_ns: u64,
     },
-    /// The first PreCommit or Commit since the start left.
+    /// The first PreCommit or Commit since the start left; with dBFT 2.0 the first Commit.
     FirstVote {
         /// Its height.
         height: Height,

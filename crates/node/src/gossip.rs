@@ -1,14 +1,17 @@
-//! Transactions of other nodes: verified in batches, and passed on when valid.
+//! Transactions of other nodes: verified, and passed on when valid.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use neo_ledger::{Ledger, Rejected};
-use neo_network::{NetworkHandle, Offence, PeerId};
+use neo_network::neo::NeoPeerId;
+use neo_network::{Offence, PeerId};
+use neo_primitives::{Encode as _, Transaction, UInt256};
 use tokio::sync::mpsc;
 
 use crate::answers::decode_transaction;
 use crate::metrics::Metrics;
+use crate::neighbours::Neighbours;
 
 /// Batches that wait for verification; more are dropped, and found again with the block.
 pub(crate) const QUEUE: usize = 256;
@@ -16,81 +19,145 @@ pub(crate) const QUEUE: usize = 256;
 /// Bad transactions of a batch that are reported; a batch of nothing else is enough for a ban by itself.
 const MAX_REPORTED: usize = 64;
 
-/// A batch from one peer.
-pub(crate) type Batch = (PeerId, Vec<Bytes>);
+/// Transactions from one peer.
+#[derive(Debug)]
+pub(crate) enum Batch {
+    /// Out of the mesh.
+    Mesh(PeerId, Vec<Bytes>),
+    /// Out of Neo N3's P2P, where they come one by one.
+    P2p(NeoPeerId, Arc<Transaction>),
+}
 
-/// Whether a transaction is valid on no state at all.
-fn is_offence<T>(result: &Result<T, Rejected>) -> bool {
-    matches!(
-        result,
-        Err(Rejected::InvalidSignature { .. }
+/// Where transactions came from.
+#[derive(Clone, Copy, Debug)]
+enum Origin {
+    Mesh(PeerId),
+    P2p(NeoPeerId),
+}
+
+/// What is wrong with a transaction whatever the state.
+fn offence<T>(result: &Result<T, Rejected>) -> Option<&Rejected> {
+    match result {
+        Err(
+            rejected @ (Rejected::InvalidSignature { .. }
             | Rejected::WitnessOfAnother { .. }
-            | Rejected::OverSize { .. })
-    )
+            | Rejected::OverSize { .. }),
+        ) => Some(rejected),
+        _ => None,
+    }
 }
 
 /// Verifies batches on a thread of its own until the channel closes.
 pub(crate) fn admit(
     mut batches: mpsc::Receiver<Batch>,
     ledger: Arc<dyn Ledger>,
-    network: NetworkHandle,
+    neighbours: Neighbours,
     metrics: Arc<Metrics>,
     witness_limit: u32,
 ) -> std::io::Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new()
         .name("gossip".to_owned())
         .spawn(move || {
-            while let Some((from, bytes)) = batches.blocking_recv() {
-                let mut transactions = Vec::with_capacity(bytes.len());
-                let mut encoded = Vec::with_capacity(bytes.len());
-                let mut bad = 0_usize;
-                for one in bytes {
-                    match decode_transaction(&one, witness_limit) {
-                        Ok(transaction) => {
-                            transactions.push(transaction);
-                            encoded.push(one);
-                        }
-                        Err(error) => {
-                            bad += 1;
-                            metrics.verification_failed("transaction");
-                            tracing::debug!(peer = %from, %error, "undecodable transaction");
-                        }
-                    }
-                }
-                let network = network.clone();
+            while let Some(batch) = batches.blocking_recv() {
+                let (origin, transactions, bad) = read(batch, witness_limit, &metrics);
+                let encoded: Vec<_> = transactions
+                    .iter()
+                    .map(|one| (one.hash(), Bytes::from(one.to_bytes())))
+                    .collect();
+                let neighbours = neighbours.clone();
                 ledger.submit(
                     transactions,
-                    Box::new(move |results| {
-                        let forged = results.iter().filter(|result| is_offence(result)).count();
-                        // Nodes pass on only what they have verified.
-                        for _ in 0..bad.saturating_add(forged).min(MAX_REPORTED) {
-                            network.report(from, Offence::InvalidTransaction);
-                        }
-                        let accepted: Vec<Bytes> = results
-                            .into_iter()
-                            .zip(encoded)
-                            .filter(|(result, _)| result.is_ok())
-                            .map(|(_, bytes)| bytes)
-                            .collect();
-                        if !accepted.is_empty() {
-                            network.gossip_transactions(accepted, Some(from));
-                        }
-                    }),
+                    Box::new(move |results| admitted(&neighbours, origin, bad, encoded, results)),
                 );
             }
         })
 }
 
+/// The transactions of a batch, and how many more were none.
+fn read(batch: Batch, witness_limit: u32, metrics: &Metrics) -> (Origin, Vec<Transaction>, usize) {
+    let (from, bytes) = match batch {
+        Batch::P2p(from, transaction) => {
+            let transaction = Arc::unwrap_or_clone(transaction);
+            return (Origin::P2p(from), vec![transaction], 0);
+        }
+        Batch::Mesh(from, bytes) => (from, bytes),
+    };
+    let mut transactions = Vec::with_capacity(bytes.len());
+    let mut bad = 0_usize;
+    for one in bytes {
+        match decode_transaction(&one, witness_limit) {
+            Ok(transaction) => transactions.push(transaction),
+            Err(error) => {
+                bad += 1;
+                metrics.verification_failed("transaction");
+                tracing::debug!(peer = %from, %error, "undecodable transaction");
+            }
+        }
+    }
+    (Origin::Mesh(from), transactions, bad)
+}
+
+/// The pool has answered.
+fn admitted(
+    neighbours: &Neighbours,
+    origin: Origin,
+    bad: usize,
+    encoded: Vec<(UInt256, Bytes)>,
+    results: Vec<Result<UInt256, Rejected>>,
+) {
+    match origin {
+        Origin::Mesh(from) => {
+            let forged = results.iter().filter_map(offence).count();
+            if let Some(mesh) = &neighbours.mesh {
+                // Nodes pass on only what they have verified.
+                for _ in 0..bad.saturating_add(forged).min(MAX_REPORTED) {
+                    mesh.report(from, Offence::InvalidTransaction);
+                }
+            }
+        }
+        Origin::P2p(from) => {
+            for (result, (hash, _)) in results.iter().zip(&encoded) {
+                let Some(problem) = offence(result) else {
+                    continue;
+                };
+                // neo-go and C# drop it, and so do we; it is not asked for again.
+                tracing::warn!(peer = %from, transaction = %hash, %problem, "transaction refused");
+                if let Some(p2p) = &neighbours.p2p {
+                    p2p.ignore_transaction(*hash);
+                }
+            }
+        }
+    }
+    let (hashes, accepted): (Vec<UInt256>, Vec<Bytes>) = results
+        .into_iter()
+        .zip(encoded)
+        .filter(|(result, _)| result.is_ok())
+        .map(|(_, transaction)| transaction)
+        .unzip();
+    if hashes.is_empty() {
+        return;
+    }
+    if let Some(p2p) = &neighbours.p2p {
+        p2p.announce_transactions(&hashes);
+    }
+    if let Some(mesh) = &neighbours.mesh {
+        let but = match origin {
+            Origin::Mesh(from) => Some(from),
+            Origin::P2p(_) => None,
+        };
+        mesh.gossip_transactions(accepted, but);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use neo_primitives::UInt256;
 
     #[test]
     fn only_what_no_state_makes_valid_is_held_against_its_sender() {
         let forged = Err::<(), _>(Rejected::InvalidSignature { index: 0 });
-        assert!(is_offence(&forged));
+        assert!(offence(&forged).is_some());
         let late = Err::<(), _>(Rejected::AlreadyExists(UInt256::ZERO));
-        assert!(!is_offence(&late) && !is_offence(&Ok(())));
+        assert!(offence(&late).is_none() && offence(&Ok(())).is_none());
     }
 }

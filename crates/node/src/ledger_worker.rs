@@ -5,6 +5,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use neo_consensus::engine::{LedgerAction, LedgerEvent};
+use neo_consensus::v3::leader::LeaderState;
 use neo_driver::{Answered, Leaders, Question, to_request};
 use neo_ledger::{InvalidBlock, Ledger, LedgerAnswer, LedgerError, LedgerRequest, VerifiedBlock};
 use neo_primitives::{Block, Height, UInt256};
@@ -62,16 +63,18 @@ pub(crate) struct LedgerWorker {
 }
 
 impl LedgerWorker {
-    /// Starts the thread; it ends when the last handle is dropped.
+    /// Starts the thread; it ends when the last handle is dropped. Without `leaders` nobody is told who leads: in dBFT
+    /// 2.0 that follows from height and view.
     pub(crate) fn start(
         ledger: Arc<dyn Ledger>,
+        leaders: Option<Leaders>,
         report: impl Fn(Report) + Send + Sync + Clone + 'static,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (jobs, queue) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("ledger".to_owned())
             .spawn(move || {
-                let leaders = Arc::new(Mutex::new(Leaders::new()));
+                let leaders = leaders.map(|leaders| Arc::new(Mutex::new(leaders)));
                 while let Ok(job) = queue.recv() {
                     run(&ledger, &leaders, job, &report);
                 }
@@ -108,7 +111,7 @@ impl LedgerWorker {
 
 fn run(
     ledger: &Arc<dyn Ledger>,
-    leaders: &Arc<Mutex<Leaders>>,
+    leaders: &Option<Arc<Mutex<Leaders>>>,
     job: Job,
     report: &(impl Fn(Report) + Clone + Send + 'static),
 ) {
@@ -119,12 +122,16 @@ fn run(
             let question = Question::of(&action);
             let magic = ledger.magic();
             let report = report.clone();
-            let (chain, leaders) = (Arc::clone(ledger), Arc::clone(leaders));
+            let (chain, leaders) = (Arc::clone(ledger), leaders.clone());
             ledger.request(
                 to_request(action),
                 Box::new(move |answer| {
                     let took = stores.then(|| began.elapsed());
                     let answered = question.answered(answer, magic, |info| {
+                        let Some(leaders) = &leaders else {
+                            let validators = info.validators.len();
+                            return Ok(LeaderState::fresh(info.height, validators));
+                        };
                         let mut leaders = leaders.lock().unwrap_or_else(PoisonError::into_inner);
                         leaders.at(chain.as_ref(), info)
                     });

@@ -7,15 +7,26 @@ use neo_ledger::{ChainReader, LedgerError};
 use neo_network::neo::NeoChain;
 use neo_primitives::{Encode, Height, SignedHeader, UInt256};
 
+use crate::bodies::Bodies;
+
 /// The chain and the pool of a ledger, for [`neo_network::neo::start`]. What the store cannot read is answered like
 /// what is not there, and logged.
-pub struct LedgerChain(Arc<dyn ChainReader>);
+pub struct LedgerChain {
+    ledger: Arc<dyn ChainReader>,
+    /// Blocks that this validator has prepared.
+    bodies: Arc<Bodies>,
+}
 
 impl LedgerChain {
     /// Reads from this ledger.
     #[must_use]
     pub fn new(ledger: Arc<dyn ChainReader>) -> Self {
-        Self(ledger)
+        Self::with_bodies(ledger, Arc::default())
+    }
+
+    /// Reads from this ledger and from the blocks that are under way.
+    pub(crate) fn with_bodies(ledger: Arc<dyn ChainReader>, bodies: Arc<Bodies>) -> Self {
+        Self { ledger, bodies }
     }
 }
 
@@ -28,35 +39,38 @@ fn found<T>(what: &'static str, read: Result<Option<T>, LedgerError>) -> Option<
 
 impl NeoChain for LedgerChain {
     fn height(&self) -> Height {
-        self.0.height()
+        self.ledger.height()
     }
 
     fn header(&self, height: Height) -> Option<SignedHeader> {
-        found("header", self.0.header(height))
+        found("header", self.ledger.header(height))
     }
 
     fn block(&self, height: Height) -> Option<Bytes> {
-        found("block", self.0.block_bytes(height)).map(Bytes::from)
+        found("block", self.ledger.block_bytes(height)).map(Bytes::from)
     }
 
     fn height_of(&self, hash: &UInt256) -> Option<Height> {
-        found("height of a block", self.0.height_of(hash))
+        found("height of a block", self.ledger.height_of(hash))
     }
 
     fn transaction(&self, hash: &UInt256) -> Option<Bytes> {
-        let transaction = self.0.pooled(hash).or_else(|| {
-            let stored = found("transaction", self.0.transaction(hash))?;
+        let held = self.ledger.pooled(hash);
+        let held = held.or_else(|| self.bodies.transaction(hash));
+        let transaction = held.or_else(|| {
+            let stored = found("transaction", self.ledger.transaction(hash))?;
             Some(stored.transaction)
         })?;
         Some(transaction.to_bytes().into())
     }
 
     fn has_transaction(&self, hash: &UInt256) -> bool {
-        self.0.pooled(hash).is_some() || found("transaction", self.0.transaction(hash)).is_some()
+        self.ledger.pooled(hash).is_some()
+            || found("transaction", self.ledger.transaction(hash)).is_some()
     }
 
     fn pool(&self, limit: usize) -> Vec<UInt256> {
-        let mut hashes = self.0.pool().verified;
+        let mut hashes = self.ledger.pool().verified;
         hashes.truncate(limit);
         hashes
     }

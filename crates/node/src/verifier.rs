@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use neo_consensus::v3::SignatureCheck;
 use neo_consensus::v3::certificate::Obligation;
 use neo_consensus::v3::context::HeightContext;
-use neo_primitives::{PublicKey, VerifyingKey, sha256};
+use neo_primitives::{PublicKey, Signature, VerifyingKey, sha256};
 use parking_lot::{Mutex, RwLock};
 use rayon::prelude::*;
 
@@ -64,21 +64,24 @@ impl Verifier {
     }
 
     fn valid(&self, context: &HeightContext, obligation: &Obligation) -> bool {
-        let Some(key) = context.validators.key(obligation.validator) else {
-            return false;
-        };
-        let mut bytes = Vec::with_capacity(97 + obligation.preimage.len());
+        context
+            .validators
+            .key(obligation.validator)
+            .is_some_and(|key| self.signed(key, &obligation.preimage, &obligation.signature))
+    }
+
+    /// Whether the key has signed this. Each signature that holds is checked once.
+    pub(crate) fn signed(&self, key: &PublicKey, preimage: &[u8], signature: &Signature) -> bool {
+        let mut bytes = Vec::with_capacity(97 + preimage.len());
         bytes.extend_from_slice(key.as_bytes());
-        bytes.extend_from_slice(&obligation.signature.0);
-        bytes.extend_from_slice(&obligation.preimage);
+        bytes.extend_from_slice(&signature.0);
+        bytes.extend_from_slice(preimage);
         let digest = sha256(&bytes);
         if self.valid.lock().contains(&digest) {
             return true;
         }
         let began = Instant::now();
-        let valid = self
-            .key(key)
-            .verify(&obligation.preimage, &obligation.signature);
+        let valid = self.key(key).verify(preimage, signature);
         let took = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.worked_ns.fetch_add(took, Relaxed);
         if valid {
@@ -108,7 +111,7 @@ mod tests {
 
     use super::*;
     use neo_consensus::ValidatorSet;
-    use neo_primitives::{Height, Magic, PrivateKey, Signature, UInt256, ValidatorIndex};
+    use neo_primitives::{Height, Magic, PrivateKey, UInt256, ValidatorIndex};
 
     #[test]
     fn valid_signatures_hold_and_changed_ones_do_not_even_after_them() {

@@ -5,8 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use neo_consensus::v3::Record;
-use neo_consensus::vote_log::{Identity, LogError, LogMedium, Opened, VoteLog};
+use neo_consensus::vote_log::{Identity, LogError, LogMedium, LogRecord, Opened, VoteLog};
 
 /// Name of the folder inside a node's data directory.
 pub const FOLDER: &str = "votes";
@@ -121,13 +120,17 @@ pub fn initialise(data_dir: &Path, identity: Identity) -> Result<(), LogError> {
 ///
 /// # Errors
 /// It belongs to another network or validator, or the disk fails.
-pub fn open(data_dir: &Path, identity: Identity) -> Result<Opened<FileMedium, Record>, LogError> {
+pub fn open<R: LogRecord>(
+    data_dir: &Path,
+    identity: Identity,
+) -> Result<Opened<FileMedium, R>, LogError> {
     VoteLog::open(FileMedium::new(&data_dir.join(FOLDER))?, identity)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use neo_consensus::v3::Record;
     use neo_consensus::vote_log::Condition;
     use neo_primitives::{Height, Magic, PrivateKey, UInt256};
 
@@ -144,7 +147,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let key = PrivateKey::generate();
         initialise(folder.path(), identity(&key)).unwrap();
-        let mut opened = open(folder.path(), identity(&key)).unwrap();
+        let mut opened = open::<Record>(folder.path(), identity(&key)).unwrap();
         let record = Record::Resumed { from: Height(3) };
         opened.log.append(std::slice::from_ref(&record)).unwrap();
         drop(opened);
@@ -158,7 +161,7 @@ mod tests {
             .unwrap()
             .write_all(&bytes)
             .unwrap();
-        let opened = open(folder.path(), identity(&key)).unwrap();
+        let opened = open::<Record>(folder.path(), identity(&key)).unwrap();
         assert_eq!(opened.condition, Condition::Intact { torn: 5 });
         assert_eq!(opened.records, [record]);
         assert_eq!(
@@ -177,12 +180,16 @@ mod tests {
         std::fs::copy(&path, &copy).unwrap();
         std::fs::rename(&copy, &path).unwrap();
         assert_eq!(
-            open(folder.path(), identity(&key)).unwrap().condition,
+            open::<Record>(folder.path(), identity(&key))
+                .unwrap()
+                .condition,
             Condition::Copied
         );
         let empty = tempfile::tempdir().unwrap();
         assert_eq!(
-            open(empty.path(), identity(&key)).unwrap().condition,
+            open::<Record>(empty.path(), identity(&key))
+                .unwrap()
+                .condition,
             Condition::Missing
         );
     }

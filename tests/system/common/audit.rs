@@ -22,7 +22,8 @@ pub fn own_messages(node: &Node) -> Vec<Message> {
         std::fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
     }
     let identity = neo_node::log_identity(&config, validator);
-    let opened = neo_node::vote_log_file::open(copy.path(), identity).unwrap();
+    let opened =
+        neo_node::vote_log_file::open::<neo_consensus::v3::Record>(copy.path(), identity).unwrap();
     opened
         .records
         .into_iter()

@@ -85,6 +85,10 @@ impl LogRecord for Record {
     fn forgotten(through: Height) -> Self {
         Self::Forgotten { through }
     }
+
+    fn resumed(from: Height) -> Self {
+        Self::Resumed { from }
+    }
 }
 
 impl Encode for Record {

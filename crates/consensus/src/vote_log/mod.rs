@@ -147,6 +147,9 @@ pub trait LogRecord: Encode + Decode {
 
     /// The record of what is dropped.
     fn forgotten(through: Height) -> Self;
+
+    /// The record of the end of silence: votes from this height on.
+    fn resumed(from: Height) -> Self;
 }
 
 impl LogRecord for Record {
@@ -169,6 +172,10 @@ impl LogRecord for Record {
 
     fn forgotten(through: Height) -> Self {
         Record::Forgotten { through }
+    }
+
+    fn resumed(from: Height) -> Self {
+        Record::Resumed { from }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the node does with its Neo N3 peers.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use neo_primitives::{Encode, ExtensiblePayload, Header, Height, UInt256, sha256};
 
@@ -12,9 +12,12 @@ use super::{
     send_queue::Class,
     shared::Shared,
     sync::Link,
-    ticker::carry_out,
+    ticker::{carry_out, ping_after},
     wire::{Inventory, InventoryKind, Message},
 };
+
+/// A peer is asked for its height this often at most.
+const AT_MOST_EVERY: Duration = Duration::from_millis(200);
 
 /// Sends to Neo N3 peers and asks them. Cheap to clone; the network ends when [`NeoHandle::shutdown`] is called or
 /// the last clone is dropped.
@@ -168,6 +171,23 @@ impl NeoHandle {
                 .announce(kind, &[link.hash], Class::Relay, |peer| {
                     peer.height() < link.height
                 });
+        }
+    }
+
+    /// Blocks that were handed to the node are not stored and will not be: they are fetched again, if there are others.
+    pub fn fetch_again(&self) {
+        let planned = {
+            let mut sync = self.shared.sync.lock();
+            sync.not_stored();
+            sync.plan(self.shared.now())
+        };
+        carry_out(&self.shared, planned);
+    }
+
+    /// Asks all peers how far they are, without waiting for the next ping.
+    pub fn ask_heights(&self) {
+        for peer in self.shared.up() {
+            ping_after(&self.shared, &peer, AT_MOST_EVERY);
         }
     }
 

@@ -1,6 +1,10 @@
 //! What happens because time passes.
 
-use std::{collections::HashMap, sync::Arc, sync::atomic::Ordering::Relaxed};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use neo_primitives::UInt256;
 
@@ -40,33 +44,30 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 /// Sends a ping when it is time, and ends the connection when one was not answered.
 fn ping(shared: &Shared, peer: &Peer) {
     let timing = &shared.config.timing;
-    let now = shared.now();
-    let due = {
-        let mut pings = peer.pings.lock();
-        match pings.open {
-            Some(sent) if now.saturating_sub(sent) >= timing.ping_timeout => {
-                drop(pings);
-                peer.close(NeoRefusal::PingTimeout(timing.ping_timeout));
-                return;
-            }
-            Some(_) => false,
-            None => {
-                let due = now.saturating_sub(pings.last) >= timing.ping_interval;
-                if due {
-                    pings.open = Some(now);
-                    pings.last = now;
-                }
-                due
-            }
-        }
-    };
-    if due {
-        peer.send(
-            Class::Control,
-            &Message::Ping(shared.ping()),
-            &shared.counters,
-        );
+    let overdue = peer.pings.lock().open.is_some_and(|sent| {
+        let waited = shared.now().saturating_sub(sent);
+        waited >= timing.ping_timeout
+    });
+    if overdue {
+        peer.close(NeoRefusal::PingTimeout(timing.ping_timeout));
+        return;
     }
+    ping_after(shared, peer, timing.ping_interval);
+}
+
+/// Sends a ping if none is open and the last one was this long ago.
+pub(crate) fn ping_after(shared: &Shared, peer: &Peer, pause: Duration) {
+    let now = shared.now();
+    {
+        let mut pings = peer.pings.lock();
+        if pings.open.is_some() || now.saturating_sub(pings.last) < pause {
+            return;
+        }
+        pings.open = Some(now);
+        pings.last = now;
+    }
+    let ping = Message::Ping(shared.ping());
+    peer.send(Class::Control, &ping, &shared.counters);
 }
 
 /// Asks each peer for its pool when we have caught up with the chain, and again when its transactions were left aside

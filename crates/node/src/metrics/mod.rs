@@ -4,6 +4,7 @@
 //! short lock for a histogram. [`Sources`] holds what is: it is asked at each scrape.
 
 mod families;
+mod p2p;
 mod process;
 mod recovery;
 mod security;
@@ -319,6 +320,11 @@ impl Metrics {
                 now.register_collector(Box::new(sources.clone()));
             }
             encode_registry(&mut text, &now)?;
+            if let Some(handle) = sources.and_then(|sources| sources.p2p.clone()) {
+                let mut p2p = Registry::with_prefix(p2p::PREFIX);
+                p2p.register_collector(Box::new(p2p::P2p(handle)));
+                encode_registry(&mut text, &p2p)?;
+            }
             encode_eof(&mut text)
         };
         // Writing to a string cannot fail; what a failing collector left would not be valid text.

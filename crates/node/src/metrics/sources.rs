@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use neo_ledger::ChainReader;
+use neo_network::neo::NeoHandle;
 use neo_network::{NetworkHandle, NetworkMetrics, Priority, Traffic};
 use prometheus_client::{
     collector::Collector,
@@ -19,8 +20,10 @@ pub struct Sources {
     pub ledger: Arc<dyn ChainReader>,
     /// Connected peers and their round-trip times.
     pub peers: Arc<dyn PeerView>,
-    /// Traffic of all kinds, not only consensus messages; none in tests.
+    /// Traffic of all kinds in the mesh, not only consensus messages; none with dBFT 2.0.
     pub network: Option<NetworkHandle>,
+    /// Neo N3's P2P, where it is spoken.
+    pub p2p: Option<NeoHandle>,
 }
 
 impl fmt::Debug for Sources {

@@ -91,6 +91,9 @@ pub enum NodeError {
     /// The operating system gives no thread.
     #[error("a thread cannot be started: {0}")]
     Thread(std::io::Error),
+    /// Attacks are messages of dBFT 3.0.
+    #[error("a Byzantine validator speaks dBFT 3.0 only (protocol.version 3)")]
+    NotByzantine,
     /// A part of the node ended although nothing told it to.
     #[error("{0} ended unexpectedly")]
     Ended(&'static str),

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use neo_network::NetworkHandle;
 use tokio::sync::{mpsc, watch};
 
 use super::error::NodeError;
 use crate::driver::{Inside, StatusBoard};
 use crate::events::{EventSink, NodeEvent};
 use crate::metrics::Metrics;
+use crate::neighbours::Neighbours;
 
 /// Follows the chain without a voice.
 pub(super) struct Observer {
-    pub(super) network: NetworkHandle,
+    pub(super) neighbours: Neighbours,
     pub(super) metrics: Arc<Metrics>,
     pub(super) events: EventSink,
     pub(super) status: Arc<StatusBoard>,
@@ -49,7 +49,7 @@ impl Observer {
                         witness_us: None,
                     });
                 }
-                self.network.set_status(height, hash);
+                self.neighbours.stored(height, hash);
                 self.status.set_stored(height);
             }
         }

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use neo_consensus::v3::{EngineSettings, Record, Restored, V3Engine, VoteLogState};
-use neo_consensus::vote_log::{Condition, Identity as LogIdentity};
+use neo_consensus::engine::{Restored, VoteLogState};
+use neo_consensus::v2::{self, V2Engine};
+use neo_consensus::v3::{self, V3Engine};
+use neo_consensus::vote_log::{Condition, Identity as LogIdentity, LogRecord, Mark, VoteLog};
 use neo_ledger::{ChainReader, EmbeddedLedger, Ledger};
 use neo_network::{Identity, NetworkConfig};
 use neo_primitives::wallet::Nep6Wallet;
 use neo_primitives::{PrivateKey, PublicKey};
 
 use super::error::NodeError;
-use crate::bodies::Bodies;
-use crate::config::{NodeConfig, read_password};
-use crate::vote_log_file;
+use crate::config::{ConsensusConfig, NodeConfig, read_password};
+use crate::vote_log_file::{self, FileMedium};
 
 /// Heartbeats of a validator that are missed before its connection counts as lost.
 const MISSED_HEARTBEATS: u32 = 15;
@@ -94,24 +95,25 @@ pub(super) fn network_config(
     Ok(network)
 }
 
-pub(super) type OpenEngine = (
-    V3Engine,
-    neo_consensus::vote_log::VoteLog<vote_log_file::FileMedium>,
-);
+/// The vote log of a protocol, and what it brings back.
+pub(super) struct OpenedLog<R> {
+    pub(super) log: VoteLog<FileMedium>,
+    pub(super) restored: Restored<R>,
+}
 
-pub(super) fn open_engine(
+/// Opens the vote log. `Other` is the record of the other protocol: a log of it is as good as lost.
+pub(super) fn open_log<R: LogRecord, Other: LogRecord>(
     config: &NodeConfig,
     ledger: &EmbeddedLedger,
     key: &PrivateKey,
-    bodies: &Bodies,
     trust: bool,
-) -> Result<OpenEngine, NodeError> {
-    let identity = log_identity(config, key.public_key().clone());
+) -> Result<OpenedLog<R>, NodeError> {
+    let identity = || log_identity(config, key.public_key().clone());
     let failed = |error| NodeError::VoteLog {
         path: config.data_dir.clone(),
         error,
     };
-    let mut opened = vote_log_file::open(&config.data_dir, identity).map_err(failed)?;
+    let mut opened = vote_log_file::open::<R>(&config.data_dir, identity()).map_err(failed)?;
     let mut intact = match &opened.condition {
         Condition::Intact { torn: 0 } => true,
         Condition::Intact { torn } => {
@@ -122,6 +124,17 @@ pub(super) fn open_engine(
             true
         }
         lost => {
+            let other = vote_log_file::open::<Other>(&config.data_dir, identity());
+            let is_other = other.is_ok_and(|other| {
+                matches!(other.condition, Condition::Intact { .. }) && !other.records.is_empty()
+            });
+            if is_other {
+                tracing::error!(
+                    version = config.protocol.version,
+                    "the vote log is of the other dBFT version: what this validator said there does not bind it here, \
+                     and it counts as lost"
+                );
+            }
             tracing::error!(
                 ?lost,
                 "the vote log does not hold all votes of this validator"
@@ -131,25 +144,22 @@ pub(super) fn open_engine(
     };
     if trust {
         tracing::warn!("the operator vouches for the vote log: voting at once");
-        let resumed = Record::Resumed {
-            from: ledger.height().next(),
-        };
-        opened
-            .log
-            .append(std::slice::from_ref(&resumed))
-            .map_err(failed)?;
-        opened.records.push(resumed);
+        let resumed = [R::resumed(ledger.height().next())];
+        opened.log.append(&resumed).map_err(failed)?;
+        opened.records.extend(resumed);
         intact = true;
     }
-    let forgotten = opened.records.iter().filter_map(|record| match record {
-        Record::Forgotten { through } => Some(*through),
-        _ => None,
-    });
+    let forgotten = opened
+        .records
+        .iter()
+        .filter_map(|record| match record.mark() {
+            Some(Mark::Forgotten { through }) => Some(through),
+            _ => None,
+        });
     if let Some(through) = forgotten.max().filter(|height| *height > ledger.height()) {
         tracing::warn!(stored = %ledger.height(), %through,
             "the store lies below heights that the vote log has dropped: no votes up to there");
     }
-    bodies.restore(&opened.records, ledger.height());
     let restored = Restored {
         stored: ledger.height(),
         tip: ledger.tip_hash(),
@@ -160,11 +170,116 @@ pub(super) fn open_engine(
             VoteLogState::Lost
         },
     };
-    let mut settings = EngineSettings::new(
+    Ok(OpenedLog {
+        log: opened.log,
+        restored,
+    })
+}
+
+/// The engine of dBFT 3.0.
+pub(super) fn mesh_engine(
+    config: &NodeConfig,
+    ledger: &EmbeddedLedger,
+    key: &PrivateKey,
+    restored: Restored<v3::Record>,
+) -> V3Engine {
+    let mut settings = v3::EngineSettings::new(
         Some(key.public_key().clone()),
         Ledger::executes_ahead(ledger),
         config.consensus.timers(),
     );
     settings.transactions = config.consensus.transactions();
-    Ok((V3Engine::new(settings, restored), opened.log))
+    V3Engine::new(settings, restored)
+}
+
+/// The engine of dBFT 2.0.
+pub(super) fn neo_engine(
+    config: &NodeConfig,
+    key: &PrivateKey,
+    restored: Restored<v2::Record>,
+) -> V2Engine {
+    let ignored = ignored_keys(&config.consensus);
+    if !ignored.is_empty() {
+        tracing::warn!(
+            keys = ignored.join(", "),
+            "these keys mean nothing to dBFT 2.0"
+        );
+    }
+    let max_block_time = match config.consensus.max_block_time_ms {
+        0 => None,
+        millis => Some(Duration::from_millis(millis)),
+    };
+    let settings = v2::EngineSettings {
+        own: Some(key.public_key().clone()),
+        max_block_time,
+    };
+    V2Engine::new(settings, restored)
+}
+
+/// Keys of `consensus` that are set and that dBFT 2.0 has no use for: it takes its times from the network's block time.
+fn ignored_keys(consensus: &ConsensusConfig) -> Vec<&'static str> {
+    let usual = ConsensusConfig::default();
+    let set = [
+        (
+            "consensus.base_timeout_ms",
+            consensus.base_timeout_ms != usual.base_timeout_ms,
+        ),
+        (
+            "consensus.backoff_multiplier",
+            consensus.backoff_multiplier != usual.backoff_multiplier,
+        ),
+        (
+            "consensus.max_timeout_ms",
+            consensus.max_timeout_ms != usual.max_timeout_ms,
+        ),
+        (
+            "consensus.resend_interval_ms",
+            consensus.resend_interval_ms != usual.resend_interval_ms,
+        ),
+        (
+            "consensus.min_timeout_ms",
+            consensus.min_timeout_ms != usual.min_timeout_ms,
+        ),
+        (
+            "consensus.max_retries",
+            consensus.max_retries != usual.max_retries,
+        ),
+        (
+            "consensus.emergency_after_ms",
+            consensus.emergency_after_ms != usual.emergency_after_ms,
+        ),
+        ("consensus.adaptive", consensus.adaptive != usual.adaptive),
+        (
+            "consensus.min_block_transactions",
+            consensus.min_block_transactions != usual.min_block_transactions,
+        ),
+        (
+            "consensus.max_block_transactions",
+            consensus.max_block_transactions != usual.max_block_transactions,
+        ),
+    ];
+    let ignored = set.into_iter().filter(|(_, is_set)| *is_set);
+    ignored.map(|(key, _)| key).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_without_a_meaning_are_named() {
+        let mut consensus = ConsensusConfig::default();
+        assert!(ignored_keys(&consensus).is_empty());
+        consensus.max_block_time_ms = 7_000;
+        assert!(
+            ignored_keys(&consensus).is_empty(),
+            "it means MaxTimePerBlock"
+        );
+        consensus.adaptive = false;
+        consensus.base_timeout_ms = 500;
+        assert_eq!(
+            ignored_keys(&consensus),
+            ["consensus.base_timeout_ms", "consensus.adaptive"]
+        );
+    }
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use neo_network::Reputation;
-use neo_primitives::UInt256;
+use neo_network::{NetworkHandle, Reputation};
+use neo_primitives::{UInt256, bft_quorum};
 
-use super::shared::Shared;
+use super::shared::{Hearing, Shared};
 use crate::rpc::{
     EvidenceEntry, LinkEntry, Oversight, ReputationEntry, TopologyEntry, TuningEntry,
 };
@@ -46,15 +46,9 @@ impl Shared {
     }
 }
 
-impl Oversight for Shared {
-    fn alerts(&self) -> Vec<Alert> {
-        let mut alerts = self.security.alerts().list();
-        alerts.sort_by_key(|alert| !alert.active);
-        alerts
-    }
-
-    fn topology(&self) -> TopologyEntry {
-        let topology = self.network.topology();
+impl Shared {
+    fn topology_of(&self, mesh: &NetworkHandle) -> TopologyEntry {
+        let topology = mesh.topology();
         let links = topology.validators.into_iter().map(|link| LinkEntry {
             index: self.security.index(&link.key).map(|index| index.0),
             publickey: link.key,
@@ -71,22 +65,71 @@ impl Oversight for Shared {
             validators: links.collect(),
         }
     }
+}
+
+impl Hearing {
+    /// In Neo N3's P2P messages go through anybody: who was heard of lately is in reach.
+    fn topology(&self) -> TopologyEntry {
+        let others = self.validators.iter().zip(0_u8..);
+        let others = others.filter(|(key, _)| Some(*key) != self.own.as_ref());
+        let links: Vec<_> = others
+            .map(|(key, index)| LinkEntry {
+                index: Some(index),
+                publickey: key.clone(),
+                connected: self.heard.is_there(key),
+                round_trip_us: None,
+                last_heard_ms: self.heard.since(key).map(|since| whole(since.as_millis())),
+                relayed: true,
+                quiet: false,
+            })
+            .collect();
+        let there = links.iter().filter(|link| link.connected).count();
+        let reachable = there + usize::from(self.own.is_some());
+        let needed = match self.own {
+            Some(_) => bft_quorum(self.validators.len()),
+            None => 0,
+        };
+        TopologyEntry {
+            reachable,
+            needed,
+            partitioned: reachable < needed,
+            validators: links,
+        }
+    }
+}
+
+impl Oversight for Shared {
+    fn alerts(&self) -> Vec<Alert> {
+        let mut alerts = self.security.alerts().list();
+        alerts.sort_by_key(|alert| !alert.active);
+        alerts
+    }
+
+    fn topology(&self) -> TopologyEntry {
+        match (&self.neighbours.mesh, &self.hearing) {
+            (Some(mesh), _) => self.topology_of(mesh),
+            (None, Some(hearing)) => hearing.topology(),
+            (None, None) => TopologyEntry::default(),
+        }
+    }
 
     fn standings(&self) -> Vec<Standing> {
         self.security.standings()
     }
 
     fn reputation(&self, most: usize) -> Vec<ReputationEntry> {
-        let worst = self.network.reputations().into_iter().take(most);
+        let mesh = self.neighbours.mesh.iter();
+        let worst = mesh.flat_map(NetworkHandle::reputations);
         worst
+            .take(most)
             .map(|reputation| self.reputation_of(reputation))
             .collect()
     }
 
     fn tuning(&self) -> Option<TuningEntry> {
-        let checks = self.checks.as_ref()?;
+        let (checks, mesh) = (self.checks.as_ref()?, self.neighbours.mesh.as_ref()?);
         Some(TuningEntry {
-            fan_out: u64::try_from(self.network.fan_out()).unwrap_or(u64::MAX),
+            fan_out: u64::try_from(mesh.fan_out()).unwrap_or(u64::MAX),
             verification_threads: checks.threads(),
         })
     }

@@ -66,7 +66,7 @@ pub(super) async fn pump(
             }
             NetworkEvent::Transactions { from, txs } => {
                 // What is dropped here is found again with the block that has it.
-                let _ = inlets.gossip.try_send((from, txs));
+                let _ = inlets.gossip.try_send(gossip::Batch::Mesh(from, txs));
             }
             NetworkEvent::Request {
                 from,

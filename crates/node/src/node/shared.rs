@@ -2,30 +2,43 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use neo_consensus::engine::Status;
 use neo_ledger::Ledger;
 use neo_network::NetworkHandle;
-use neo_primitives::{Block, Encode, Magic, Transaction};
+use neo_network::neo::{NeoHandle, NeoPeerInfo};
+use neo_primitives::{Block, Magic, PublicKey, Transaction};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::checks::Checks;
 use crate::driver::{Inside, StatusBoard};
 use crate::ledger_worker::{Imported, LedgerWorker, unix_ns};
+use crate::neighbours::Neighbours;
+use crate::p2p::{Heard, Missing};
 use crate::rpc::{BlockRefused, BlockReply, ConsensusView, PeerEntry, PeerView, Relay};
 use crate::security::Security;
 
 /// What RPC sees of the node.
 pub(super) struct Shared {
-    pub(super) network: NetworkHandle,
+    pub(super) neighbours: Neighbours,
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) worker: LedgerWorker,
     pub(super) inside: mpsc::UnboundedSender<Inside>,
     pub(super) status: Arc<StatusBoard>,
     pub(super) magic: Magic,
     pub(super) security: Arc<Security>,
-    /// The verification pool; an observer has none.
+    /// The verification pool of dBFT 3.0, whose threads are tuned; an observer has none.
     pub(super) checks: Option<Arc<Checks>>,
+    /// What dBFT 2.0 hears of the validators.
+    pub(super) hearing: Option<Hearing>,
+}
+
+/// Of whom a node of dBFT 2.0 hears.
+pub(super) struct Hearing {
+    pub(super) heard: Arc<Heard>,
+    pub(super) missing: Arc<Missing>,
+    pub(super) validators: Vec<PublicKey>,
+    /// This node's own key, if it votes.
+    pub(super) own: Option<PublicKey>,
 }
 
 impl ConsensusView for Shared {
@@ -47,7 +60,21 @@ impl PeerView for Shared {
                 rtt: peer.rtt,
             }
         };
-        self.network.peers().into_iter().map(entry).collect()
+        let mesh = self.neighbours.mesh.iter().flat_map(NetworkHandle::peers);
+        let p2p = self.neighbours.p2p.iter().flat_map(NeoHandle::peers);
+        mesh.map(entry).chain(p2p.map(entry_of)).collect()
+    }
+}
+
+fn entry_of(peer: NeoPeerInfo) -> PeerEntry {
+    PeerEntry {
+        address: peer.address.ip().to_string(),
+        port: peer.address.port(),
+        user_agent: peer.user_agent,
+        last_known_height: peer.height.unwrap_or_default(),
+        // Nobody says so in Neo N3's P2P.
+        validator: None,
+        rtt: peer.round_trip,
     }
 }
 
@@ -67,8 +94,11 @@ fn split_address(address: &neo_network::Multiaddr) -> (String, u16) {
 
 impl Relay for Shared {
     fn transaction(&self, transaction: Arc<Transaction>) {
-        self.network
-            .gossip_transactions(vec![Bytes::from(transaction.to_bytes())], None);
+        let missing = self.hearing.as_ref().map(|hearing| &hearing.missing);
+        if let Some(fetched) = missing.and_then(|missing| missing.came(&transaction)) {
+            let _ = self.inside.send(Inside::Fetched(fetched));
+        }
+        self.neighbours.pass_on(&transaction);
     }
 
     fn block(&self, block: Block) -> BlockReply {

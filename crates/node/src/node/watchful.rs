@@ -56,8 +56,9 @@ pub(super) fn open_security(
         events.clone(),
         Arc::clone(metrics),
     );
+    let judges = !config.protocol.is_dbft_2();
     if !config.security.audit {
-        let security = Security::new(AuditLog::none(), alerts, watching);
+        let security = Security::new(AuditLog::none(), alerts, watching, judges);
         return Ok((security, LastWord(None)));
     }
     let limits = config.security.audit_limits();
@@ -65,5 +66,8 @@ pub(super) fn open_security(
     journal::opened(&found, &alerts);
     let validator = key.map(PrivateKey::public_key);
     log.record(journal::start(config, validator, ledger.height().0));
-    Ok((Security::new(log, alerts, watching), LastWord(Some(thread))))
+    Ok((
+        Security::new(log, alerts, watching, judges),
+        LastWord(Some(thread)),
+    ))
 }

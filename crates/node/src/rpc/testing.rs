@@ -253,6 +253,7 @@ impl Chain {
             ledger: Arc::clone(&self.ledger) as Arc<dyn ChainReader>,
             peers: Arc::new(Peers),
             network: None,
+            p2p: None,
         }
     }
 

@@ -32,15 +32,23 @@ pub struct Security {
     audit: AuditLog,
     alerts: Alerts,
     watching: Watching,
+    /// Whether validators are judged by what they do: what dBFT 2.0 sends proves nothing against anybody.
+    judges: bool,
 }
 
 impl Security {
     /// A layer that writes into this log.
-    pub(crate) fn new(audit: AuditLog, alerts: Alerts, watching: Watching) -> Arc<Self> {
+    pub(crate) fn new(
+        audit: AuditLog,
+        alerts: Alerts,
+        watching: Watching,
+        judges: bool,
+    ) -> Arc<Self> {
         Arc::new(Self {
             audit,
             alerts,
             watching,
+            judges,
         })
     }
 
@@ -67,6 +75,8 @@ impl Security {
             self.record(entry);
         }
         self.alerts.notice(notice);
-        self.watch(notice);
+        if self.judges {
+            self.watch(notice);
+        }
     }
 }

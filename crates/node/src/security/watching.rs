@@ -135,9 +135,12 @@ impl Security {
         }
     }
 
-    /// How all other validators stand.
+    /// How all other validators stand; nothing where they are not judged.
     #[must_use]
     pub fn standings(&self) -> Vec<Standing> {
+        if !self.judges {
+            return Vec::new();
+        }
         self.watching.conduct.lock().standings()
     }
 
@@ -406,9 +409,16 @@ impl Security {
 
     /// Judges the validators' conduct. To be called about once a second.
     pub(crate) fn tick(&self) {
+        self.look_after_the_log();
+        if self.judges {
+            self.judge();
+        }
+        self.alerts().expire(Instant::now());
+    }
+
+    fn judge(&self) {
         let now = self.watching.now();
         self.measure(now);
-        self.look_after_the_log();
         let changes = self.watching.conduct.lock().tick(now);
         for change in changes {
             self.found(&change);
@@ -416,7 +426,6 @@ impl Security {
         if self.watching.conduct.lock().findings().is_empty() {
             self.alerts().clear(AlertKind::Conduct);
         }
-        self.alerts().expire(Instant::now());
     }
 
     /// How far away the validators are, and what they say they have: votes over a long way are not late, and who

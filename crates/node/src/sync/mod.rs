@@ -28,6 +28,7 @@ use neo_network::{NetworkHandle, Offence, PeerId, SyncRequest, SyncResponse};
 use neo_primitives::{Height, PublicKey};
 use tokio::sync::mpsc;
 
+pub(crate) use self::progress::Progress;
 pub use self::progress::{CatchUp, CatchUpSender};
 use self::sources::Sources;
 use crate::driver::Inside;

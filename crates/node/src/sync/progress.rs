@@ -46,7 +46,7 @@ impl CatchUp {
 pub type CatchUpSender = watch::Sender<Option<CatchUp>>;
 
 /// Tells of one session.
-pub(super) struct Progress {
+pub(crate) struct Progress {
     metrics: Arc<Metrics>,
     shown: Option<CatchUpSender>,
     from: Height,
@@ -56,7 +56,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(
+    pub(crate) fn new(
         metrics: Arc<Metrics>,
         shown: Option<CatchUpSender>,
         from: Height,
@@ -73,7 +73,7 @@ impl Progress {
     }
 
     /// The node stands here now.
-    pub(super) fn at(&mut self, at: Height, target: Height, peers: usize, now: Duration) {
+    pub(crate) fn at(&mut self, at: Height, target: Height, peers: usize, now: Duration) {
         let seconds = now.saturating_sub(self.began).as_secs_f64();
         let done = at.0.saturating_sub(self.from.0);
         let state = CatchUp {
@@ -103,7 +103,7 @@ impl Progress {
     }
 
     /// The session is over.
-    pub(super) fn end(self, at: Height, now: Duration) {
+    pub(crate) fn end(self, at: Height, now: Duration) {
         let blocks = at.0.saturating_sub(self.from.0);
         if let Some(shown) = &self.shown {
             shown.send_replace(None);

@@ -101,7 +101,7 @@ async fn synchronise(chain: &Arc<Chain>, manners: &[(Manner, u32)]) -> (Height, 
     };
     let newcomer = chain.newcomer();
     let ledger: Arc<dyn Ledger> = newcomer.clone();
-    let (worker, thread) = LedgerWorker::start(Arc::clone(&ledger), |_| {}).unwrap();
+    let (worker, thread) = LedgerWorker::start(Arc::clone(&ledger), None, |_| {}).unwrap();
     let (inside, mut reported) = mpsc::unbounded_channel();
     let syncer = Syncer {
         peers: crowd.clone(),

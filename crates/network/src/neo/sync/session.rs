@@ -158,6 +158,11 @@ impl Session {
         self.forget_blocks(|height| height <= kept_from || !follows);
     }
 
+    /// Blocks that were handed on and are not stored have to come again.
+    pub(crate) fn not_stored(&mut self) {
+        self.delivered = self.stored.height;
+    }
+
     /// What to ask whom at this time. What was asked before and did not come in time counts against its peer.
     pub(crate) fn plan(&mut self, now: Duration) -> Planned {
         let mut planned = Planned::default();

@@ -42,6 +42,8 @@ pub(in crate::rpc) fn committee(server: &Server, _: &Params<'_>) -> Answer {
 /// The state of consensus: the height being worked on, then every open height.
 #[derive(Serialize)]
 struct StateJson<'a> {
+    /// Version of dBFT: 2 or 3.
+    protocol: u32,
     /// Height of the last stored block.
     stored: u32,
     /// Whether this node votes.
@@ -212,6 +214,7 @@ pub(in crate::rpc) fn state(server: &Server, _: &Params<'_>) -> Answer {
     let status = server.context.consensus.status();
     let oversight = &server.context.oversight;
     result(&StateJson {
+        protocol: server.context.config.protocol.version,
         stored: status.stored.0,
         voting: status.voting,
         timer: TimerJson {

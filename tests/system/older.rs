@@ -1,0 +1,118 @@
+//! dBFT 2.0 over Neo N3's P2P: validators of ours among themselves.
+
+use serde_json::{Value, json};
+
+use crate::common::funds::{Treasury, base64};
+use crate::common::{Network, Node, eventually, rpc, same_chain};
+
+/// A network of ours that speaks dBFT 2.0.
+pub fn network(validators: u16, block_time: &str) -> Network {
+    let network = Network::create(validators, block_time);
+    let configs: Vec<Value> = network.nodes.iter().map(Node::config).collect();
+    let addresses: Vec<Value> = configs
+        .iter()
+        .map(|config| config["network"]["listen"][0].clone())
+        .collect();
+    for (index, node) in network.nodes.iter().enumerate() {
+        node.configure(|config| {
+            let others = addresses.iter().enumerate();
+            let others = others.filter(|(other, _)| *other != index);
+            let peers: Vec<_> = others.map(|(_, address)| address.clone()).collect();
+            config["protocol"]["version"] = json!(2);
+            config["protocol"]["genesis"]["max_transactions_per_block"] = json!(512);
+            config["network"]["listen"] = json!([]);
+            config["network"]["peers"] = json!([]);
+            config["p2p"] = json!({"listen": [addresses[index]], "peers": peers});
+        });
+    }
+    network
+}
+
+#[test]
+fn four_of_ours_make_blocks_and_transactions_of_any_node_are_on_all() {
+    let mut network = network(4, "1s");
+    network.start();
+    let treasury = Treasury::open(&network);
+    eventually("blocks", || (network.height() >= 3).then_some(()));
+    let sent: Vec<_> = network
+        .nodes
+        .iter()
+        .map(|node| {
+            let transaction = treasury.transfer(network.height());
+            node.rpc
+                .call("sendrawtransaction", &json!([base64(&transaction)]))
+                .unwrap();
+            json!([transaction.hash().to_string()])
+        })
+        .collect();
+    for node in &network.nodes {
+        for hash in &sent {
+            eventually("the transaction is on this node", || {
+                node.rpc.call("gettransactionheight", hash).ok()
+            });
+        }
+    }
+    let state = network.nodes[0].state().unwrap();
+    assert_eq!(state["protocol"], json!(2));
+    assert_eq!(state["topology"]["reachable"], json!(4), "{state}");
+    let count = network.nodes[0].rpc.call("getconnectioncount", &json!([]));
+    assert!(count.unwrap().as_u64() >= Some(3));
+    assert!(network.nodes[0].metric("neo_p2p_peers") >= 3.0);
+    same_chain(&network);
+    network.stop();
+}
+
+#[test]
+fn one_killed_comes_back_and_an_observer_follows() {
+    let mut network = network(4, "500ms");
+    network.start();
+    eventually("blocks", || (network.height() >= 3).then_some(()));
+    network.nodes[1].kill();
+    let height = network.height();
+    eventually("three go on", || {
+        (network.height() >= height + 6).then_some(())
+    });
+    network.nodes[1].start();
+    network.nodes[1].wait_until_up();
+    let mut observer = observer(&network);
+    observer.start();
+    observer.wait_until_up();
+    let height = network.height();
+    for node in network.nodes.iter().chain([&observer]) {
+        eventually("it has caught up", || {
+            (node.height()? >= height + 3).then_some(())
+        });
+    }
+    let state = eventually("the one that was killed votes", || {
+        let state = network.nodes[1].state()?;
+        (state["voting"] == json!(true)).then_some(state)
+    });
+    assert_eq!(state["ownindex"], json!(1));
+    for height in 0..=height {
+        assert_eq!(
+            observer.block_hash(height),
+            network.nodes[0].block_hash(height)
+        );
+    }
+    same_chain(&network);
+    observer.stop();
+    network.stop();
+}
+
+/// A node without a voice that knows one validator.
+fn observer(network: &Network) -> Node {
+    let folder = network.folder().join("observer");
+    let mut config = network.nodes[0].config();
+    let listen = config["p2p"]["listen"][0].clone();
+    let rpc = config["rpc"]["listen"].as_str().unwrap().to_owned();
+    let port = rpc.rsplit_once(':').unwrap().1.parse::<u16>().unwrap() + 5;
+    for key in ["wallet", "metrics"] {
+        config.as_object_mut().unwrap().remove(key);
+    }
+    config["rpc"]["listen"] = json!(format!("127.0.0.1:{port}"));
+    config["p2p"] = json!({"peers": [listen]});
+    config["data_dir"] = json!("data");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("config.json"), config.to_string()).unwrap();
+    Node::new(99, folder, rpc::Client::new(port))
+}
