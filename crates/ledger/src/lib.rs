@@ -34,8 +34,8 @@ pub use error::{InvalidBlock, LedgerError};
 pub use execution::{Execution, Fault, Invocation, Notification, StackItem, Trigger, VmState};
 pub use neo_primitives::{TransactionIds, short_id};
 pub use reader::{
-    BlockLog, ChainReader, PolicyValues, PoolListing, StoredTransaction, TokenBalance,
-    TransactionLog,
+    BlockLog, ChainReader, PolicyValues, PoolListing, StoredTransaction, StoredTransfer,
+    TokenBalance, TransactionLog,
 };
 pub use rejected::Rejected;
 pub use signatures::SignatureScheme;

@@ -24,6 +24,11 @@ pub const HOLDER_REWARD_PERCENT: i64 = 10;
 /// All NEO there is.
 pub const NEO_TOTAL: u64 = 100_000_000;
 
+/// What registering a candidate costs, in datoshi: 1000 GAS.
+pub const REGISTER_PRICE: i64 = 100_000_000_000;
+/// Fee of a transaction for each notary key in its attribute, in datoshi.
+pub const NOTARY_ATTRIBUTE_FEE: i64 = 10_000_000;
+
 /// Price of checking one signature.
 const CHECK_SIG: i64 = 32_768;
 /// Price of a PUSHDATA1.

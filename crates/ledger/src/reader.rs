@@ -1,6 +1,6 @@
 //! What a chain tells to those who only read it: JSON-RPC, synchronisation, tools.
 
-use std::sync::Arc;
+use std::{ops::RangeInclusive, sync::Arc};
 
 use neo_primitives::{
     Block, Datoshi, Height, PublicKey, SignedHeader, Signer, Token, Transaction, UInt160, UInt256,
@@ -9,7 +9,7 @@ use neo_primitives::{
 use crate::{
     config::GenesisConfig,
     error::LedgerError,
-    execution::{Execution, Invocation, VmState},
+    execution::{Execution, Invocation, Notification, VmState},
 };
 
 /// A stored transaction with its place and outcome.
@@ -52,6 +52,23 @@ pub struct TokenBalance {
     pub amount: u64,
     /// Height of the last block with a transfer from or to the account.
     pub last_updated: Height,
+}
+
+/// A `Transfer` event of a stored block, from the view of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredTransfer {
+    /// The event.
+    pub event: Notification,
+    /// Whether the account received it; else it gave it.
+    pub received: bool,
+    /// Height of the block.
+    pub height: Height,
+    /// Timestamp of the block, in milliseconds since 1970.
+    pub timestamp: u64,
+    /// The transaction whose script emitted it; the block for fees and rewards.
+    pub container: UInt256,
+    /// Position among the events of its execution.
+    pub position: u32,
 }
 
 /// The memory pool at one moment.
@@ -178,6 +195,25 @@ pub trait ChainReader: Send + Sync + 'static {
     /// # Errors
     /// When the store cannot be read.
     fn balances(&self, account: &UInt160) -> Result<Vec<TokenBalance>, LedgerError>;
+
+    /// The transfers from or to an account in blocks with timestamps in `times` (milliseconds since 1970, both ends
+    /// included): the newest first, without the first `skip`, and at most `most` of them. A transfer of the account to
+    /// itself counts twice. Blocks below [`ChainReader::lowest`] are not seen.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or this chain keeps no such list.
+    fn transfers(
+        &self,
+        account: &UInt160,
+        times: RangeInclusive<u64>,
+        skip: usize,
+        most: usize,
+    ) -> Result<Vec<StoredTransfer>, LedgerError> {
+        let _ = (account, times, skip, most);
+        Err(LedgerError::Unsupported(
+            "list the transfers of an account".into(),
+        ))
+    }
 
     /// Total supply of a token in its smallest unit.
     ///

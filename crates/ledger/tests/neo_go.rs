@@ -51,6 +51,7 @@ fn stack_item(item: &StackItem) -> Value {
         StackItem::ByteString(bytes) => {
             json!({"type": "ByteString", "value": BASE64.encode(bytes)})
         }
+        other => panic!("no transfer leaves {other:?}"),
     }
 }
 

@@ -76,8 +76,8 @@ pub use transaction::{
     WitnessRule, WitnessScope,
 };
 pub use transfer::{
-    Call, Charge, NotTransfers, Read, ReadMethod, StackValue, Token, Transfer, recognise_calls,
-    recognise_transfers, transfer_script,
+    Call, Charge, NativeContract, NotTransfers, Query, Question, Read, ReadMethod, StackValue,
+    Token, Transfer, recognise_calls, recognise_transfers, transfer_script,
 };
 pub use witness::{
     DEFAULT_WITNESS_LIMIT, Witness, WitnessError, multisig_witness, sign_data,

@@ -2,6 +2,7 @@
 
 mod candidates;
 mod check;
+mod history;
 mod import;
 mod lookup;
 mod open;

@@ -1,6 +1,6 @@
 //! Reading the stored chain and the pool.
 
-use std::sync::Arc;
+use std::{ops::RangeInclusive, sync::Arc};
 
 use neo_primitives::{
     Block, Datoshi, DecodeError, Height, PublicKey, Reader, SignedHeader, Signer, Token,
@@ -14,12 +14,12 @@ use super::{
 use crate::{
     config::GenesisConfig,
     error::LedgerError,
-    execution::{self, Invocation, block_log, decode_outcome, total_supply},
+    execution::{self, Invocation, Scene, block_log, decode_outcome, total_supply},
     mempool::witness_cost,
     policy,
     reader::{
-        BlockLog, ChainReader, PolicyValues, PoolListing, StoredTransaction, TokenBalance,
-        TransactionLog,
+        BlockLog, ChainReader, PolicyValues, PoolListing, StoredTransaction, StoredTransfer,
+        TokenBalance, TransactionLog,
     },
     state::{StateRead, StateView},
     store::Table,
@@ -216,6 +216,16 @@ impl ChainReader for EmbeddedLedger {
         Ok(balances)
     }
 
+    fn transfers(
+        &self,
+        account: &UInt160,
+        times: RangeInclusive<u64>,
+        skip: usize,
+        most: usize,
+    ) -> Result<Vec<StoredTransfer>, LedgerError> {
+        self.transfers_of(account, &times, skip, most)
+    }
+
     fn total_supply(&self, token: Token) -> Result<u64, LedgerError> {
         total_supply(&self.stored_view()?, token)
     }
@@ -279,7 +289,15 @@ impl ChainReader for EmbeddedLedger {
     }
 
     fn invoke(&self, script: &[u8], signers: &[Signer]) -> Result<Invocation, LedgerError> {
-        let next = self.height().next().0;
-        execution::invoke(&self.stored_view()?, script, signers, next)
+        let view = self.stored_view()?;
+        let tip = self.tip.read().clone();
+        let scene = Scene {
+            config: &self.config,
+            tip: tip.signed.header.index,
+            tip_hash: tip.hash,
+            validators: &self.rules.validators,
+            committee_address: self.rules.committee_address,
+        };
+        execution::invoke(&view, script, signers, &scene)
     }
 }

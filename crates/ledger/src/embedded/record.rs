@@ -2,6 +2,7 @@
 
 use neo_primitives::{Block, DecodeError, Encode, Height, Reader};
 
+use super::history::write_history;
 use crate::{
     execution::{Executed, encode_outcomes},
     store::{Batch, Table},
@@ -79,6 +80,7 @@ pub(super) fn write_block(batch: &mut Batch, block: &Block, executed: &Executed)
         key,
         executed.state_hash.as_wire().as_slice(),
     );
+    write_history(batch, block.header.index, executed);
     for (key, value) in &executed.sorted_writes {
         match value {
             Some(value) => batch.put(Table::State, key.as_slice(), value.as_slice()),

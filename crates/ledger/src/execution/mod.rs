@@ -3,6 +3,7 @@
 mod block;
 mod block_log;
 mod outcome;
+mod query;
 mod record;
 mod scope;
 mod script;
@@ -13,6 +14,7 @@ pub use outcome::{Execution, Fault, Invocation, Notification, StackItem, Trigger
 pub(crate) use self::{
     block::{Executed, execute_block, genesis},
     block_log::block_log,
-    record::{TransactionOutcome, decode_outcome, encode_outcomes},
+    query::Scene,
+    record::{TransactionOutcome, decode_outcome, decode_outcomes, encode_outcomes},
     script::{invoke, total_supply},
 };

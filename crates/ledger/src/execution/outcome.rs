@@ -55,6 +55,12 @@ pub enum StackItem {
     Integer(BigInt),
     /// Immutable bytes.
     ByteString(Vec<u8>),
+    /// Nothing.
+    Null,
+    /// A list.
+    Array(Vec<StackItem>),
+    /// A list that is copied as a value.
+    Struct(Vec<StackItem>),
 }
 
 /// A `Transfer` event of a token contract.

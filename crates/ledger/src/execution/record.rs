@@ -145,6 +145,26 @@ pub(crate) fn decode_outcome(
     for _ in 0..position {
         r.var_bytes(u64::from(u32::MAX))?;
     }
+    decode_next(&mut r)
+}
+
+/// Reads the outcomes of a block of `count` transactions.
+///
+/// # Errors
+/// When the bytes are damaged, or are not those of so many.
+pub(crate) fn decode_outcomes(
+    bytes: &[u8],
+    count: usize,
+) -> Result<Vec<TransactionOutcome>, DecodeError> {
+    let mut r = Reader::new(bytes);
+    let outcomes = (0..count)
+        .map(|_| decode_next(&mut r))
+        .collect::<Result<_, _>>()?;
+    r.finish()?;
+    Ok(outcomes)
+}
+
+fn decode_next(r: &mut Reader<'_>) -> Result<TransactionOutcome, DecodeError> {
     let mut one = Reader::new(r.var_bytes(u64::from(u32::MAX))?);
     let outcome = TransactionOutcome::decode(&mut one)?;
     one.finish()?;
@@ -203,6 +223,8 @@ mod tests {
                 prop_assert_eq!(&decode_outcome(&bytes, position as u32).unwrap(), outcome);
             }
             prop_assert!(decode_outcome(&bytes, outcomes.len() as u32).is_err());
+            prop_assert!(decode_outcomes(&bytes, outcomes.len() - 1).is_err());
+            prop_assert_eq!(decode_outcomes(&bytes, outcomes.len()).unwrap(), outcomes);
         }
 
         #[test]

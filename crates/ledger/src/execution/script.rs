@@ -1,13 +1,14 @@
 //! Running scripts of token calls, with the virtual machine's accounting of GAS.
 
 use neo_primitives::{
-    Call, Charge, Datoshi, Read, ReadMethod, Signer, Token, Transaction, Transfer, hash160,
-    recognise_calls,
+    Call, Charge, Datoshi, NotTransfers, Read, ReadMethod, Signer, Token, Transaction, Transfer,
+    hash160, recognise_calls, recognise_transfers,
 };
 use num_bigint::BigInt;
 
 use super::{
     outcome::{Fault, Invocation, Notification, StackItem, VmState},
+    query::{Scene, answer},
     record::TransactionOutcome,
     scope::CallContext,
     token::{Tokens, TransferResult},
@@ -33,6 +34,8 @@ struct Run<'a, 'b, 'c> {
 /// Why a run ends early: the script faults, or the ledger fails.
 enum Stop {
     Fault(Fault),
+    /// A question has no answer.
+    Unanswered(String),
     Ledger(LedgerError),
 }
 
@@ -43,10 +46,19 @@ impl From<LedgerError> for Stop {
 }
 
 impl Run<'_, '_, '_> {
-    fn run(&mut self, calls: &[Call]) -> Result<(), Stop> {
+    fn test_run(&mut self, calls: &[Call], scene: &Scene<'_>) -> Result<(), Stop> {
         calls.iter().try_for_each(|call| match call {
             Call::Transfer(transfer) => self.transfer(transfer),
             Call::Read(read) => self.read(read),
+            Call::Query(query) => {
+                query
+                    .charges
+                    .iter()
+                    .try_for_each(|charge| self.charge(charge))?;
+                let item = answer(&query.question, scene, &*self.tokens.state)?;
+                self.stack.push(item.map_err(Stop::Unanswered)?);
+                Ok(())
+            }
         })
     }
 
@@ -131,7 +143,7 @@ pub(crate) fn execute_transaction(
     transaction: &Transaction,
     index: u32,
 ) -> Result<TransactionOutcome, LedgerError> {
-    let calls = parse(transaction.script())?;
+    let transfers = recognise_transfers(transaction.script()).map_err(|e| unsupported(&e))?;
     state.begin();
     let mut notifications = Vec::new();
     let mut run = Run {
@@ -148,7 +160,15 @@ pub(crate) fn execute_transaction(
         gas_consumed: 0,
         stack: Vec::new(),
     };
-    let fault = finish(run.run(&calls))?;
+    let end = transfers
+        .iter()
+        .try_for_each(|transfer| run.transfer(transfer));
+    let fault = match end {
+        Ok(()) => None,
+        Err(Stop::Fault(fault)) => Some(fault),
+        Err(Stop::Ledger(error)) => return Err(error),
+        Err(Stop::Unanswered(reason)) => return Err(LedgerError::Unsupported(reason)),
+    };
     let gas_consumed = run.gas_consumed;
     let mut results: Vec<bool> = run
         .stack
@@ -167,7 +187,7 @@ pub(crate) fn execute_transaction(
     })
 }
 
-/// Runs a script as if it stood in the block of height `index`, on a copy of the state.
+/// Runs a script as if it stood in the block above the scene's tip, on a copy of the state.
 ///
 /// # Errors
 /// When the state cannot be read, or the script is neither transfers nor reads.
@@ -175,16 +195,16 @@ pub(crate) fn invoke(
     state: &impl StateRead,
     script: &[u8],
     signers: &[Signer],
-    index: u32,
+    scene: &Scene<'_>,
 ) -> Result<Invocation, LedgerError> {
-    let calls = parse(script)?;
+    let calls = recognise_calls(script).map_err(|error| unsupported(&error))?;
     let mut overlay = Overlay::new(state);
     let mut notifications: Vec<Notification> = Vec::new();
     let mut run = Run {
         tokens: Tokens {
             state: &mut overlay,
             events: &mut notifications,
-            index,
+            index: scene.tip.next().0,
         },
         context: CallContext {
             signers,
@@ -194,35 +214,26 @@ pub(crate) fn invoke(
         gas_consumed: 0,
         stack: Vec::new(),
     };
-    let fault = finish(run.run(&calls))?;
+    let exception = match run.test_run(&calls, scene) {
+        Ok(()) => None,
+        Err(Stop::Fault(fault)) => Some(fault.message().to_owned()),
+        Err(Stop::Unanswered(reason)) => Some(reason),
+        Err(Stop::Ledger(error)) => return Err(error),
+    };
     let gas_consumed = Datoshi(i64::try_from(run.gas_consumed).unwrap_or(i64::MAX));
-    let stack = if fault.is_some() {
-        Vec::new()
-    } else {
-        run.stack
+    let (vm_state, stack) = match exception {
+        Some(_) => (VmState::Fault, Vec::new()),
+        None => (VmState::Halt, run.stack),
     };
     Ok(Invocation {
-        vm_state: if fault.is_some() {
-            VmState::Fault
-        } else {
-            VmState::Halt
-        },
-        exception: fault.map(|fault| fault.message().to_owned()),
+        vm_state,
+        exception,
         gas_consumed,
         stack,
         notifications,
     })
 }
 
-fn parse(script: &[u8]) -> Result<Vec<Call>, LedgerError> {
-    recognise_calls(script)
-        .map_err(|reason| LedgerError::Unsupported(format!("run this script: {reason}")))
-}
-
-fn finish(end: Result<(), Stop>) -> Result<Option<Fault>, LedgerError> {
-    match end {
-        Ok(()) => Ok(None),
-        Err(Stop::Fault(fault)) => Ok(Some(fault)),
-        Err(Stop::Ledger(error)) => Err(error),
-    }
+fn unsupported(reason: &NotTransfers) -> LedgerError {
+    LedgerError::Unsupported(format!("run this script: {reason}"))
 }

@@ -1,6 +1,6 @@
 //! A store in memory that can crash: for the simulator and for tests.
 
-use std::{collections::BTreeMap, io, sync::Arc};
+use std::{collections::BTreeMap, io, ops::Bound, sync::Arc};
 
 use parking_lot::RwLock;
 
@@ -165,6 +165,31 @@ impl StoreReader for MemoryStore {
     fn each(&self, table: Table, visit: &mut Visit<'_>) -> Result<(), StoreError> {
         let inner = self.inner.read();
         for (key, value) in inner.tables.get(table.position()).into_iter().flatten() {
+            if visit(key, value).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn backwards(
+        &self,
+        table: Table,
+        first: &[u8],
+        last: &[u8],
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StoreError> {
+        if first > last {
+            return Ok(());
+        }
+        let inner = self.inner.read();
+        let tree = inner.tables.get(table.position());
+        let range = (Bound::Included(first), Bound::Included(last));
+        for (key, value) in tree
+            .into_iter()
+            .flat_map(|tree| tree.range::<[u8], _>(range))
+            .rev()
+        {
             if visit(key, value).is_break() {
                 break;
             }

@@ -29,11 +29,13 @@ pub enum Table {
     StateHashes,
     /// Accounts, supply and conflict records.
     State,
+    /// Account and height of each block with a transfer from or to it; without values.
+    History,
 }
 
 impl Table {
     /// All tables, in order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Identity,
         Self::Blocks,
         Self::BlockHeights,
@@ -41,6 +43,7 @@ impl Table {
         Self::Outcomes,
         Self::StateHashes,
         Self::State,
+        Self::History,
     ];
 
     /// Position in [`Table::ALL`].
@@ -60,6 +63,7 @@ impl Table {
             Self::Outcomes => "outcomes",
             Self::StateHashes => "state-hashes",
             Self::State => "state",
+            Self::History => "history",
         }
     }
 }
@@ -130,6 +134,18 @@ pub trait StoreReader: Send + Sync {
     /// # Errors
     /// When the store cannot be read.
     fn each(&self, table: Table, visit: &mut Visit<'_>) -> Result<(), StoreError>;
+
+    /// Shows the keys of a table from `first` to `last`, both included, the greatest first, until `visit` breaks off.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn backwards(
+        &self,
+        table: Table,
+        first: &[u8],
+        last: &[u8],
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StoreError>;
 
     /// The greatest key of a table with its value.
     ///

@@ -130,6 +130,25 @@ impl StoreReader for RedbReader {
         Ok(())
     }
 
+    fn backwards(
+        &self,
+        table: Table,
+        first: &[u8],
+        last: &[u8],
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StoreError> {
+        if first > last {
+            return Ok(());
+        }
+        for entry in self.table(table)?.range(first..=last)?.rev() {
+            let (key, value) = entry?;
+            if visit(key.value(), value.value()).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn last(&self, table: Table) -> Result<Option<Record>, StoreError> {
         let last = self.table(table)?.last()?;
         Ok(last.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())))
@@ -201,6 +220,18 @@ mod tests {
 
     use super::*;
 
+    fn keys_backwards(reader: &dyn StoreReader, first: &[u8], last: &[u8]) -> Vec<Vec<u8>> {
+        let mut seen = Vec::new();
+        let mut visit = |key: &[u8], _: &[u8]| {
+            seen.push(key.to_vec());
+            ControlFlow::Continue(())
+        };
+        reader
+            .backwards(Table::Blocks, first, last, &mut visit)
+            .unwrap();
+        seen
+    }
+
     #[test]
     fn a_second_opener_is_told_that_the_store_is_locked() {
         let directory = tempfile::tempdir().unwrap();
@@ -243,7 +274,12 @@ mod tests {
         };
         snapshot.each(Table::Blocks, &mut visit).unwrap();
         assert_eq!(seen, [(1u32.to_be_bytes().to_vec(), b"one".to_vec())]);
-        drop((snapshot, store));
+        let later = store.reader().unwrap();
+        let (one, big) = (1u32.to_be_bytes(), 256u32.to_be_bytes());
+        assert_eq!(keys_backwards(later.as_ref(), &one, &big), [big, one]);
+        assert_eq!(keys_backwards(later.as_ref(), &big, &big), [big]);
+        assert!(keys_backwards(later.as_ref(), &big, &one).is_empty());
+        drop((snapshot, later, store));
         let reader = RedbStore::open(&path).unwrap().reader().unwrap();
         assert_eq!(reader.get(Table::State, b"k").unwrap(), None);
         assert_eq!(

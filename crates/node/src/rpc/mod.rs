@@ -8,6 +8,7 @@
 mod admission;
 mod desk;
 mod dispatch;
+mod elsewhere;
 mod error;
 mod json;
 pub(crate) mod listen;

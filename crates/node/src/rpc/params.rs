@@ -127,6 +127,23 @@ impl<'a> Params<'a> {
             })
     }
 
+    /// A whole number that may be left out, also as a string of digits.
+    pub(super) fn number(&self, position: usize, name: &str) -> Result<Option<u64>, RpcError> {
+        let Some(raw) = self.get(position) else {
+            return Ok(None);
+        };
+        let number = match serde_json::from_str::<u64>(raw.get()) {
+            Ok(number) => Some(number),
+            Err(_) => text(raw).and_then(|text| text.parse().ok()),
+        };
+        number.map(Some).ok_or_else(|| {
+            invalid(format!(
+                "'{name}' must be a whole number, not {}",
+                shown(raw)
+            ))
+        })
+    }
+
     /// Any other value; its default when left out.
     pub(super) fn value<T: Deserialize<'a> + Default>(
         &self,

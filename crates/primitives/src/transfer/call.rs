@@ -2,7 +2,7 @@
 
 use num_bigint::BigInt;
 
-use super::{Charge, Token};
+use super::{Charge, Question, Token};
 use crate::hash::UInt160;
 
 /// A value that a script pushes.
@@ -85,13 +85,33 @@ impl Read {
     }
 }
 
+/// A call that asks for something of the chain, its policy or its committee.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Query {
+    /// Offset of the call in the script.
+    pub offset: usize,
+    /// What is asked.
+    pub question: Question,
+    /// The charges until the method answers, since the end of the call before it.
+    pub charges: Vec<Charge>,
+}
+
+impl Query {
+    /// What the whole call costs, in datoshi.
+    pub fn cost(&self, execution_fee_factor: u32, storage_price: u32) -> i64 {
+        total(self.charges.iter(), execution_fee_factor, storage_price)
+    }
+}
+
 /// One call of a recognised script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
     /// A transfer.
     Transfer(Transfer),
-    /// A read.
+    /// A read of a token.
     Read(Read),
+    /// Another read.
+    Query(Query),
 }
 
 fn total<'a>(charges: impl Iterator<Item = &'a Charge>, factor: u32, storage: u32) -> i64 {

@@ -84,6 +84,20 @@ pub enum NotTransfers {
         /// Arguments.
         arguments: usize,
     },
+    /// A method of another native contract that is not known here, or another number of arguments.
+    #[error(
+        "the call at offset {offset} is of {contract}'s method `{method}` with {arguments} arguments"
+    )]
+    NativeMethod {
+        /// Where the call stands.
+        offset: usize,
+        /// The contract's name.
+        contract: &'static str,
+        /// The method, shortened to 32 characters.
+        method: String,
+        /// Arguments.
+        arguments: usize,
+    },
     /// Call flags with which the method faults, or that do not exist.
     #[error("the call flags at offset {offset} are {found}, the method needs {needed}")]
     CallFlags {

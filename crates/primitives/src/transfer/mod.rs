@@ -8,13 +8,15 @@
 mod call;
 mod error;
 mod price;
+mod query;
 mod recognise;
 mod stack;
 mod token;
 
-pub use call::{Call, Read, ReadMethod, StackValue, Transfer};
+pub use call::{Call, Query, Read, ReadMethod, StackValue, Transfer};
 pub use error::NotTransfers;
 pub use price::Charge;
+pub use query::{NativeContract, Question};
 pub use recognise::{recognise_calls, recognise_transfers};
 pub use token::Token;
 

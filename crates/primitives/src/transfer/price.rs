@@ -6,7 +6,11 @@ use crate::script::{Instruction, Opcode, Syscall};
 const CONTRACT_CALL: u32 = 1 << 15;
 /// Execution price of a method that reads storage.
 const READ_METHOD: u32 = 1 << 15;
-/// Execution price of `transfer`.
+/// Execution price of a method that reads the committee.
+const COMMITTEE_METHOD: u32 = 1 << 16;
+/// Execution price of `getCandidates`.
+const CANDIDATES_METHOD: u32 = 1 << 22;
+/// Execution price of `transfer`, and of `unclaimedGas`.
 const TRANSFER_METHOD: u32 = 1 << 17;
 /// Storage price of `transfer`, in bytes.
 const TRANSFER_STORAGE: u32 = 50;
@@ -54,8 +58,14 @@ pub(super) fn instruction(instruction: &Instruction<'_>) -> Charge {
 pub(super) enum Method {
     /// `symbol`, `decimals`.
     Constant,
-    /// `totalSupply`, `balanceOf`.
+    /// `totalSupply`, `balanceOf`, and most others that read.
     Read,
+    /// `getCommittee` and its like.
+    Committee,
+    /// `unclaimedGas`.
+    Earnings,
+    /// `getCandidates`.
+    Candidates,
     /// `transfer`.
     Transfer,
 }
@@ -65,6 +75,9 @@ pub(super) fn native(offset: usize, method: Method) -> [Charge; 2] {
     let (execution, storage) = match method {
         Method::Constant => (0, 0),
         Method::Read => (READ_METHOD, 0),
+        Method::Committee => (COMMITTEE_METHOD, 0),
+        Method::Earnings => (TRANSFER_METHOD, 0),
+        Method::Candidates => (CANDIDATES_METHOD, 0),
         Method::Transfer => (TRANSFER_METHOD, TRANSFER_STORAGE),
     };
     let push = Opcode::PUSH0.price().unwrap_or_default();

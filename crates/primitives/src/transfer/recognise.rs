@@ -7,7 +7,10 @@ use num_bigint::BigInt;
 
 use super::price::{self, Method};
 use super::stack::{Item, Pushed, account, check_flags, integer, pushed_value, value};
-use super::{Call, Charge, NotTransfers, Read, ReadMethod, StackValue, Token, Transfer};
+use super::{
+    Call, Charge, NativeContract, NotTransfers, Query, Read, ReadMethod, StackValue, Token,
+    Transfer, query,
+};
 use crate::hash::UInt160;
 use crate::script::{CallFlags, Instruction, Instructions, Opcode, Syscall};
 use crate::transaction::MAX_SCRIPT;
@@ -22,9 +25,9 @@ const METHOD_SHOWN: usize = 32;
 pub fn recognise_transfers(script: &[u8]) -> Result<Vec<Transfer>, NotTransfers> {
     let only_transfer = |call| match call {
         Call::Transfer(transfer) => Ok(transfer),
-        Call::Read(read) => Err(NotTransfers::OnlyReads {
-            offset: read.offset,
-        }),
+        Call::Read(Read { offset, .. }) | Call::Query(Query { offset, .. }) => {
+            Err(NotTransfers::OnlyReads { offset })
+        }
     };
     recognise_calls(script)?
         .into_iter()
@@ -32,8 +35,8 @@ pub fn recognise_transfers(script: &[u8]) -> Result<Vec<Transfer>, NotTransfers>
         .collect()
 }
 
-/// The calls of a script that makes nothing but transfers and reads (`symbol`, `decimals`, `totalSupply`,
-/// `balanceOf`) of NEO and GAS.
+/// The calls of a script that makes nothing but transfers and reads: `symbol`, `decimals`, `totalSupply` and
+/// `balanceOf` of NEO and GAS, and each [`Question`](super::Question).
 ///
 /// # Errors
 /// [`NotTransfers`].
@@ -142,9 +145,32 @@ impl Run {
                 offset: left.offset,
             });
         }
-        let token =
-            Token::from_hash(&contract).ok_or(NotTransfers::Contract { offset, contract })?;
-        let call = self.token_call(offset, token, &method, flags, arguments)?;
+        let native = NativeContract::from_hash(&contract)
+            .ok_or(NotTransfers::Contract { offset, contract })?;
+        let call = match query::recognise(native, &method, arguments, offset)? {
+            Ok((question, price)) => {
+                check_flags(flags, query::FLAGS)?;
+                let charges = self.take_charges(offset, price);
+                Call::Query(Query {
+                    offset,
+                    question,
+                    charges,
+                })
+            }
+            Err(arguments) => match native {
+                NativeContract::Token(token) => {
+                    self.token_call(offset, token, &method, flags, arguments)?
+                }
+                other => {
+                    return Err(NotTransfers::NativeMethod {
+                        offset,
+                        contract: other.name(),
+                        method: shown(&method),
+                        arguments: arguments.len(),
+                    });
+                }
+            },
+        };
         self.calls.push(call);
         Ok(())
     }
@@ -203,14 +229,10 @@ impl Run {
                 )
             }
             _ => {
-                let method = String::from_utf8_lossy(method)
-                    .chars()
-                    .take(METHOD_SHOWN)
-                    .collect();
                 return Err(NotTransfers::Method {
                     offset,
                     token,
-                    method,
+                    method: shown(method),
                     arguments: count,
                 });
             }
@@ -231,6 +253,14 @@ impl Run {
         charges.extend(price::native(offset, method));
         charges
     }
+}
+
+/// A method's name as errors show it.
+fn shown(method: &[u8]) -> String {
+    String::from_utf8_lossy(method)
+        .chars()
+        .take(METHOD_SHOWN)
+        .collect()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use num_bigint::BigInt;
 
 use super::{NotTransfers, StackValue};
 use crate::hash::UInt160;
+use crate::keys::PublicKey;
 use crate::script::{CallFlags, Instruction, Opcode};
 
 /// A value on the stack, and where it was pushed.
@@ -72,6 +73,22 @@ pub(super) fn account(
         return Ok(UInt160::from_wire(hash));
     }
     Err(wrong(name, pushed, call, "an account of 20 bytes"))
+}
+
+pub(super) fn public_key(
+    name: &'static str,
+    pushed: Option<Pushed>,
+    call: usize,
+) -> Result<PublicKey, NotTransfers> {
+    if let Some(Pushed {
+        item: Item::Value(StackValue::Bytes(bytes)),
+        ..
+    }) = &pushed
+        && let Ok(key) = PublicKey::from_bytes(bytes)
+    {
+        return Ok(key);
+    }
+    Err(wrong(name, pushed, call, "a public key"))
 }
 
 pub(super) fn integer(

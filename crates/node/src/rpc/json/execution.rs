@@ -87,7 +87,7 @@ struct StackItemJson<'a>(&'a StackItem);
 
 impl Serialize for StackItemJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(2))?;
+        let mut map = serializer.serialize_map(None)?;
         match self.0 {
             StackItem::Boolean(value) => {
                 map.serialize_entry("type", "Boolean")?;
@@ -101,9 +101,22 @@ impl Serialize for StackItemJson<'_> {
                 map.serialize_entry("type", "ByteString")?;
                 map.serialize_entry("value", &base64(bytes))?;
             }
+            StackItem::Null => map.serialize_entry("type", "Any")?,
+            StackItem::Array(items) => {
+                map.serialize_entry("type", "Array")?;
+                map.serialize_entry("value", &all(items))?;
+            }
+            StackItem::Struct(items) => {
+                map.serialize_entry("type", "Struct")?;
+                map.serialize_entry("value", &all(items))?;
+            }
         }
         map.end()
     }
+}
+
+fn all(items: &[StackItem]) -> Vec<StackItemJson<'_>> {
+    items.iter().map(StackItemJson).collect()
 }
 
 /// A `Transfer` event: `{contract, eventname, state}`.

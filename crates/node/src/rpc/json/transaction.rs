@@ -61,6 +61,8 @@ pub(in crate::rpc) struct PlaceJson {
     pub(in crate::rpc) blockhash: UInt256,
     pub(in crate::rpc) confirmations: u32,
     pub(in crate::rpc) blocktime: u64,
+    /// How its script ended; neo-go says this here.
+    pub(in crate::rpc) vmstate: &'static str,
 }
 
 /// An attribute.

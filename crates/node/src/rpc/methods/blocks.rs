@@ -64,6 +64,19 @@ pub(in crate::rpc) fn header(server: &Server, params: &Params<'_>) -> Answer {
     result(&HeaderJson::of_header(&header, place(server, height)?))
 }
 
+/// `getblocksysfee [height]`, as neo-go has it: the sum of the block's system fees in datoshi.
+pub(in crate::rpc) fn system_fee(server: &Server, params: &Params<'_>) -> Answer {
+    let height = params.height(0, "height")?;
+    let block = server.context.ledger.block(height)?;
+    let block = block.ok_or(RpcError::UNKNOWN_HEIGHT)?;
+    let fees = block
+        .transactions
+        .iter()
+        .map(|transaction| transaction.system_fee().0)
+        .fold(0i64, i64::saturating_add);
+    result(&fees)
+}
+
 fn height_of(server: &Server, id: BlockId) -> Result<Option<Height>, LedgerError> {
     match id {
         BlockId::Height(height) => Ok(Some(height)),

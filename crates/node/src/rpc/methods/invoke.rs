@@ -1,8 +1,8 @@
-//! Test runs of scripts of NEO and GAS calls.
+//! Test runs of scripts that call NEO and GAS, and ask the policy and the chain.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use neo_ledger::ChainReader;
-use neo_primitives::{CallFlags, PublicKey, ScriptBuilder, Signer, Token, UInt256};
+use neo_primitives::{CallFlags, NativeContract, PublicKey, ScriptBuilder, Signer, UInt256};
 use num_bigint::BigInt;
 use serde::Deserialize;
 use serde_json::Value;
@@ -11,6 +11,7 @@ use crate::rpc::{
     dispatch::Server,
     error::RpcError,
     json::{execution::InvocationJson, signer::SignerParam},
+    methods::contracts,
     params::{Params, account, invalid},
     response::{Answer, result},
 };
@@ -33,14 +34,17 @@ struct Argument {
     value: Value,
 }
 
-/// `invokefunction [contract, method, arguments, signers]`.
+/// `invokefunction [contract, method, arguments, signers]`. The contract is a hash or, as neo-go has it, a native
+/// contract's name or number.
 pub(in crate::rpc) fn function(server: &Server, params: &Params<'_>) -> Answer {
-    let contract = params.contract(0, "contract")?;
+    let contract = contracts::hash_of(params)?;
     let method = params.text(1, "method")?;
     let arguments: Option<Vec<Argument>> = params.value(2, "arguments")?;
     let signers = signers(params, 3)?;
-    if Token::from_hash(&contract).is_none() {
-        let data = format!("{contract}: this ledger has NEO and GAS only; attach a Neo node");
+    if NativeContract::from_hash(&contract).is_none() {
+        let data = format!(
+            "{contract}: this ledger answers for NEO, GAS, the policy and the chain; attach a Neo node"
+        );
         return Err(RpcError::UNKNOWN_CONTRACT.with(data));
     }
     let arguments = arguments.unwrap_or_default();

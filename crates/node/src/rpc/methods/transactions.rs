@@ -114,20 +114,21 @@ pub(in crate::rpc) fn transaction(server: &Server, params: &Params<'_>) -> Answe
     {
         return result(&base64(&transaction.to_bytes()));
     }
-    let (transaction, height) = match (ledger.transaction(&hash)?, pooled) {
-        (Some(stored), _) => (stored.transaction, Some(stored.height)),
+    let (transaction, stored) = match (ledger.transaction(&hash)?, pooled) {
+        (Some(stored), _) => (stored.transaction, Some((stored.height, stored.vm_state))),
         (None, Some(pooled)) => (pooled, None),
         (None, None) => return Err(RpcError::UNKNOWN_TRANSACTION),
     };
     if !verbose {
         return result(&base64(&transaction.to_bytes()));
     }
-    let place = match height {
+    let place = match stored {
         None => None,
-        Some(height) => ledger.header(height)?.map(|signed| PlaceJson {
+        Some((height, vm_state)) => ledger.header(height)?.map(|signed| PlaceJson {
             blockhash: signed.hash(),
             confirmations: confirmations(ledger.height().0, height.0),
             blocktime: signed.header.timestamp,
+            vmstate: vm_state.name(),
         }),
     };
     result(&PlacedTransactionJson {

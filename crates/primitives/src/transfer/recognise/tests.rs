@@ -30,7 +30,7 @@ fn one_read(method: &str, arguments: usize, flags: CallFlags) -> Result<Read, No
     b.call(&Token::Neo.hash(), method, arguments, flags);
     match recognise_calls(&b.into_bytes())?.remove(0) {
         Call::Read(read) => Ok(read),
-        Call::Transfer(transfer) => panic!("{transfer:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -218,7 +218,7 @@ fn reads_of_both_tokens() {
         .iter()
         .map(|call| match call {
             Call::Read(read) => (read.token, read.method),
-            Call::Transfer(transfer) => panic!("{transfer:?}"),
+            other => panic!("{other:?}"),
         })
         .collect();
     assert_eq!(

@@ -1,4 +1,4 @@
-use neo_primitives::{Token, transfer_script};
+use neo_primitives::{NativeContract, Token, transfer_script};
 use serde_json::{Value, json};
 
 use super::{account, ok};
@@ -111,6 +111,63 @@ async fn a_transfer_is_tried_with_and_without_its_signer() {
 }
 
 #[tokio::test]
+async fn the_policy_the_chain_and_the_committee_are_asked() {
+    let chain = Chain::with(|genesis| genesis.block_time_ms = 1_500);
+    let server = chain.serve(|_| {}).await;
+    let tip = chain.grow(vec![]);
+    let (policy, ledger) = (NativeContract::POLICY, NativeContract::LEDGER);
+    for (contract, method, item) in [
+        (
+            policy,
+            "getFeePerByte",
+            json!({"type": "Integer", "value": "1000"}),
+        ),
+        (
+            policy,
+            "getMillisecondsPerBlock",
+            json!({"type": "Integer", "value": "1500"}),
+        ),
+        (
+            ledger,
+            "currentIndex",
+            json!({"type": "Integer", "value": "1"}),
+        ),
+        (
+            ledger,
+            "currentHash",
+            json!({"type": "ByteString", "value": base64(tip.hash().as_wire())}),
+        ),
+        (
+            Token::Neo.hash(),
+            "getCandidates",
+            json!({"type": "Array", "value": []}),
+        ),
+    ] {
+        let found = ok(&server, "invokefunction", json!([contract, method])).await;
+        assert_eq!(
+            (&found["state"], &found["stack"]),
+            (&json!("HALT"), &json!([item]))
+        );
+    }
+    let arguments = json!([{"type": "Hash160", "value": treasury()}]);
+    let found = ok(
+        &server,
+        "invokefunction",
+        json!([Token::Neo.hash(), "getAccountState", arguments]),
+    )
+    .await;
+    assert_eq!(found["stack"][0]["type"], "Struct");
+    assert_eq!(found["stack"][0]["value"][2], json!({"type": "Any"}));
+    let setting = json!([policy, "setFeePerByte", [{"type": "Integer", "value": 1}]]);
+    let error = server.call("invokefunction", setting).await.unwrap_err();
+    assert!(
+        error["data"].as_str().unwrap().contains("setFeePerByte"),
+        "{error}"
+    );
+    server.shut_down().await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_invoked_says_why() {
     let chain = Chain::new();
     let server = chain.serve(|_| {}).await;
@@ -119,7 +176,7 @@ async fn what_cannot_be_invoked_says_why() {
         (json!([account(1), "symbol"]), -102),
         (json!([gas, "mint"]), -608),
         (json!([gas, "balanceOf"]), -608),
-        (json!(["gas", "symbol"]), -32602),
+        (json!(["no such token", "symbol"]), -32602),
         (json!([gas]), -32602),
         (json!([gas, 7]), -32602),
         (json!([gas, "balanceOf", {"type": "Hash160"}]), -32602),

@@ -1,9 +1,11 @@
 //! Every method against a chain in memory, over HTTP.
 
 mod blocks;
+mod history;
 mod hostile;
 mod invoke;
 mod logs;
+mod neo_go;
 mod node;
 mod tokens;
 mod transactions;

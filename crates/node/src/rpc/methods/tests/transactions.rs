@@ -66,6 +66,7 @@ async fn a_transaction_is_sent_pooled_and_stored() {
     expected["blockhash"] = json!(block.hash());
     expected["confirmations"] = json!(1);
     expected["blocktime"] = json!(GENESIS_TIME + 1_000);
+    expected["vmstate"] = json!("HALT");
     assert_eq!(
         ok(&server, "getrawtransaction", json!([hash, true])).await,
         expected
