@@ -6,7 +6,7 @@ mod questions;
 #[path = "../../../../../ledger/tests/common/mod.rs"]
 mod chain;
 #[path = "../../../../../ledger/tests/common/neo_go.rs"]
-mod process;
+mod partner;
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use self::{
         scenario::{Dice, KINDS, People, funding, random},
     },
     differences::compare,
-    process::NeoGo,
+    partner::NeoGo,
 };
 use crate::rpc::testing::Chain;
 
