@@ -27,6 +27,7 @@ pub mod knowledge;
 mod random;
 mod strategies;
 pub mod strategy;
+pub mod v2;
 
 pub use adversary::Adversary;
 pub use attack::{Attack, UnknownAttack};

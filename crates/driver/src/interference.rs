@@ -8,40 +8,40 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use neo_consensus::engine::{LedgerEvent, Now, Recipient};
+use neo_consensus::engine::{Ballots, LedgerEvent, Now, Recipient};
 use neo_consensus::v3::{Message, Signer};
 use neo_primitives::{BlockBody, PublicKey, UInt256};
 
 use crate::ballot::Ballot;
 
-/// What leaves a node.
+/// What leaves a node whose protocol has messages `M`.
 #[expect(
     clippy::large_enum_variant,
     reason = "nearly everything that leaves is a message"
 )]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Content {
+pub enum Content<M = Message> {
     /// A message, with whatever signature it has.
-    Message(Message),
+    Message(M),
     /// The bytes of an envelope, or of nothing sensible.
     Bytes(Vec<u8>),
 }
 
 /// One thing on its way out of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outgoing {
+pub struct Outgoing<M = Message> {
     /// Whom it is for.
     pub to: Recipient,
     /// What it is.
-    pub content: Content,
+    pub content: Content<M>,
     /// How much later than now it leaves.
     pub delay: Duration,
 }
 
-impl Outgoing {
+impl<M> Outgoing<M> {
     /// A message that leaves at once.
     #[must_use]
-    pub fn message(to: Recipient, message: Message) -> Self {
+    pub fn message(to: Recipient, message: M) -> Self {
         Self {
             to,
             content: Content::Message(message),
@@ -62,7 +62,10 @@ impl Outgoing {
 
 /// What an honest node would send after a step: its own messages, and behind them what it repeats.
 #[must_use]
-pub fn leaving(ballot: &Ballot, resend: Vec<(Recipient, Message)>) -> Vec<Outgoing> {
+pub fn leaving<P: Ballots>(
+    ballot: &Ballot<P>,
+    resend: Vec<(Recipient, P::Message)>,
+) -> Vec<Outgoing<P::Message>> {
     let fresh = ballot
         .outgoing()
         .map(|(to, message)| Outgoing::message(to.clone(), message.clone()));
@@ -96,14 +99,14 @@ impl fmt::Debug for Surroundings<'_> {
 
 /// What becomes of a received message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reaction {
+pub struct Reaction<M = Message> {
     /// Whether the own engine gets it.
     pub keep: bool,
     /// What is sent because of it.
-    pub send: Vec<Outgoing>,
+    pub send: Vec<Outgoing<M>>,
 }
 
-impl Reaction {
+impl<M> Reaction<M> {
     /// The engine gets the message, and nothing else happens.
     #[must_use]
     pub fn keep() -> Self {
@@ -115,21 +118,21 @@ impl Reaction {
 }
 
 /// Stands between an engine and its network.
-pub trait Interference: Send {
+pub trait Interference<M = Message>: Send {
     /// Takes note of what the ledger tells the engine: every event, before the engine takes it.
     fn learn(&mut self, own: &PublicKey, event: &LedgerEvent);
 
     /// What leaves instead of what the engine, having signed and recorded it, would send. Both the drafts
     /// and the repeated messages of one step go through here, in one list ([`leaving`]).
-    fn outgoing(&mut self, around: &Surroundings<'_>, outgoing: Vec<Outgoing>) -> Vec<Outgoing>;
-
-    /// What becomes of a message of a validator, before the own engine gets it.
-    fn incoming(
+    fn outgoing(
         &mut self,
         around: &Surroundings<'_>,
-        from: &PublicKey,
-        message: &Message,
-    ) -> Reaction;
+        outgoing: Vec<Outgoing<M>>,
+    ) -> Vec<Outgoing<M>>;
+
+    /// What becomes of a message of a validator, before the own engine gets it.
+    fn incoming(&mut self, around: &Surroundings<'_>, from: &PublicKey, message: &M)
+    -> Reaction<M>;
 
     /// The body out of which a request for a body, its hashes or its transactions is answered; `None` is no
     /// answer. `held` is what an honest node would answer with.
@@ -142,5 +145,5 @@ pub trait Interference: Send {
     ) -> Option<Arc<BlockBody>>;
 
     /// What leaves of its own accord. To be called every 20 to 50 ms.
-    fn tick(&mut self, around: &Surroundings<'_>) -> Vec<Outgoing>;
+    fn tick(&mut self, around: &Surroundings<'_>) -> Vec<Outgoing<M>>;
 }

@@ -197,6 +197,15 @@ impl Chain {
         });
     }
 
+    /// No progress is asked for where the protocol promises none.
+    pub(crate) fn excuse(&mut self, excused: impl Fn(Height) -> bool) {
+        if let Some(healed) = &mut self.healed
+            && excused(healed.target)
+        {
+            healed.expects_progress = false;
+        }
+    }
+
     /// What was due by the end, within `bound` after the network healed. `judged` are the nodes of which
     /// it may be asked.
     pub(crate) fn finish(

@@ -1,5 +1,5 @@
-//! Oracles that watch a dBFT 3.0 network and say what docs/protocol.md forbids, and the ideal
-//! signatures that simulations use.
+//! Oracles that watch a dBFT 3.0 network and say what docs/protocol.md forbids, those for dBFT 2.0 ([`v2`]),
+//! and the ideal signatures that simulations use.
 //!
 //! Nothing here calls the engine or shares a decision with it: the oracles take the types of messages,
 //! records and notices, and derive from the document what may happen. Whatever bends the engine, or the
@@ -17,6 +17,7 @@ mod node;
 mod observation;
 mod oracles;
 mod turns;
+pub mod v2;
 mod violation;
 
 #[cfg(test)]

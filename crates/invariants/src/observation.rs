@@ -29,9 +29,9 @@ pub struct Setup {
 }
 
 /// One thing that a node did or that happened to it. Nodes are numbered as the caller likes; two nodes
-/// may share a validator key (Twins).
-#[derive(Clone, Copy, Debug)]
-pub enum Observation<'a> {
+/// may share a validator key (Twins). `M`, `R` and `E` are messages, records and proofs of a protocol.
+#[derive(Debug)]
+pub enum Observation<'a, M = Message, R = Record, E = Evidence> {
     /// The node starts a life.
     Started {
         /// Its validator; none for an observer.
@@ -43,7 +43,7 @@ pub enum Observation<'a> {
         /// Height of its stored tip.
         stored: Height,
         /// The records that the engine was given.
-        records: &'a [Record],
+        records: &'a [R],
     },
     /// Everything volatile of the node is gone.
     Crashed,
@@ -55,14 +55,14 @@ pub enum Observation<'a> {
     /// An append to the vote log has returned.
     Durable {
         /// What was appended, own messages included.
-        records: &'a [Record],
+        records: &'a [R],
     },
     /// A message leaves the node.
     Sent {
         /// Whom it is for.
         to: &'a Recipient,
         /// The message.
-        message: &'a Message,
+        message: &'a M,
         /// Whether it comes from the engine's `resend`, so that it was durable before.
         again: bool,
     },
@@ -71,7 +71,7 @@ pub enum Observation<'a> {
         /// The validator at the other end of the connection.
         from: ValidatorIndex,
         /// The message.
-        message: &'a Message,
+        message: &'a M,
     },
     /// All consequences of earlier deliveries have been handled: verifications done, own messages taken.
     Settled,
@@ -98,11 +98,13 @@ pub enum Observation<'a> {
         block: &'a Block,
         /// Hash of the state after it.
         state_hash: UInt256,
+        /// Whether synchronisation brought it, and not the own engine.
+        imported: bool,
     },
     /// The engine convicts somebody.
     Evidence {
         /// The proof.
-        evidence: &'a Evidence,
+        evidence: &'a E,
     },
     /// The state of the engine, every so often.
     Sampled {
@@ -112,3 +114,11 @@ pub enum Observation<'a> {
         footprint: usize,
     },
 }
+
+impl<M, R, E> Clone for Observation<'_, M, R, E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M, R, E> Copy for Observation<'_, M, R, E> {}

@@ -145,7 +145,9 @@ impl Oracles {
             }
             Observation::Checked { hash, passed } => node.checked(hash, passed),
             Observation::FetchAsked { fetch } => node.fetch_asked(fetch, findings),
-            Observation::Stored { block, state_hash } => {
+            Observation::Stored {
+                block, state_hash, ..
+            } => {
                 node.stored(block.header.index);
                 let network = (self.setup.magic, self.setup.validators.as_ref());
                 self.chain

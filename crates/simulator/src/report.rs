@@ -23,6 +23,8 @@ pub struct Report {
     pub decision: Latencies,
     /// From the first valid proposal of a height to the witness at each honest node, in microseconds.
     pub witness: Latencies,
+    /// Heights that were locked (dBFT 2.0): M validators ran and could not make a block any more.
+    pub locks: Vec<u32>,
     /// Views above 0 entered by honest nodes.
     pub view_changes: u64,
     /// Messages of consensus that left nodes, one for each receiver.

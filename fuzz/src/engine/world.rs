@@ -532,6 +532,7 @@ impl<'a> World<'a> {
                 self.observe(Observation::Stored {
                     block: &whole,
                     state_hash: hash,
+                    imported: false,
                 });
                 LedgerEvent::Stored { height, hash }
             }
@@ -733,6 +734,7 @@ impl<'a> World<'a> {
         self.observe(Observation::Stored {
             block: &whole,
             state_hash: hash,
+            imported: false,
         });
         self.inform(LedgerEvent::Stored { height, hash });
     }

@@ -31,9 +31,15 @@ fn state(byte: u8) -> UInt256 {
 }
 
 fn stores(stage: &mut Stage, node: usize, block: &Block, state_hash: UInt256) {
-    stage
-        .oracles
-        .observe(stage.at, node, Observation::Stored { block, state_hash });
+    stage.oracles.observe(
+        stage.at,
+        node,
+        Observation::Stored {
+            block,
+            state_hash,
+            imported: false,
+        },
+    );
 }
 
 fn two_nodes() -> Stage {

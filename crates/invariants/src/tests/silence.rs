@@ -66,6 +66,7 @@ fn silence_ends_by_enough_reports_three_blocks_later() {
             stage.see(Observation::Stored {
                 block: &block,
                 state_hash: UInt256::ZERO,
+                imported: true,
             });
         }
         stage.notice(Notice::Voting {

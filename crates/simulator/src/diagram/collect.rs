@@ -6,7 +6,7 @@ use neo_primitives::UInt256;
 
 use super::axis::millis;
 use super::scene::{Arrow, Ink, Mark, Note, Sign, Stage};
-use crate::plan::Plan;
+use crate::plan::{COMMITTED, Plan};
 use crate::trace::{Happening, Kind, TraceEvent, TraceSink, Transmission};
 
 /// Most messages that a diagram takes; those behind it are counted and said.
@@ -206,7 +206,7 @@ impl HeightDiagram {
             Happening::Phase { phase, .. } => {
                 let stage = match phase.as_ref() {
                     "Prepare" => Stage::Prepared,
-                    "PreCommit" => Stage::PreCommitted,
+                    "PreCommit" | COMMITTED => Stage::PreCommitted,
                     "Commit" | "BlockPersistence" => Stage::Decided,
                     _ => Stage::Waiting,
                 };
@@ -258,6 +258,8 @@ impl HeightDiagram {
 
 /// Words of a healed network.
 pub(super) const HEALED: &str = "the network is whole";
+/// Words of a height that stands still.
+pub(super) const LOCKED: &str = "locked: no message can help any more";
 
 impl TraceSink for HeightDiagram {
     fn event(&mut self, event: &TraceEvent) {
@@ -280,6 +282,14 @@ impl TraceSink for HeightDiagram {
                 self.note(at, words);
             }
             Happening::Healed => self.note(at, HEALED.to_owned()),
+            Happening::Locked { height } if *height == self.height => {
+                self.note(at, LOCKED.to_owned());
+            }
+            // What is passed on to somebody who was not sent it leaves here.
+            Happening::Relayed(message) if self.concerns(message) => {
+                let place = (message.id, message.to);
+                self.travelling.entry(place).or_insert(at);
+            }
             what => {
                 let Some(lane) = event.node.map(usize::from) else {
                     return;

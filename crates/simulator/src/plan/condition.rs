@@ -165,6 +165,11 @@ pub enum Seen {
         /// The validator.
         against: u16,
     },
+    /// A height of dBFT 2.0 is locked: M validators run, and nothing that they may still say makes a block.
+    Locked {
+        /// The height.
+        height: u32,
+    },
     /// Somebody asked for the body, the transactions or the hashes of a block.
     Fetched {
         /// By these nodes.

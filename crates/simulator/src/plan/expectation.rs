@@ -127,6 +127,14 @@ pub enum Expectation {
         /// No vote at this height or below.
         height: u32,
     },
+    /// A height of dBFT 2.0 is locked, and nobody stores it before some time.
+    Locked {
+        /// The height.
+        height: u32,
+        /// In milliseconds; the end of the run without it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until_ms: Option<u64>,
+    },
     /// The oracles found a violation of an invariant, by its name. Only with `allow_broken`.
     Violates {
         /// Its name, such as `agreement`.

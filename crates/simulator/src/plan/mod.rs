@@ -15,6 +15,7 @@ mod filter;
 mod network;
 mod nodes;
 mod timers;
+mod version;
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,8 @@ pub use filter::{Fate, Filter, Part, Span};
 pub use network::{Compute, Latency, Network, Swing};
 pub use nodes::{Byzantine, NodeQuirk, Nodes};
 pub use timers::Timers;
+pub(crate) use version::COMMITTED;
+pub use version::{UnknownVersion, Version};
 
 /// Most validators of a plan: the limit of a validator set.
 pub const MAX_VALIDATORS: u16 = 255;
@@ -42,6 +45,9 @@ pub struct Plan {
     /// The sentence that says what must happen; scenarios have one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub must: String,
+    /// The protocol of the validators: 2 or 3, 3 without it.
+    #[serde(default, skip_serializing_if = "Version::is_three")]
+    pub protocol: Version,
     /// Number of validators n, 1 to 255.
     pub validators: u16,
     /// Virtual time of the run, in milliseconds.
@@ -114,6 +120,7 @@ impl Plan {
         Self {
             name: String::new(),
             must: String::new(),
+            protocol: Version::Three,
             validators,
             duration_ms,
             block_time_ms: 0,

@@ -260,6 +260,10 @@ impl Fingerprint {
                 self.tag(38);
                 self.u32(*height);
             }
+            Happening::Locked { height } => {
+                self.tag(39);
+                self.u32(*height);
+            }
             Happening::Violated { invariant, what } => {
                 self.tag(31);
                 self.text(invariant);

@@ -269,6 +269,11 @@ pub enum Happening {
         /// Time of its work in hundredths of the usual.
         slow_percent: u32,
     },
+    /// A height of dBFT 2.0 is locked: M validators run, and nothing that they may still say makes a block.
+    Locked {
+        /// The height.
+        height: u32,
+    },
     /// An oracle found a breach.
     Violated {
         /// Name of the invariant.

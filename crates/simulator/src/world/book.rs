@@ -3,28 +3,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use neo_consensus::v3::Payload;
-use neo_consensus::v3::evidence::Evidence;
-use neo_invariants::Oracles;
 use neo_primitives::{Block, UInt256};
 
 use super::World;
-use super::mail::{Content, Parcel};
+use super::mail::Parcel;
 use super::pace::Measures;
+use super::protocol::Simulated;
+use super::protocol::{Guilt, Judge as _};
 use super::queue::Ns;
 use super::verdict::Verdict;
 use super::watch::{Watch, WatchId};
 use crate::plan::Plan;
 use crate::report::{Coverage, Latencies, Report, Stopped};
-use crate::trace::{Fingerprint, Happening, TraceEvent, TraceSink};
+use crate::trace::{Fingerprint, Happening, Kind, TraceEvent, TraceSink};
 
 const NS_PER_US: u64 = 1_000;
 /// Heights whose first moments are remembered for latencies.
 const MAX_MOMENTS: usize = 256;
 
 /// What is written down of a run.
-pub(super) struct Book<'a> {
-    pub(super) oracles: Oracles,
+pub(super) struct Book<'a, P: Simulated> {
+    pub(super) oracles: P::Judge,
     pub(super) events: u64,
     sink: &'a mut dyn TraceSink,
     wants_events: bool,
@@ -33,6 +32,8 @@ pub(super) struct Book<'a> {
     stop: Option<WatchId>,
     /// Breaches that the trace has.
     told: usize,
+    /// Locks that the trace has.
+    told_locks: usize,
     moments: BTreeMap<u32, Moments>,
     pub(super) coverage: Coverage,
     pub(super) decision: Latencies,
@@ -54,11 +55,11 @@ pub(super) struct Moments {
     pub(super) view_2: bool,
 }
 
-impl<'a> Book<'a> {
+impl<'a, P: Simulated> Book<'a, P> {
     pub(super) fn new(
         plan: &Plan,
         watch: &mut Watch,
-        oracles: Oracles,
+        oracles: P::Judge,
         sink: &'a mut dyn TraceSink,
     ) -> Self {
         Self {
@@ -73,6 +74,7 @@ impl<'a> Book<'a> {
             sink,
             fingerprint: Fingerprint::default(),
             told: 0,
+            told_locks: 0,
             moments: BTreeMap::new(),
             coverage: Coverage::default(),
             decision: Latencies::default(),
@@ -111,18 +113,17 @@ impl<'a> Book<'a> {
     }
 
     /// A message leaves for one receiver.
-    pub(super) fn sent(&mut self, parcel: &Parcel) {
+    pub(super) fn sent(&mut self, parcel: &Parcel<P>) {
         if !parcel.wire.kind.is_consensus() {
             return;
         }
         self.messages += 1;
         self.message_bytes += parcel.wire.bytes as u64;
-        let Content::Message(message) = &parcel.wire.content else {
-            return;
-        };
-        if let Payload::Proposal(proposal) = &message.payload {
-            let (view, hash) = (message.view.0, proposal.header.hash());
-            let moments = self.moments(message.height.0);
+        let (height, view) = (parcel.wire.height, parcel.wire.view);
+        if parcel.wire.kind == Kind::Proposal
+            && let Some(hash) = parcel.wire.block
+        {
+            let moments = self.moments(height);
             if !moments.blocks.contains(&(view, hash)) {
                 let earlier = moments
                     .blocks
@@ -139,7 +140,7 @@ impl<'a> Book<'a> {
     }
 }
 
-impl World<'_> {
+impl<P: Simulated> World<'_, P> {
     /// Something happened.
     pub(super) fn emit(&mut self, node: Option<usize>, what: Happening) {
         let event = TraceEvent {
@@ -156,6 +157,11 @@ impl World<'_> {
         let found = self.book.oracles.violations().len();
         if found > self.book.told {
             self.tell_violations();
+        }
+        let locks = self.book.oracles.locks();
+        if let Some(height) = locks.get(self.book.told_locks).copied() {
+            self.book.told_locks += 1;
+            self.emit(None, Happening::Locked { height: height.0 });
         }
     }
 
@@ -201,16 +207,20 @@ impl World<'_> {
     }
 
     /// The engine convicts a validator.
-    pub(super) fn convict(&mut self, node: usize, evidence: &Evidence) {
-        let against = u16::from(evidence.culprit().0);
+    pub(super) fn convict(&mut self, node: usize, evidence: &P::Evidence) {
+        let Guilt {
+            against,
+            height,
+            kind,
+        } = P::guilt(evidence);
         if self.nodes[node].honest {
             self.book.coverage.evidence += 1;
             self.book.convicted.insert(against);
         }
         let happening = Happening::Evidence {
             against,
-            height: evidence.height.0,
-            kind: evidence.guilt.name().into(),
+            height,
+            kind: kind.into(),
         };
         self.emit(Some(node), happening);
     }
@@ -225,8 +235,7 @@ impl World<'_> {
             .collect();
         let mut book = self.book;
         // A fork is traced from what all honest nodes hold together, when the run is over.
-        let traced = book.oracles.evidence().iter();
-        let culprits: Vec<u16> = traced.map(|one| u16::from(one.culprit().0)).collect();
+        let culprits = book.oracles.culprits();
         book.convicted.extend(culprits);
         let (expected, violations) = book
             .oracles
@@ -254,6 +263,7 @@ impl World<'_> {
             trace_hash: book.fingerprint.finish(),
             decision: book.decision,
             witness: book.witness,
+            locks: book.oracles.locks().iter().map(|height| height.0).collect(),
             view_changes: book.view_changes,
             messages: book.messages,
             message_bytes: book.message_bytes,

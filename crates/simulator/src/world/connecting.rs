@@ -10,6 +10,7 @@ use std::time::Duration;
 use neo_consensus::engine::{Connectivity, Event};
 
 use super::World;
+use super::protocol::Simulated;
 use super::queue::{Item, Ns};
 use crate::trace::Happening;
 
@@ -23,7 +24,7 @@ const REDIAL: (Ns, Ns) = (50_000_000, 1_000_000_000);
 /// Between two dials of who is connected to less than a quorum.
 const PARTITION_REDIAL: Ns = 250_000_000;
 
-impl World<'_> {
+impl<P: Simulated> World<'_, P> {
     pub(super) fn can_hear(&self, node: usize, peer: usize) -> bool {
         let (one, other) = (&self.nodes[node], &self.nodes[peer]);
         one.validator != other.validator

@@ -7,15 +7,15 @@ use neo_adversary::Interference as _;
 use neo_consensus::engine::{Event, Fetch, Fetched};
 use neo_invariants::Observation;
 use neo_ledger::ChainReader;
-use neo_primitives::{Block, Height, PublicKey};
+use neo_primitives::{Block, Height, PublicKey, Transaction, UInt256};
 
 use super::World;
 use super::lives::TICK;
 use super::mail::{Answer, Freight, Question};
 use super::node::{LedgerJob, Running};
+use super::protocol::Simulated;
 use super::queue::{Item, Ns};
 use crate::trace::Happening;
-use neo_consensus::engine::Engine;
 
 /// Peers asked for one thing before the engine is told that nobody had it.
 const MAX_ASKED: usize = 3;
@@ -40,10 +40,12 @@ pub(super) struct Asked {
     rest: Vec<PublicKey>,
 }
 
-impl World<'_> {
+impl<P: Simulated> World<'_, P> {
     /// Carries out an engine's fetch.
     pub(super) fn fetch(&mut self, node: usize, fetch: Fetch) {
-        let question = Question::of(&fetch);
+        let Some(question) = self.question(node, &fetch) else {
+            return;
+        };
         match fetch {
             Fetch::Blocks { from, .. } => {
                 if let Some(peer) = self.connected(node, &from) {
@@ -57,6 +59,28 @@ impl World<'_> {
                 self.ask_next(node, question, peers);
             }
         }
+    }
+
+    /// What is asked of each peer; none if the engine does not know any more what it wants.
+    fn question(&self, node: usize, fetch: &Fetch) -> Option<Question> {
+        let Fetch::Transactions {
+            hash, positions, ..
+        } = fetch
+        else {
+            return Some(Question::of(fetch));
+        };
+        let running = self.nodes[node].running.as_ref()?;
+        let Some(hashes) = P::hashes(&running.engine, hash) else {
+            return Some(Question::of(fetch));
+        };
+        let at = |position: &u32| {
+            let place = usize::try_from(*position).ok()?;
+            Some((*position, *hashes.get(place)?))
+        };
+        Some(Question::Listed(
+            *hash,
+            positions.iter().filter_map(at).collect(),
+        ))
     }
 
     /// A node with this key, when both hear each other.
@@ -154,6 +178,10 @@ impl World<'_> {
         };
         let answer = match question {
             Question::Blocks(start) => Answer::Blocks(blocks(running, *start)),
+            Question::Listed(_, wanted) => {
+                let found = wanted.iter().map(|(_, hash)| running.transaction(hash));
+                Answer::Transactions(found.collect())
+            }
             Question::Body(hash) | Question::Hashes(hash) | Question::Transactions(hash, _) => {
                 let mut body = running.body(hash);
                 if self.nodes[node].adversary.is_some() {
@@ -209,15 +237,10 @@ impl World<'_> {
                 hashes: hashes.clone(),
             }),
             (Question::Transactions(hash, positions), Answer::Transactions(found)) => {
-                let transactions: Vec<_> = positions
-                    .iter()
-                    .zip(found)
-                    .filter_map(|(position, found)| Some((*position, found.clone()?)))
-                    .collect();
-                (!transactions.is_empty()).then_some(Fetched::Transactions {
-                    hash: *hash,
-                    transactions,
-                })
+                placed(hash, positions.iter().copied(), found)
+            }
+            (Question::Listed(hash, wanted), Answer::Transactions(found)) => {
+                placed(hash, wanted.iter().map(|(position, _)| *position), found)
             }
             _ => None,
         };
@@ -346,8 +369,24 @@ impl World<'_> {
     }
 }
 
+/// What came of a question for transactions; none if nothing did.
+fn placed(
+    hash: &UInt256,
+    positions: impl Iterator<Item = u32>,
+    found: &[Option<Arc<Transaction>>],
+) -> Option<Fetched> {
+    let transactions: Vec<_> = positions
+        .zip(found)
+        .filter_map(|(position, found)| Some((position, found.clone()?)))
+        .collect();
+    (!transactions.is_empty()).then_some(Fetched::Transactions {
+        hash: *hash,
+        transactions,
+    })
+}
+
 /// Stored blocks from a height on.
-fn blocks(running: &Running, start: Height) -> Vec<Arc<Block>> {
+fn blocks<P: Simulated>(running: &Running<P>, start: Height) -> Vec<Arc<Block>> {
     let mut found = Vec::new();
     let mut size = 0_usize;
     let mut height = start;

@@ -7,6 +7,7 @@ use neo_ledger::store::{FailurePoint, MemoryStore};
 
 use super::World;
 use super::node::Armed;
+use super::protocol::Simulated;
 use super::watch::{Watch, WatchId};
 use crate::plan::{FaultKind, Latency, Nodes, Plan, StoreFailure};
 use crate::random::{Random, Stream};
@@ -45,7 +46,7 @@ impl Troubles {
     }
 }
 
-impl World<'_> {
+impl<P: Simulated> World<'_, P> {
     /// Applies the faults that are due.
     pub(super) fn strike(&mut self) {
         for kind in self.troubles.due(&self.watch) {

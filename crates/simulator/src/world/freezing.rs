@@ -1,9 +1,10 @@
 //! Processes that stand still and go on, as with `SIGSTOP` and `SIGCONT`.
 
 use super::World;
+use super::protocol::Simulated;
 use crate::trace::Happening;
 
-impl World<'_> {
+impl<P: Simulated> World<'_, P> {
     /// A process stands still. Its clocks run on, and what comes for it waits.
     pub(super) fn freeze(&mut self, node: usize) {
         let one = &mut self.nodes[node];

@@ -10,10 +10,11 @@ use neo_primitives::Block;
 
 use super::World;
 use super::node::{LedgerJob, Running};
+use super::protocol::Simulated;
 use super::queue::Item;
 use crate::trace::CrashCause;
 
-impl World<'_> {
+impl<P: Simulated> World<'_, P> {
     /// Hands a request to the ledger of a node.
     pub(super) fn ask_ledger(&mut self, node: usize, job: LedgerJob) {
         let compute = &self.plan.compute;
@@ -127,7 +128,12 @@ impl World<'_> {
             };
             let hash = running.ledger.state_hash(height).ok().flatten();
             if let Some(state_hash) = hash {
-                self.observe(node, Observation::Stored { block, state_hash });
+                let stored = Observation::Stored {
+                    block,
+                    state_hash,
+                    imported,
+                };
+                self.observe(node, stored);
             }
             self.note_stored(node, block, imported);
         }
@@ -135,7 +141,7 @@ impl World<'_> {
 }
 
 /// Asks a ledger that answers before it returns.
-fn ask(running: &Running, request: LedgerRequest) -> Option<LedgerAnswer> {
+fn ask<P: Simulated>(running: &Running<P>, request: LedgerRequest) -> Option<LedgerAnswer> {
     let slot = Arc::new(Mutex::new(None));
     let reply = Arc::clone(&slot);
     running.ledger.request(

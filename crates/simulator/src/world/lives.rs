@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use neo_consensus::engine::Event;
-use neo_consensus::v3::{EngineSettings, Record, Restored, V3Engine, VoteLogState};
+use neo_consensus::engine::{Event, Restored, VoteLogState};
 use neo_consensus::vote_log::{Condition, Identity, VoteLog};
-use neo_driver::Leaders;
 use neo_invariants::Observation;
 use neo_ledger::{ChainReader, EmbeddedLedger, Ledger};
 
 use super::World;
+use super::flooding::Known;
 use super::node::Running;
+use super::protocol::Simulated;
+use super::protocol::{Judge as _, Surroundings};
 use super::queue::{Item, Ns};
 use crate::trace::{CrashCause, Happening};
 
@@ -22,7 +23,7 @@ pub(super) const TICK: Ns = 100_000_000;
 /// How often an attacker may act of its own accord.
 pub(super) const SCHEME: Ns = 25_000_000;
 
-impl World<'_> {
+impl<P: Simulated> World<'_, P> {
     fn identity(&self, node: usize) -> Identity {
         Identity {
             magic: self.genesis.magic,
@@ -38,7 +39,7 @@ impl World<'_> {
         }
         let identity = self.identity(node);
         let medium = std::mem::take(&mut self.nodes[node].medium);
-        let Ok(mut opened) = VoteLog::open::<Record>(medium, identity) else {
+        let Ok(mut opened) = VoteLog::open::<P::Record>(medium, identity) else {
             // A medium in memory fails only when it holds the log of somebody else.
             return self.trouble(node, 0, "the vote log does not open".to_owned());
         };
@@ -61,9 +62,7 @@ impl World<'_> {
         let mut intact = torn.is_some();
         self.book.opened_log(torn);
         if std::mem::take(&mut self.nodes[node].trusted) {
-            let resumed = Record::Resumed {
-                from: ledger.height().next(),
-            };
+            let resumed = P::resumed(ledger.height().next());
             if opened.log.append(std::slice::from_ref(&resumed)).is_ok() {
                 opened.records.push(resumed);
                 intact = true;
@@ -101,23 +100,21 @@ impl World<'_> {
                 VoteLogState::Lost
             },
         };
-        let settings = EngineSettings::new(
-            Some(one.key.clone()),
-            Ledger::executes_ahead(&ledger),
-            self.timers,
-        );
-        #[cfg(feature = "mutation")]
-        let settings = EngineSettings {
-            mutation: self.options.mutation.filter(|_| one.honest),
-            ..settings
+        let surroundings = Surroundings {
+            key: one.key.clone(),
+            executes_ahead: Ledger::executes_ahead(&ledger),
+            timers: self.timers,
+            #[cfg(feature = "mutation")]
+            options: if one.honest {
+                self.options
+            } else {
+                crate::Options::default()
+            },
         };
-        #[cfg(feature = "mutation")]
-        let leaders = Leaders::breaking(settings.mutation);
-        #[cfg(not(feature = "mutation"))]
-        let leaders = Leaders::new();
+        let leaders = P::leaders(&surroundings);
         one.running = Some(Running {
             pooled: watch_pool(&ledger),
-            engine: V3Engine::new(settings, restored),
+            engine: P::engine(surroundings, restored),
             log: opened.log,
             ledger,
             leaders,
@@ -133,6 +130,7 @@ impl World<'_> {
             watched: Vec::new(),
             round_trips: vec![0; one.hears.len()],
             relayed: VecDeque::new(),
+            known: Known::default(),
             unsettled: false,
             asked: BTreeMap::new(),
             ahead: VecDeque::new(),

@@ -13,6 +13,7 @@ use neo_primitives::{
 };
 
 use super::World;
+use super::protocol::Simulated;
 use super::queue::Item;
 use crate::random::Random;
 use crate::trace::Happening;
@@ -103,7 +104,7 @@ impl Wallet {
     }
 }
 
-impl World<'_> {
+impl<P: Simulated> World<'_, P> {
     /// Makes a transaction; one node that runs learns it at once, others by gossip.
     pub(super) fn load(&mut self) {
         let interval = NS_PER_S / u64::from(self.plan.load_per_s.max(1));

@@ -4,10 +4,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use neo_consensus::engine::Fetch;
-use neo_consensus::v3::wire::{self, Hints};
-use neo_consensus::v3::{Message, Payload};
-use neo_primitives::{Block, BlockBody, Height, Transaction, UInt256};
+use neo_primitives::{Block, BlockBody, Height, Transaction, UInt160, UInt256};
 
+use super::protocol::Simulated;
 use crate::plan::Part;
 use crate::trace::{Kind, Transmission};
 
@@ -15,8 +14,7 @@ use crate::trace::{Kind, Transmission};
 const QUESTION_BYTES: usize = 64;
 
 /// One message from one node to another.
-#[derive(Clone)]
-pub(super) struct Parcel {
+pub(super) struct Parcel<P: Simulated> {
     pub(super) id: u64,
     pub(super) from: usize,
     pub(super) to: usize,
@@ -24,26 +22,35 @@ pub(super) struct Parcel {
     pub(super) via: Option<usize>,
     /// It repeats an earlier one.
     pub(super) again: bool,
-    pub(super) wire: Wire,
+    pub(super) wire: Wire<P>,
+}
+
+impl<P: Simulated> Clone for Parcel<P> {
+    fn clone(&self) -> Self {
+        Self {
+            wire: Rc::clone(&self.wire),
+            ..*self
+        }
+    }
 }
 
 /// What is the same for all receivers of a message.
-pub(super) type Wire = Rc<Freight>;
+pub(super) type Wire<P> = Rc<Freight<P>>;
 
 /// The content of a message, with what filters and traces look at.
-pub(super) struct Freight {
+pub(super) struct Freight<P: Simulated> {
     pub(super) kind: Kind,
     pub(super) height: u32,
     pub(super) view: u32,
     pub(super) block: Option<UInt256>,
     pub(super) bytes: usize,
-    pub(super) content: Content,
+    pub(super) content: Content<P>,
 }
 
 /// What is inside.
-pub(super) enum Content {
+pub(super) enum Content<P: Simulated> {
     /// A message of consensus, decoded from its bytes.
-    Message(Message),
+    Message(P::Message),
     /// Bytes that are none.
     Garbage,
     /// A question.
@@ -58,6 +65,8 @@ pub(super) enum Question {
     Body(UInt256),
     Hashes(UInt256),
     Transactions(UInt256, Vec<u32>),
+    /// Transactions by their own hashes, of a block whose hash no peer may know: what dBFT 2.0 asks.
+    Listed(UInt256, Vec<(u32, UInt256)>),
     Blocks(Height),
 }
 
@@ -86,32 +95,38 @@ impl Question {
         match self {
             Self::Body(_) => "body",
             Self::Hashes(_) => "hashes",
-            Self::Transactions(..) => "transactions",
+            Self::Transactions(..) | Self::Listed(..) => "transactions",
             Self::Blocks(_) => "blocks",
         }
     }
 
     pub(super) fn block(&self) -> Option<UInt256> {
         match self {
-            Self::Body(hash) | Self::Hashes(hash) | Self::Transactions(hash, _) => Some(*hash),
+            Self::Body(hash)
+            | Self::Hashes(hash)
+            | Self::Transactions(hash, _)
+            | Self::Listed(hash, _) => Some(*hash),
             Self::Blocks(_) => None,
         }
     }
 }
 
-impl Freight {
+impl<P: Simulated> Freight<P> {
     /// A message of consensus, through its bytes. None when they do not decode to the same message.
-    pub(super) fn message(message: &Message, timestamp_ns: u64) -> Option<Self> {
-        let bytes = wire::encode(message, hints(message, timestamp_ns));
-        let (decoded, _) = wire::decode(&bytes).ok()?;
-        Some(Self::decoded(decoded, bytes.len()))
+    pub(super) fn message(
+        message: &P::Message,
+        timestamp_ns: u64,
+        next_consensus: &UInt160,
+    ) -> Option<Self> {
+        let bytes = P::write(message, timestamp_ns);
+        Some(Self::decoded(P::read(&bytes)?, bytes.len(), next_consensus))
     }
 
     /// Bytes that may be a message.
-    pub(super) fn bytes(bytes: &[u8]) -> Self {
-        match wire::decode(bytes) {
-            Ok((message, _)) => Self::decoded(message, bytes.len()),
-            Err(_) => Self {
+    pub(super) fn bytes(bytes: &[u8], next_consensus: &UInt160) -> Self {
+        match P::read(bytes) {
+            Some(message) => Self::decoded(message, bytes.len(), next_consensus),
+            None => Self {
                 kind: Kind::Garbage,
                 height: 0,
                 view: 0,
@@ -122,12 +137,13 @@ impl Freight {
         }
     }
 
-    fn decoded(message: Message, bytes: usize) -> Self {
+    fn decoded(message: P::Message, bytes: usize, next_consensus: &UInt160) -> Self {
+        let label = P::label(&message, next_consensus);
         Self {
-            kind: message.kind().into(),
-            height: message.height.0,
-            view: message.view.0,
-            block: message.block(),
+            kind: label.kind,
+            height: label.height,
+            view: label.view,
+            block: label.block,
             bytes,
             content: Content::Message(message),
         }
@@ -140,6 +156,7 @@ impl Freight {
         };
         let listed = match &question {
             Question::Transactions(_, positions) => positions.len().saturating_mul(4),
+            Question::Listed(_, wanted) => wanted.len().saturating_mul(32),
             _ => 0,
         };
         Self {
@@ -197,29 +214,14 @@ impl Freight {
 
     /// Whether it carries a part.
     pub(super) fn carries(&self, part: Part) -> bool {
-        let Content::Message(message) = &self.content else {
-            return false;
-        };
-        match (&message.payload, part) {
-            (Payload::Proposal(proposal), Part::ViewChangeCertificate) => {
-                proposal.justification.is_some()
-            }
-            (Payload::Proposal(proposal), Part::Decision) => proposal.parent.is_some(),
-            (Payload::ChangeView(change), Part::PreparedCertificate) => change.prepared.is_some(),
-            (Payload::RecoveryMessage(recovery), Part::ViewChangeCertificate) => {
-                recovery.view_change.is_some()
-            }
-            (Payload::RecoveryMessage(recovery), Part::PreparedCertificate) => {
-                recovery.prepared.is_some()
-            }
-            (Payload::RecoveryMessage(recovery), Part::Decision) => recovery.decision.is_some(),
-            (Payload::RecoveryMessage(recovery), Part::Votes) => !recovery.messages.is_empty(),
+        match &self.content {
+            Content::Message(message) => P::carries(message, part),
             _ => false,
         }
     }
 }
 
-impl Parcel {
+impl<P: Simulated> Parcel<P> {
     /// Over whose connection it comes.
     pub(super) fn bearer(&self) -> usize {
         self.via.unwrap_or(self.from)
@@ -238,12 +240,5 @@ impl Parcel {
             bytes: u32::try_from(self.wire.bytes).unwrap_or(u32::MAX),
             again: self.again,
         }
-    }
-}
-
-fn hints(message: &Message, timestamp_ns: u64) -> Hints {
-    Hints {
-        timestamp_ns,
-        priority: message.kind() as u32,
     }
 }

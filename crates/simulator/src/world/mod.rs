@@ -11,6 +11,8 @@
 //! | `connecting` | who is connected with whom                                                |
 //! | `watching` | who is heard of those that lead soon                                        |
 //! | `relaying` | the way around a dead link                                                  |
+//! | `flooding` | passing on where everybody passes everything on                               |
+//! | `protocol`, `two`, `three` | what differs between the protocols                           |
 //! | `processor` | what waits for a node's processor, and what it costs                        |
 //! | `stepping` | the engine's events and actions                                             |
 //! | `timers`   | its timers                                                                  |
@@ -34,6 +36,7 @@ mod clock;
 mod connecting;
 mod exchange;
 mod faults;
+mod flooding;
 mod freezing;
 mod ledgers;
 mod links;
@@ -45,14 +48,17 @@ mod notices;
 mod pace;
 mod paths;
 mod processor;
+mod protocol;
 mod queue;
 mod recording;
 mod relaying;
 mod sending;
 mod setup;
 mod stepping;
+mod three;
 mod timers;
 mod turns;
+mod two;
 mod verdict;
 mod watch;
 mod watching;
@@ -61,17 +67,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use neo_adversary::{Adversary, Attack, Collusion};
+use neo_adversary::Collusion;
+use neo_consensus::v2::V2Engine;
+use neo_consensus::v3::V3Engine;
 use neo_consensus::v3::timing::TimerSettings;
 use neo_consensus::vote_log::{Identity, MemoryMedium, VoteLog};
+use neo_invariants::Setup;
 use neo_invariants::ideal::IdealSigner;
-use neo_invariants::{Oracles, Setup};
 use neo_ledger::GenesisConfig;
 use neo_ledger::store::MemoryStore;
-use neo_primitives::{Magic, PublicKey, UInt256, ValidatorIndex};
+use neo_primitives::{Magic, PublicKey, UInt160, UInt256, ValidatorIndex};
 
 use crate::Options;
-use crate::plan::Plan;
+use crate::plan::{Plan, Version};
 use crate::random::{Random, Stream};
 use crate::report::{Report, Stopped};
 use crate::trace::TraceSink;
@@ -82,6 +90,7 @@ use faults::Troubles;
 use links::Links;
 use load::Wallet;
 use node::Node;
+use protocol::Simulated;
 use queue::{Item, Ns, Queue};
 use sending::Sieve;
 use setup::IdealScheme;
@@ -95,19 +104,21 @@ const FOOTPRINT: usize = 6_000;
 const FOOTPRINT_PER_VALIDATOR: usize = 400;
 
 /// Everything of a run.
-struct World<'a> {
+struct World<'a, P: Simulated> {
     plan: &'a Plan,
     #[cfg(feature = "mutation")]
     options: Options,
     now: Ns,
-    queue: Queue,
-    nodes: Vec<Node>,
+    queue: Queue<P>,
+    nodes: Vec<Node<P>>,
     genesis: GenesisConfig,
     genesis_hash: UInt256,
+    /// What the headers of the run carry.
+    next_consensus: UInt160,
     scheme: IdealScheme,
     timers: TimerSettings,
     links: Links,
-    sieve: Sieve,
+    sieve: Sieve<P>,
     troubles: Troubles,
     watch: Watch,
     turns: Turns,
@@ -118,12 +129,24 @@ struct World<'a> {
     questions: u64,
     /// The plan's healing has come.
     healed: bool,
-    book: Book<'a>,
+    book: Book<'a, P>,
 }
 
 /// Runs a valid plan.
 pub(crate) fn run(plan: &Plan, seed: u64, sink: &mut dyn TraceSink, options: Options) -> Report {
-    let mut world = World::new(plan, seed, sink);
+    match plan.protocol {
+        Version::Two => run_protocol::<V2Engine>(plan, seed, sink, options),
+        Version::Three => run_protocol::<V3Engine>(plan, seed, sink, options),
+    }
+}
+
+fn run_protocol<P: Simulated>(
+    plan: &Plan,
+    seed: u64,
+    sink: &mut dyn TraceSink,
+    options: Options,
+) -> Report {
+    let mut world = World::<P>::new(plan, seed, sink);
     #[cfg(feature = "mutation")]
     {
         world.options = options;
@@ -134,7 +157,7 @@ pub(crate) fn run(plan: &Plan, seed: u64, sink: &mut dyn TraceSink, options: Opt
     world.report(seed, stopped)
 }
 
-impl<'a> World<'a> {
+impl<'a, P: Simulated> World<'a, P> {
     fn new(plan: &'a Plan, seed: u64, sink: &'a mut dyn TraceSink) -> Self {
         let keys = setup::keys(plan.validators);
         let validators = setup::validators(&keys);
@@ -142,7 +165,7 @@ impl<'a> World<'a> {
         let genesis_hash = genesis.genesis_block().hash();
         let nodes = Self::nodes(plan, seed, &keys, genesis.magic, genesis_hash);
         let faulty = nodes.iter().filter(|node| !node.honest);
-        let oracles = Oracles::new(Setup {
+        let oracles = P::judge(Setup {
             magic: genesis.magic,
             validators: Arc::clone(&validators),
             byzantine: faulty.map(|node| node.validator).collect(),
@@ -174,6 +197,7 @@ impl<'a> World<'a> {
             now: 0,
             queue: Queue::default(),
             nodes,
+            next_consensus: genesis.genesis_block().header.next_consensus,
             genesis,
             genesis_hash,
             scheme,
@@ -198,7 +222,7 @@ impl<'a> World<'a> {
         keys: &[PublicKey],
         magic: Magic,
         genesis: UInt256,
-    ) -> Vec<Node> {
+    ) -> Vec<Node<P>> {
         let collusion = Collusion::new();
         let node = |number: u16| {
             let index = plan.validator_of(number);
@@ -207,17 +231,7 @@ impl<'a> World<'a> {
             let attacker = plan.byzantine.iter().find(|one| one.validator == index);
             let adversary = attacker.map(|attacker| {
                 let seed = Random::numbered(seed, Stream::Adversary, u64::from(number)).bits();
-                let attacks: Vec<Attack> = attacker
-                    .attacks
-                    .iter()
-                    .filter_map(|name| name.parse().ok())
-                    .collect();
-                let adversary = if attacks.is_empty() {
-                    Adversary::random(seed)
-                } else {
-                    Adversary::new(&attacks, seed)
-                };
-                adversary.colluding(collusion.clone())
+                P::villain(&attacker.attacks, seed, &collusion)
             });
             let identity = Identity {
                 magic,
@@ -290,7 +304,7 @@ impl<'a> World<'a> {
         stopped
     }
 
-    fn take(&mut self, item: Item) {
+    fn take(&mut self, item: Item<P>) {
         self.book.events += 1;
         let process = item.process().and_then(|node| self.nodes.get_mut(node));
         if let Some(deferred) = process.and_then(|node| node.frozen.as_mut()) {

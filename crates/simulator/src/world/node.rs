@@ -5,29 +5,29 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use neo_adversary::Adversary;
-use neo_consensus::engine::{Engine, Event, LedgerAction, TimerId};
-use neo_consensus::v3::V3Engine;
+use neo_consensus::engine::{Event, LedgerAction, TimerId};
 use neo_consensus::vote_log::{MemoryMedium, VoteLog};
 use neo_driver::Leaders;
 use neo_invariants::ideal::IdealSigner;
 use neo_ledger::store::MemoryStore;
 use neo_ledger::{ChainReader, EmbeddedLedger};
-use neo_primitives::{Block, BlockBody, Height, PublicKey, UInt256, ValidatorIndex};
+use neo_primitives::{Block, BlockBody, Height, PublicKey, Transaction, UInt256, ValidatorIndex};
 
 use super::clock::Clock;
 use super::exchange::Asked;
+use super::flooding::Known;
 use super::mail::Parcel;
+use super::protocol::Simulated;
 use super::queue::{Item, Ns};
 use crate::random::Random;
 
 /// One node.
-pub(super) struct Node {
+pub(super) struct Node<P: Simulated> {
     pub(super) key: PublicKey,
     pub(super) validator: ValidatorIndex,
     pub(super) signer: IdealSigner,
     /// A Byzantine node has one around its engine.
-    pub(super) adversary: Option<Adversary>,
+    pub(super) adversary: Option<P::Villain>,
     /// Whether the oracles judge it: no attacker and no twin.
     pub(super) honest: bool,
     pub(super) random: Random,
@@ -37,7 +37,7 @@ pub(super) struct Node {
     /// Counts its lives; what belongs to an earlier one is void.
     pub(super) life: u64,
     /// What runs; none while the node is down.
-    pub(super) running: Option<Running>,
+    pub(super) running: Option<Running<P>>,
     /// The vote log while the node is down.
     pub(super) medium: MemoryMedium,
     /// A copy of the vote log that was made once.
@@ -56,7 +56,7 @@ pub(super) struct Node {
     /// When it lost the connections that it had.
     pub(super) lost_at: Vec<Option<Ns>>,
     /// What came due while it was frozen; none when it is not.
-    pub(super) frozen: Option<Vec<Item>>,
+    pub(super) frozen: Option<Vec<Item<P>>>,
     /// Counts the ways around dead links, so that each message takes others.
     pub(super) relay_turn: usize,
     /// It crashed once and has stored nothing new since.
@@ -64,8 +64,8 @@ pub(super) struct Node {
 }
 
 /// The volatile part of a node.
-pub(super) struct Running {
-    pub(super) engine: V3Engine,
+pub(super) struct Running<P: Simulated> {
+    pub(super) engine: P,
     pub(super) log: VoteLog<MemoryMedium>,
     pub(super) ledger: EmbeddedLedger,
     pub(super) leaders: Leaders,
@@ -73,9 +73,9 @@ pub(super) struct Running {
     /// When the next `Wake` is planned.
     pub(super) wake_at: Option<Ns>,
     /// Events from within the node, taken before messages.
-    pub(super) inside: VecDeque<Inside>,
+    pub(super) inside: VecDeque<Inside<P>>,
     /// Messages that wait for the processor.
-    pub(super) inbox: VecDeque<Parcel>,
+    pub(super) inbox: VecDeque<Parcel<P>>,
     /// Whether a `Work` is planned.
     pub(super) working: bool,
     /// The processor is busy until then.
@@ -93,6 +93,8 @@ pub(super) struct Running {
     pub(super) pooled: Arc<AtomicU32>,
     /// Numbers of the messages that came through others lately.
     pub(super) relayed: VecDeque<u64>,
+    /// Messages that were passed on, where everybody passes everything on.
+    pub(super) known: Known,
     /// Something was delivered since the last moment when all was handled.
     pub(super) unsettled: bool,
     /// Questions to other nodes, by their number.
@@ -115,10 +117,10 @@ pub(super) struct Watched {
 }
 
 /// What waits inside a node.
-pub(super) enum Inside {
+pub(super) enum Inside<P: Simulated> {
     /// An event for the engine; whether it is the outcome of a verification.
     Event {
-        event: Box<Event<V3Engine>>,
+        event: Box<Event<P>>,
         verification: bool,
     },
     /// Some timers are due.
@@ -143,7 +145,7 @@ pub(super) enum Armed {
     Torn,
 }
 
-impl Node {
+impl<P: Simulated> Node<P> {
     /// Whether this life of it runs.
     pub(super) fn lives(&self, life: u64) -> bool {
         self.life == life && self.running.is_some()
@@ -160,7 +162,16 @@ impl Node {
     }
 }
 
-impl Running {
+impl<P: Simulated> Running<P> {
+    /// A transaction by its hash: of the open height, of the pool, or stored.
+    pub(super) fn transaction(&self, hash: &UInt256) -> Option<Arc<Transaction>> {
+        let held = self.engine.transaction(hash);
+        held.or_else(|| self.ledger.pooled(hash)).or_else(|| {
+            let stored = self.ledger.transaction(hash).ok().flatten()?;
+            Some(stored.transaction)
+        })
+    }
+
     /// The body of a block, for others that ask: of an open height, or stored.
     pub(super) fn body(&self, hash: &UInt256) -> Option<Arc<BlockBody>> {
         if let Some(body) = self.engine.body(hash) {

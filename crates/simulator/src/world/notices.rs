@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use neo_consensus::engine::Notice;
 use neo_consensus::v3::recovery::RecoveryStrategy;
-use neo_consensus::v3::{Payload, Record};
 use neo_primitives::Height;
 
 use super::World;
+use super::protocol::Simulated;
+use super::protocol::Step;
 use crate::trace::{Happening, Vote};
 
-impl World<'_> {
+impl<P: Simulated> World<'_, P> {
     fn phase(&mut self, node: usize, height: u32, view: u32, phase: &'static str) {
         let happening = Happening::Phase {
             height,
@@ -21,18 +22,8 @@ impl World<'_> {
     }
 
     /// Records became durable.
-    pub(super) fn durable(&mut self, node: usize, records: &[Record]) {
-        let votes: Vec<Vote> = records
-            .iter()
-            .filter_map(|record| match record {
-                Record::Own(message) => Some(Vote {
-                    kind: message.kind().into(),
-                    height: message.height.0,
-                    view: message.view.0,
-                }),
-                _ => None,
-            })
-            .collect();
+    pub(super) fn durable(&mut self, node: usize, records: &[P::Record]) {
+        let votes: Vec<Vote> = records.iter().filter_map(P::vote).collect();
         let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
         self.emit(
             Some(node),
@@ -42,32 +33,25 @@ impl World<'_> {
             },
         );
         for record in records {
-            match record {
-                Record::Own(message) => {
-                    let prepares = matches!(
-                        message.payload,
-                        Payload::Proposal(_) | Payload::Prepare { .. }
-                    );
-                    if prepares {
-                        self.phase(node, message.height.0, message.view.0, "Prepare");
-                    }
-                    // A certificate of a left view is kept and moves nobody; whose PreCommit it brings about does.
-                    if matches!(message.payload, Payload::PreCommit { .. }) {
-                        self.phase(node, message.height.0, message.view.0, "PreCommit");
-                    }
-                }
-                Record::Prepared {
+            match P::step_of(record) {
+                Some(Step::Phase {
                     height,
-                    certificate,
-                } => {
+                    view,
+                    phase,
+                }) => self.phase(node, height, view, phase),
+                Some(Step::Prepared {
+                    height,
+                    view,
+                    block,
+                }) => {
                     let prepared = Happening::Prepared {
-                        height: height.0,
-                        view: certificate.view.0,
-                        block: certificate.hash,
+                        height,
+                        view,
+                        block,
                     };
                     self.emit(Some(node), prepared);
                 }
-                _ => {}
+                None => {}
             }
         }
     }
@@ -204,7 +188,7 @@ impl World<'_> {
     fn note_base(&mut self, node: usize, height: u32) {
         let one = &self.nodes[node];
         if let Some(running) = one.running.as_ref().filter(|_| one.honest) {
-            let base = running.engine.base_timeout();
+            let base = P::base_timeout(&running.engine);
             let pace = &mut self.book.verdict.pace;
             pace.decided(self.now, node, height, base);
         }
@@ -212,7 +196,7 @@ impl World<'_> {
 
     fn prune(&mut self, node: usize, stored: Height) {
         if let Some(running) = self.nodes[node].running.as_mut()
-            && let Err(error) = running.log.prune::<Record>(stored)
+            && let Err(error) = running.log.prune::<P::Record>(stored)
         {
             self.trouble(node, stored.0, error.to_string());
         }

@@ -1,17 +1,17 @@
 //! What waits for the processor of a node, and what it costs.
 
 use neo_consensus::engine::Event;
-use neo_consensus::v3::V3Engine;
 use neo_invariants::Observation;
 
 use super::World;
 use super::mail::{Content, Parcel};
 use super::node::Inside;
+use super::protocol::Simulated;
 use super::queue::{Item, Ns};
 
-impl World<'_> {
+impl<P: Simulated> World<'_, P> {
     /// An event from within a node waits for its processor.
-    pub(super) fn within(&mut self, node: usize, event: Event<V3Engine>, verification: bool) {
+    pub(super) fn within(&mut self, node: usize, event: Event<P>, verification: bool) {
         let Some(running) = self.nodes[node].running.as_mut() else {
             return;
         };
@@ -77,10 +77,16 @@ impl World<'_> {
         (bytes as u64).saturating_mul(self.plan.compute.kibibyte_ns) / 1024
     }
 
-    fn open_parcel(&mut self, node: usize, parcel: &Parcel) {
+    fn open_parcel(&mut self, node: usize, parcel: &Parcel<P>) {
         let cost = self.plan.compute.message_ns + self.cost_of_bytes(parcel.wire.bytes);
         self.spend(node, cost);
         match &parcel.wire.content {
+            Content::Message(message) if P::FLOODS => {
+                if self.is_new(node, message) {
+                    self.deliver(node, parcel.bearer(), message);
+                    self.flood(node, parcel);
+                }
+            }
             Content::Message(message) => self.deliver(node, parcel.bearer(), message),
             Content::Garbage => {}
             Content::Question { number, question } => {

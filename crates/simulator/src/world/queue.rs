@@ -7,14 +7,15 @@ use neo_consensus::engine::Recipient;
 use neo_primitives::Transaction;
 
 use super::mail::{Parcel, Wire};
+use super::protocol::Simulated;
 
 /// Virtual time since the start, in nanoseconds.
 pub(super) type Ns = u64;
 
 /// What the queue holds. Lives tell whether the node it is for has crashed meanwhile.
-pub(super) enum Item {
+pub(super) enum Item<P: Simulated> {
     /// A message reaches its receiver.
-    Arrive { life: u64, parcel: Parcel },
+    Arrive { life: u64, parcel: Parcel<P> },
     /// A node has time for the next thing.
     Work { node: usize, life: u64 },
     /// A node's ledger is done with its oldest request.
@@ -30,10 +31,10 @@ pub(super) enum Item {
         node: usize,
         life: u64,
         to: Recipient,
-        wire: Wire,
+        wire: Wire<P>,
     },
     /// A stream repeats what was not acknowledged.
-    Repeat { parcel: Parcel },
+    Repeat { parcel: Parcel<P> },
     /// A node may notice that it hears another one, or does not any more.
     Perceive { node: usize, peer: usize },
     /// A node may have heard nothing of a watched one for too long, or hears it again.
@@ -42,7 +43,7 @@ pub(super) enum Item {
     Relay {
         node: usize,
         life: u64,
-        parcel: Parcel,
+        parcel: Parcel<P>,
     },
     /// A question of a node has waited long enough.
     GiveUp { node: usize, life: u64, number: u64 },
@@ -59,7 +60,7 @@ pub(super) enum Item {
     Heal,
 }
 
-impl Item {
+impl<P: Simulated> Item<P> {
     /// The node whose process has to run for this to happen.
     pub(super) fn process(&self) -> Option<usize> {
         match self {
@@ -81,27 +82,27 @@ impl Item {
     }
 }
 
-struct Entry {
+struct Entry<P: Simulated> {
     at: Ns,
     number: u64,
-    item: Item,
+    item: Item<P>,
 }
 
-impl PartialEq for Entry {
+impl<P: Simulated> PartialEq for Entry<P> {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other) == Ordering::Equal
     }
 }
 
-impl Eq for Entry {}
+impl<P: Simulated> Eq for Entry<P> {}
 
-impl PartialOrd for Entry {
+impl<P: Simulated> PartialOrd for Entry<P> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Entry {
+impl<P: Simulated> Ord for Entry<P> {
     /// The earliest is the greatest, for the heap.
     fn cmp(&self, other: &Self) -> Ordering {
         (other.at, other.number).cmp(&(self.at, self.number))
@@ -109,22 +110,30 @@ impl Ord for Entry {
 }
 
 /// The queue.
-#[derive(Default)]
-pub(super) struct Queue {
-    heap: BinaryHeap<Entry>,
+pub(super) struct Queue<P: Simulated> {
+    heap: BinaryHeap<Entry<P>>,
     planned: u64,
 }
 
-impl Queue {
+impl<P: Simulated> Default for Queue<P> {
+    fn default() -> Self {
+        Self {
+            heap: BinaryHeap::new(),
+            planned: 0,
+        }
+    }
+}
+
+impl<P: Simulated> Queue<P> {
     /// Plans an item.
-    pub(super) fn push(&mut self, at: Ns, item: Item) {
+    pub(super) fn push(&mut self, at: Ns, item: Item<P>) {
         self.planned += 1;
         let number = self.planned;
         self.heap.push(Entry { at, number, item });
     }
 
     /// Takes the next item if it is due by `end`.
-    pub(super) fn pop(&mut self, end: Ns) -> Option<(Ns, Item)> {
+    pub(super) fn pop(&mut self, end: Ns) -> Option<(Ns, Item<P>)> {
         if self.heap.peek()?.at > end {
             return None;
         }
@@ -138,7 +147,7 @@ mod tests {
 
     #[test]
     fn equal_times_keep_their_order() {
-        let mut queue = Queue::default();
+        let mut queue = Queue::<neo_consensus::v3::V3Engine>::default();
         for (at, node) in [(5, 0), (3, 1), (5, 2), (3, 3), (9, 4)] {
             queue.push(at, Item::Work { node, life: 0 });
         }

@@ -1,20 +1,19 @@
 //! Own votes on their way into the vote log, and crashes in the act.
 
-use neo_consensus::v3::Record;
 use neo_consensus::vote_log::{LogMedium, MemoryMedium};
 use neo_driver::Ballot;
 use neo_invariants::Observation;
 
 use super::World;
 use super::node::Armed;
+use super::protocol::Simulated;
 use crate::trace::CrashCause;
 
-impl World<'_> {
+impl<P: Simulated> World<'_, P> {
     /// Whether the driver of an honest node breaks rule 8, because the run is told so.
     #[cfg(feature = "mutation")]
     pub(super) fn sends_first(&self, node: usize) -> bool {
-        use neo_consensus::v3::mutation::Mutation;
-        self.options.mutation == Some(Mutation::SendsBeforeDurable) && self.nodes[node].honest
+        P::sends_first(&self.options) && self.nodes[node].honest
     }
 
     #[cfg(not(feature = "mutation"))]
@@ -23,14 +22,12 @@ impl World<'_> {
     }
 
     /// Makes the records of a ballot durable. False when the node crashed in the act.
-    pub(super) fn record(&mut self, node: usize, ballot: &Ballot) -> bool {
+    pub(super) fn record(&mut self, node: usize, ballot: &Ballot<P>) -> bool {
         let records = ballot.records();
         if records.is_empty() {
             return true;
         }
-        let votes = records
-            .iter()
-            .any(|record| matches!(record, Record::Own(_)));
+        let votes = records.iter().any(|record| P::vote(record).is_some());
         let armed = self.nodes[node].armed;
         let Some(running) = self.nodes[node].running.as_mut() else {
             return false;
@@ -56,7 +53,7 @@ impl World<'_> {
     }
 
     /// A part of a write reaches the disk, and the node stops.
-    fn tear(&mut self, node: usize, records: &[Record]) {
+    fn tear(&mut self, node: usize, records: &[P::Record]) {
         let Some(running) = self.nodes[node].running.as_mut() else {
             return;
         };

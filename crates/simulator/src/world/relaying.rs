@@ -4,6 +4,7 @@
 use super::World;
 use super::links::Travel;
 use super::mail::Parcel;
+use super::protocol::Simulated;
 use super::queue::{Item, Ns};
 use crate::trace::Happening;
 
@@ -14,10 +15,11 @@ const REMEMBERED: usize = 1_024;
 /// Of a hundred messages that an attacker is asked to pass on, it passes on so many.
 const PASSED_BY_ATTACKERS: u32 = 50;
 
-impl World<'_> {
+impl<P: Simulated> World<'_, P> {
     /// Whether a message has to go around: its sender knows that there is no connection.
-    pub(super) fn goes_around(&self, parcel: &Parcel) -> bool {
-        parcel.via.is_none()
+    pub(super) fn goes_around(&self, parcel: &Parcel<P>) -> bool {
+        !P::FLOODS
+            && parcel.via.is_none()
             && parcel.wire.kind.is_consensus()
             && !self.nodes[parcel.from].hears[parcel.to]
             && !self.can_hear(parcel.to, parcel.from)
@@ -33,7 +35,7 @@ impl World<'_> {
     }
 
     /// Gives a message to those that may pass it on. False when there is nobody.
-    pub(super) fn send_around(&mut self, parcel: &Parcel, at: Ns) -> bool {
+    pub(super) fn send_around(&mut self, parcel: &Parcel<P>, at: Ns) -> bool {
         let ways = self.ways(parcel.from, parcel.to);
         if ways.is_empty() {
             return false;
@@ -66,7 +68,7 @@ impl World<'_> {
     }
 
     /// A node passes a message on, if it is connected with whom it is for.
-    pub(super) fn pass_on(&mut self, node: usize, parcel: Parcel) {
+    pub(super) fn pass_on(&mut self, node: usize, parcel: Parcel<P>) {
         let refuses = self.nodes[node].adversary.is_some()
             && !self.nodes[node].random.percent(PASSED_BY_ATTACKERS);
         if refuses || !self.is_mutual(node, parcel.to) {
@@ -81,7 +83,7 @@ impl World<'_> {
     }
 
     /// Whether a message that came through another one is new.
-    pub(super) fn is_new_relay(&mut self, node: usize, parcel: &Parcel) -> bool {
+    pub(super) fn is_new_relay(&mut self, node: usize, parcel: &Parcel<P>) -> bool {
         let Some(running) = self.nodes[node].running.as_mut() else {
             return false;
         };

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use neo_adversary::{Content as Bent, Interference as _, Outgoing};
 use neo_consensus::engine::Recipient;
-use neo_consensus::v3::Message;
 use neo_invariants::Observation;
 
 use super::World;
 use super::links::Travel;
 use super::lives::SCHEME;
 use super::mail::{Content, Freight, Parcel, Wire};
+use super::protocol::Simulated;
 use super::queue::{Item, Ns};
 use super::turns::Turns;
 use super::watch::{Watch, WatchId};
@@ -25,17 +25,17 @@ const RETRANSMISSION: Ns = 200_000_000;
 const MAX_WAITING: usize = 4_096;
 
 /// The filters of a plan at work.
-pub(super) struct Sieve(Vec<Mesh>);
+pub(super) struct Sieve<P: Simulated>(Vec<Mesh<P>>);
 
-struct Mesh {
+struct Mesh<P: Simulated> {
     filter: Filter,
     after: Option<WatchId>,
     until: Option<WatchId>,
     caught: u32,
-    held: Vec<Parcel>,
+    held: Vec<Parcel<P>>,
 }
 
-impl Sieve {
+impl<P: Simulated> Sieve<P> {
     pub(super) fn new(plan: &Plan, watch: &mut Watch) -> Self {
         let mesh = |filter: &Filter| Mesh {
             after: filter.after.as_ref().map(|condition| watch.add(condition)),
@@ -48,7 +48,7 @@ impl Sieve {
     }
 
     /// The first filter that takes a message, and what it does with it.
-    fn catch(&mut self, parcel: &Parcel, watch: &Watch, turns: &Turns) -> Option<(usize, Fate)> {
+    fn catch(&mut self, parcel: &Parcel<P>, watch: &Watch, turns: &Turns) -> Option<(usize, Fate)> {
         self.0.iter_mut().enumerate().find_map(|(at, mesh)| {
             let takes = mesh.takes(parcel, watch, turns);
             if takes {
@@ -58,15 +58,15 @@ impl Sieve {
         })
     }
 
-    fn hold(&mut self, at: usize, parcel: Parcel) {
+    fn hold(&mut self, at: usize, parcel: Parcel<P>) {
         if let Some(mesh) = self.0.get_mut(at) {
             mesh.held.push(parcel);
         }
     }
 
     /// What filters held that are over now.
-    fn release(&mut self, watch: &Watch, all: bool) -> Vec<Parcel> {
-        let over = |mesh: &&mut Mesh| all || mesh.until.is_some_and(|until| watch.holds(until));
+    fn release(&mut self, watch: &Watch, all: bool) -> Vec<Parcel<P>> {
+        let over = |mesh: &&mut Mesh<P>| all || mesh.until.is_some_and(|until| watch.holds(until));
         self.0
             .iter_mut()
             .filter(over)
@@ -75,8 +75,8 @@ impl Sieve {
     }
 }
 
-impl Mesh {
-    fn takes(&self, parcel: &Parcel, watch: &Watch, turns: &Turns) -> bool {
+impl<P: Simulated> Mesh<P> {
+    fn takes(&self, parcel: &Parcel<P>, watch: &Watch, turns: &Turns) -> bool {
         let filter = &self.filter;
         let wire = &parcel.wire;
         let kind = if filter.kinds.is_empty() {
@@ -97,32 +97,37 @@ impl Mesh {
     }
 }
 
-impl World<'_> {
+impl<P: Simulated> World<'_, P> {
     /// A message leaves a node for whom it is meant.
-    pub(super) fn send(&mut self, node: usize, to: &Recipient, message: &Message, again: bool) {
+    pub(super) fn send(&mut self, node: usize, to: &Recipient, message: &P::Message, again: bool) {
         self.observe(node, Observation::Sent { to, message, again });
         let at = self.departure(node);
-        match Freight::message(message, at) {
-            Some(freight) => self.post(node, to, &Rc::new(freight), again, at),
-            None => self.trouble(
-                node,
-                message.height.0,
-                format!("a {:?} does not survive its own bytes", message.kind()),
-            ),
+        match Freight::message(message, at, &self.next_consensus) {
+            Some(freight) => {
+                if P::FLOODS {
+                    self.is_new(node, message);
+                }
+                self.post(node, to, &Rc::new(freight), again, at);
+            }
+            None => {
+                let label = P::label(message, &self.next_consensus);
+                let what = format!("a {:?} does not survive its own bytes", label.kind);
+                self.trouble(node, label.height, what);
+            }
         }
     }
 
-    fn departure(&self, node: usize) -> Ns {
+    pub(super) fn departure(&self, node: usize) -> Ns {
         let running = self.nodes[node].running.as_ref();
         running.map_or(self.now, |running| running.busy_until.max(self.now))
     }
 
     /// What an attacker lets out.
-    pub(super) fn leave(&mut self, node: usize, outgoing: Vec<Outgoing>) {
+    pub(super) fn leave(&mut self, node: usize, outgoing: Vec<Outgoing<P::Message>>) {
         for Outgoing { to, content, delay } in outgoing {
             let freight = match &content {
-                Bent::Message(message) => Freight::message(message, self.now),
-                Bent::Bytes(bytes) => Some(Freight::bytes(bytes)),
+                Bent::Message(message) => Freight::message(message, self.now, &self.next_consensus),
+                Bent::Bytes(bytes) => Some(Freight::bytes(bytes, &self.next_consensus)),
             };
             // What has no bytes cannot be sent, not even by an attacker.
             let Some(freight) = freight else { continue };
@@ -163,7 +168,14 @@ impl World<'_> {
     }
 
     /// Gives a message to the network, once for each receiver.
-    pub(super) fn post(&mut self, node: usize, to: &Recipient, wire: &Wire, again: bool, at: Ns) {
+    pub(super) fn post(
+        &mut self,
+        node: usize,
+        to: &Recipient,
+        wire: &Wire<P>,
+        again: bool,
+        at: Ns,
+    ) {
         let own = self.nodes[node].validator;
         for receiver in 0..self.nodes.len() {
             let other = &self.nodes[receiver];
@@ -178,7 +190,7 @@ impl World<'_> {
     }
 
     /// Gives one message to the network.
-    pub(super) fn dispatch(&mut self, from: usize, to: usize, wire: &Wire, again: bool, at: Ns) {
+    pub(super) fn dispatch(&mut self, from: usize, to: usize, wire: &Wire<P>, again: bool, at: Ns) {
         self.messages += 1;
         let parcel = Parcel {
             id: self.messages,
@@ -190,6 +202,11 @@ impl World<'_> {
         };
         self.book.sent(&parcel);
         self.emit(Some(from), Happening::Sent(parcel.transmission()));
+        self.forward(parcel, at);
+    }
+
+    /// Gives a message to the filters of the plan, and then to the network.
+    pub(super) fn forward(&mut self, parcel: Parcel<P>, at: Ns) {
         let caught = if self.healed {
             None
         } else {
@@ -210,7 +227,7 @@ impl World<'_> {
         }
     }
 
-    pub(super) fn travel(&mut self, parcel: &Parcel, at: Ns) {
+    pub(super) fn travel(&mut self, parcel: &Parcel<P>, at: Ns) {
         let from = parcel.bearer();
         if self.goes_around(parcel) && self.send_around(parcel, at) {
             return;
@@ -232,7 +249,7 @@ impl World<'_> {
 
     /// A message does not get through. Questions and answers travel on streams, which repeat what was not
     /// acknowledged as long as the connection lasts.
-    fn lost(&mut self, parcel: &Parcel, reason: DropReason) {
+    fn lost(&mut self, parcel: &Parcel<P>, reason: DropReason) {
         if parcel.wire.kind.is_consensus() {
             return self.dropped(parcel, reason);
         }
@@ -242,7 +259,7 @@ impl World<'_> {
     }
 
     /// A stream repeats a question or an answer, if somebody still waits for it.
-    pub(super) fn repeat(&mut self, parcel: &Parcel) {
+    pub(super) fn repeat(&mut self, parcel: &Parcel<P>) {
         let (asker, number) = match &parcel.wire.content {
             Content::Question { number, .. } => (parcel.from, number),
             Content::Answer { number, .. } => (parcel.to, number),
@@ -255,7 +272,7 @@ impl World<'_> {
     }
 
     /// A message reaches its receiver.
-    pub(super) fn arrive(&mut self, life: u64, parcel: Parcel) {
+    pub(super) fn arrive(&mut self, life: u64, parcel: Parcel<P>) {
         let to = parcel.to;
         if !self.links.passes(parcel.bearer(), to) {
             return self.lost(&parcel, DropReason::Partition);
@@ -267,8 +284,15 @@ impl World<'_> {
         if reason {
             return self.dropped(&parcel, DropReason::Undecodable);
         }
-        if parcel.via.is_some() && !self.is_new_relay(to, &parcel) {
-            return;
+        match &parcel.wire.content {
+            Content::Message(message) if P::FLOODS && parcel.via.is_some() => {
+                if self.has_had(to, message) {
+                    return;
+                }
+                self.book.coverage.relayed += u64::from(self.nodes[to].honest);
+            }
+            _ if parcel.via.is_some() && !self.is_new_relay(to, &parcel) => return,
+            _ => {}
         }
         let frozen = self.nodes[to].is_frozen();
         let running = self.nodes[to].running.as_ref();
@@ -282,7 +306,7 @@ impl World<'_> {
         self.plan_work(to);
     }
 
-    fn dropped(&mut self, parcel: &Parcel, reason: DropReason) {
+    fn dropped(&mut self, parcel: &Parcel<P>, reason: DropReason) {
         let message = parcel.transmission();
         self.emit(Some(parcel.from), Happening::Dropped { message, reason });
     }

@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use neo_adversary::{Interference as _, Surroundings};
-use neo_consensus::engine::{Actions, Engine, Event, LedgerEvent, Now, Recipient};
+use neo_consensus::engine::{Actions, Event, LedgerEvent, Now, Recipient};
+use neo_consensus::v3::SignatureCheck;
 use neo_consensus::v3::certificate::Obligation;
 use neo_consensus::v3::context::HeightContext;
-use neo_consensus::v3::{Message, SignatureCheck, V3Engine};
 use neo_driver::Ballot;
 use neo_driver::interference::leaving;
 use neo_invariants::Observation;
@@ -16,6 +16,8 @@ use neo_invariants::ideal::IdealCheck;
 
 use super::World;
 use super::node::LedgerJob;
+use super::protocol::Simulated;
+use super::protocol::{Judge as _, Seen};
 use crate::trace::CrashCause;
 
 /// Checks signatures and counts them.
@@ -32,9 +34,9 @@ impl SignatureCheck for Counting {
     }
 }
 
-impl World<'_> {
-    pub(super) fn deliver(&mut self, node: usize, from: usize, message: &Message) {
-        let sender = self.nodes[from].key.clone();
+impl<P: Simulated> World<'_, P> {
+    pub(super) fn deliver(&mut self, node: usize, from: usize, message: &P::Message) {
+        let sender = P::sender(message, &self.nodes[from].key);
         let now = self.moment(node);
         let mut keep = true;
         if self.nodes[node].adversary.is_some() {
@@ -75,7 +77,7 @@ impl World<'_> {
         &mut self,
         node: usize,
         now: Now,
-        act: impl FnOnce(&mut neo_adversary::Adversary, &Surroundings<'_>) -> T,
+        act: impl FnOnce(&mut P::Villain, &Surroundings<'_>) -> T,
     ) -> Option<T> {
         let one = &mut self.nodes[node];
         let running = one.running.as_ref()?;
@@ -102,7 +104,7 @@ impl World<'_> {
     }
 
     /// Lets an engine take an event, and then its own messages that follow from it.
-    pub(super) fn handle(&mut self, node: usize, event: Event<V3Engine>) {
+    pub(super) fn handle(&mut self, node: usize, event: Event<P>) {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             let now = self.moment(node);
@@ -141,8 +143,8 @@ impl World<'_> {
         &mut self,
         node: usize,
         now: Now,
-        actions: Actions<V3Engine>,
-        events: &mut VecDeque<Event<V3Engine>>,
+        actions: Actions<P>,
+        events: &mut VecDeque<Event<P>>,
     ) {
         for notice in actions.notices {
             self.observe(node, Observation::Noticed { notice: &notice });
@@ -173,7 +175,7 @@ impl World<'_> {
         }
         let drafts = actions.send.len() as u64;
         let one = &self.nodes[node];
-        let ballot = Ballot::<V3Engine>::sign(actions.persist, actions.send, &one.signer);
+        let ballot = Ballot::<P>::sign(actions.persist, actions.send, &one.signer);
         self.spend(node, drafts.saturating_mul(self.plan.compute.sign_ns));
         let resend = actions.resend;
         if self.sends_first(node) {
@@ -194,7 +196,7 @@ impl World<'_> {
             let check = Counting {
                 checked: Cell::new(0),
             };
-            let outcome = job.run(&check);
+            let outcome = P::check(job, &check);
             let cost = check
                 .checked
                 .get()
@@ -212,8 +214,8 @@ impl World<'_> {
         &mut self,
         node: usize,
         now: Now,
-        ballot: &Ballot,
-        resend: Vec<(Recipient, Message)>,
+        ballot: &Ballot<P>,
+        resend: Vec<(Recipient, P::Message)>,
     ) {
         if self.nodes[node].adversary.is_some() {
             let outgoing = leaving(ballot, resend);
@@ -231,7 +233,7 @@ impl World<'_> {
     }
 
     /// Tells the oracles.
-    pub(super) fn observe(&mut self, node: usize, observation: Observation<'_>) {
+    pub(super) fn observe(&mut self, node: usize, observation: Seen<'_, P>) {
         self.book
             .oracles
             .observe(Duration::from_nanos(self.now), node, observation);

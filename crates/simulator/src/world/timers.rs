@@ -4,9 +4,10 @@ use neo_consensus::engine::{Event, TimerChange};
 
 use super::World;
 use super::node::Inside;
+use super::protocol::Simulated;
 use super::queue::Item;
 
-impl World<'_> {
+impl<P: Simulated> World<'_, P> {
     pub(super) fn fire(&mut self, node: usize) {
         let now = self.nodes[node].clock.monotonic(self.now);
         let Some(running) = self.nodes[node].running.as_mut() else {

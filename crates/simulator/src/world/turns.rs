@@ -10,7 +10,7 @@ use neo_consensus::View;
 use neo_consensus::v3::leader::LeaderState;
 use neo_primitives::Height;
 
-use crate::plan::{Nodes, Plan};
+use crate::plan::{Nodes, Plan, Version};
 
 /// Heights that are remembered.
 const REMEMBERED: usize = 4_096;
@@ -20,6 +20,8 @@ pub(super) struct Turns {
     /// The validator of each node.
     validators: Vec<u16>,
     count: usize,
+    /// Turns go by height and view alone, and down with the view.
+    by_height: bool,
     states: BTreeMap<u32, LeaderState>,
 }
 
@@ -30,6 +32,7 @@ impl Turns {
                 .map(|node| plan.validator_of(node))
                 .collect(),
             count: usize::from(plan.validators),
+            by_height: plan.protocol == Version::Two,
             states: BTreeMap::new(),
         }
     }
@@ -37,7 +40,7 @@ impl Turns {
     /// An honest node opens a height with this state.
     pub(super) fn learn(&mut self, state: &LeaderState) {
         let height = state.height().0;
-        if self.states.contains_key(&height) {
+        if self.by_height || self.states.contains_key(&height) {
             return;
         }
         if self.states.len() >= REMEMBERED {
@@ -48,6 +51,11 @@ impl Turns {
 
     /// The validator that leads a view, or is expected to.
     pub(super) fn leader(&self, height: u32, view: u32) -> u16 {
+        if self.by_height {
+            let count = i64::try_from(self.count.max(1)).unwrap_or(i64::MAX);
+            let turn = (i64::from(height) - i64::from(view)).rem_euclid(count);
+            return u16::try_from(turn).unwrap_or(0);
+        }
         let known = self.states.get(&height).cloned();
         let state = known.unwrap_or_else(|| self.expected(height));
         u16::from(state.order().leader(View(view)).0)

@@ -8,7 +8,7 @@ use neo_primitives::UInt256;
 use super::pace::{Measures, Pace};
 use super::turns::Turns;
 use super::watch::{Moment, Watch, WatchId};
-use crate::plan::{Expectation, Nodes, Plan};
+use crate::plan::{Condition, Expectation, Nodes, Plan, Seen};
 use crate::trace::{Happening, Kind, TraceEvent};
 
 const NS_PER_MS: u64 = 1_000_000;
@@ -50,6 +50,10 @@ impl Verdict {
                     vec![watch.add(condition)]
                 }
                 Expectation::Before { first, then } => vec![watch.add(first), watch.add(then)],
+                Expectation::Locked { height, .. } => {
+                    let locked = Seen::Locked { height: *height };
+                    vec![watch.add(&Condition::Seen(locked))]
+                }
                 _ => Vec::new(),
             };
             Expected {
@@ -262,6 +266,19 @@ impl Verdict {
                     format!("node {node} voted at height {at} after it lost its vote log")
                 }),
             },
+            Expectation::Locked { height, until_ms } => {
+                let until = until_ms.map_or(u64::MAX, |ms| ms.saturating_mul(US_PER_MS));
+                let stored = self.stored.range((*height, 0)..);
+                let first = stored.map(|((_, node), at)| (*at, *node)).min();
+                match (since(0), first) {
+                    (None, _) => Some(format!("height {height} was not locked")),
+                    (Some(_), Some((at, node))) if at < until => Some(format!(
+                        "node {node} stored height {height} at {} ms",
+                        at / US_PER_MS
+                    )),
+                    _ => None,
+                }
+            }
             Expectation::Violates { invariant } => {
                 let found = violations
                     .iter()

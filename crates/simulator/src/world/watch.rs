@@ -42,6 +42,7 @@ enum State {
     Nodes(Matcher, BTreeSet<u16>, u16),
     Messages(Mail, u32),
     Evidence(u16),
+    Locked(u32),
     After(Box<Watched>, Ns),
     All(Vec<Watched>),
     Any(Vec<Watched>),
@@ -145,7 +146,7 @@ impl Watched {
             State::At(at) => alarms.push(*at),
             State::After(inner, _) => inner.alarms(alarms),
             State::All(all) | State::Any(all) => all.iter().for_each(|one| one.alarms(alarms)),
-            State::Nodes(..) | State::Messages(..) | State::Evidence(_) => {}
+            State::Nodes(..) | State::Messages(..) | State::Evidence(_) | State::Locked(_) => {}
         }
     }
 
@@ -176,6 +177,9 @@ impl Watched {
             }
             State::Evidence(wanted) => event.is_some_and(
                 |event| matches!(event.what, Happening::Evidence { against, .. } if against == *wanted),
+            ),
+            State::Locked(wanted) => event.is_some_and(
+                |event| matches!(event.what, Happening::Locked { height } if height == *wanted),
             ),
             State::After(inner, wait) => {
                 if inner.look(now, event, turns, alarms) {
@@ -255,6 +259,7 @@ impl State {
             Seen::Relayed { nodes: who, least } => nodes(who, *least, What::Relayed),
             Seen::Fetched { nodes: who, least } => nodes(who, *least, What::Fetched),
             Seen::Evidence { against } => Self::Evidence(*against),
+            Seen::Locked { height } => Self::Locked(*height),
             Seen::Sent(messages) | Seen::Delivered(messages) => {
                 let mail = Mail {
                     delivered: matches!(seen, Seen::Delivered(_)),

@@ -6,6 +6,7 @@ use neo_primitives::PublicKey;
 
 use super::World;
 use super::node::Watched;
+use super::protocol::Simulated;
 use super::queue::{Item, Ns};
 use crate::trace::Happening;
 
@@ -14,7 +15,7 @@ const BEAT: Ns = 50_000_000;
 /// Nothing for so long, and for three round trips, is silence.
 const QUIET: Ns = 150_000_000;
 
-impl World<'_> {
+impl<P: Simulated> World<'_, P> {
     fn watched(&mut self, node: usize, peer: usize) -> Option<&mut Watched> {
         let running = self.nodes[node].running.as_mut()?;
         running.watched.iter_mut().find(|one| one.peer == peer)

@@ -1,6 +1,7 @@
 //! Checking a plan before it runs.
 
 mod limits;
+mod older;
 mod parts;
 #[cfg(test)]
 mod tests;
@@ -43,7 +44,7 @@ impl Plan {
         for (at, expectation) in self.expect.iter().enumerate() {
             self.check_expectation(&format!("expect[{at}]"), expectation)?;
         }
-        Ok(())
+        self.check_protocol()
     }
 
     fn check_network(&self) -> Result<(), PlanError> {
@@ -88,7 +89,9 @@ impl Plan {
                 });
             }
             for (name, attack) in byzantine.attacks.iter().enumerate() {
-                check_attack(&format!("byzantine[{at}].attacks[{name}]"), attack)?;
+                if self.protocol.is_three() {
+                    check_attack(&format!("byzantine[{at}].attacks[{name}]"), attack)?;
+                }
             }
         }
         for (at, twin) in self.twins.iter().enumerate() {

@@ -3,7 +3,7 @@
 use neo_consensus::v3::phase::Phase;
 use neo_invariants::Invariant;
 
-use super::super::{Condition, Expectation, FaultKind, Nodes, Plan, PlanError, Seen};
+use super::super::{COMMITTED, Condition, Expectation, FaultKind, Nodes, Plan, PlanError, Seen};
 use super::limits::{
     MAX_LOSS_PPM, MAX_PERCENT, MILLION, check_drift, check_latency, check_skew, check_span,
     check_speed, no_such, range,
@@ -113,7 +113,8 @@ impl Plan {
                 least,
                 ..
             } => {
-                let known = Phase::ALL.map(|phase| phase.to_string());
+                let mut known: Vec<_> = Phase::ALL.iter().map(ToString::to_string).collect();
+                known.push(COMMITTED.to_owned());
                 if !known.contains(phase) {
                     return Err(PlanError::UnknownName {
                         field: format!("{field}.phase"),
@@ -130,6 +131,7 @@ impl Plan {
                 self.check_nodes(&format!("{field}.to"), &messages.to)?;
                 range(&format!("{field}.count"), messages.count, 1, u32::MAX)
             }
+            Seen::Locked { .. } => Ok(()),
             Seen::Evidence { against } => {
                 self.check_validator(&format!("{field}.against"), *against)
             }
@@ -200,6 +202,12 @@ impl Plan {
                 range(&field, *base_percent, 1, MAX_PERCENT)
             }
             Expectation::Replaced { .. } | Expectation::ViewEntered { .. } => Ok(()),
+            Expectation::Locked { until_ms, .. } => range(
+                &format!("{field}.until_ms"),
+                until_ms.unwrap_or(self.duration_ms),
+                1,
+                self.duration_ms,
+            ),
             Expectation::Evidence { against } => against
                 .iter()
                 .try_for_each(|one| self.check_validator(&format!("{field}.against"), *one)),
