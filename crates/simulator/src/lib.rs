@@ -1,4 +1,4 @@
-//! A deterministic network of real dBFT 3.0 engines.
+//! A deterministic network of real engines, of dBFT 3.0 or of dBFT 2.0.
 //!
 //! Every node of a run has the real engine, the real vote log and the real embedded ledger, on media that
 //! model lost and torn writes; time, network, crashes, clocks and the order of everything come from one
@@ -33,7 +33,7 @@ mod world;
 
 pub use plan::{Plan, PlanError};
 pub use report::{Coverage, Report};
-pub use swarm::swarm;
+pub use swarm::{swarm, swarm_of, with_dbft_3};
 pub use trace::{NoTrace, TraceEvent, TraceSink};
 
 /// What a run is told besides its plan.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use neo_simulator::plan::Version;
 
 use super::faults::{Attacker, Crash, Partition};
 use super::seeds::SeedRange;
@@ -43,6 +44,9 @@ pub(crate) struct SimulateArguments {
     /// Number of validators, 1 to 255 [default: 4].
     #[arg(long, value_name = "N", conflicts_with = "scenario", value_parser = clap::value_parser!(u16).range(1..=255))]
     pub(super) validators: Option<u16>,
+    /// The protocol: 3, or 2 for what Neo N3 runs today [default: 3].
+    #[arg(long, value_name = "2|3", conflicts_with = "scenario", value_parser = protocol)]
+    pub(super) protocol: Option<Version>,
     /// Virtual time of each run [default: 10s].
     #[arg(long, conflicts_with = "scenario", value_parser = parse_duration)]
     pub(super) duration: Option<Duration>,
@@ -76,7 +80,7 @@ pub(crate) struct SimulateArguments {
     /// several times.
     #[arg(long, value_name = "NODE[:ATTACK+...]", conflicts_with = "scenario")]
     pub(super) byzantine: Vec<Attacker>,
-    /// Target time between blocks; 0ms for no pacing [default: 0ms].
+    /// Target time between blocks; 0ms for no pacing, which dBFT 2.0 does not have [default: 0ms, 1s for dBFT 2.0].
     #[arg(long, conflicts_with = "scenario", value_parser = parse_duration)]
     pub(super) block_time: Option<Duration>,
     /// Transactions submitted in a second [default: 0].
@@ -115,7 +119,18 @@ pub(crate) enum Faults {
     Swarm,
 }
 
+/// `2` or `3`.
+fn protocol(text: &str) -> Result<Version, String> {
+    let number = text.parse::<u8>().map_err(|_| format!("`{text}` is no version: 2 or 3"))?;
+    Version::try_from(number).map_err(|error| error.to_string())
+}
+
 impl SimulateArguments {
+    /// The protocol to run.
+    pub(super) fn version(&self) -> Version {
+        self.protocol.unwrap_or_default()
+    }
+
     /// The seeds to run.
     pub(super) fn seeds(&self) -> SeedRange {
         self.seeds.unwrap_or(SeedRange::one(self.seed.unwrap_or(0)))

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use neo_simulator::Plan;
-use neo_simulator::plan::MAX_DURATION_MS;
+use neo_simulator::plan::{MAX_DURATION_MS, Version};
 
 use super::arguments::{Faults, SimulateArguments};
 use super::faults::{millis, partitions};
@@ -12,6 +12,8 @@ use crate::exit::{Exit, OrExit as _};
 
 const VALIDATORS: u16 = 4;
 const DURATION: Duration = Duration::from_secs(10);
+/// Block time of dBFT 2.0, whose timers follow from it.
+const BLOCK_TIME_MS: u64 = 1_000;
 /// Shortest run with faults drawn from the seed; two fifths of it are left for progress after the healing.
 const SHORTEST_SWARM: Duration = Duration::from_secs(20);
 /// Greatest size of a scenario file.
@@ -24,6 +26,8 @@ pub(crate) enum Source {
     Same(Box<Plan>),
     /// Drawn from each seed.
     Swarm {
+        /// The protocol.
+        protocol: Version,
         /// Number of validators.
         validators: u16,
         /// Virtual time.
@@ -54,6 +58,7 @@ impl Source {
                 )));
             }
             return Ok(Self::Swarm {
+                protocol: arguments.version(),
                 validators,
                 duration,
             });
@@ -68,9 +73,10 @@ impl Source {
         match self {
             Self::Same(plan) => (**plan).clone(),
             Self::Swarm {
+                protocol,
                 validators,
                 duration,
-            } => neo_simulator::swarm(*validators, *duration, seed),
+            } => neo_simulator::swarm_of(*protocol, *validators, *duration, seed),
         }
     }
 
@@ -93,7 +99,12 @@ pub(super) fn defaults(arguments: &SimulateArguments) -> (u16, Duration) {
 
 fn of_options(arguments: &SimulateArguments, validators: u16, duration: Duration) -> Plan {
     let mut plan = Plan::new(validators, millis(duration));
-    plan.block_time_ms = arguments.block_time.map_or(0, millis);
+    plan.protocol = arguments.version();
+    let usual = match plan.protocol {
+        Version::Two => BLOCK_TIME_MS,
+        Version::Three => 0,
+    };
+    plan.block_time_ms = arguments.block_time.map_or(usual, millis);
     plan.load_per_s = arguments.load.unwrap_or(0);
     if let Some(latency) = &arguments.latency {
         plan.network.latency = latency.latency.clone();

@@ -17,6 +17,8 @@ pub(crate) fn command(arguments: &SimulateArguments, seed: u64) -> String {
         let (validators, duration) = super::plan::defaults(arguments);
         option("validators", Some(validators.to_string()));
         option("duration", Some(format!("{}ms", duration.as_millis())));
+        let protocol = arguments.protocol.map(u8::from);
+        option("protocol", protocol.map(|number| number.to_string()));
     }
     option(
         "faults",
@@ -83,6 +85,8 @@ mod tests {
             "5..9",
             "--validators",
             "7",
+            "--protocol",
+            "3",
             "--loss",
             "0.5%",
             "--crash",

@@ -59,6 +59,8 @@ impl<'a> Summary<'a> {
             "trace_hash": totals.trace_hash(),
             "decision_ms": percentiles(&totals.decision),
             "witness_ms": percentiles(&totals.witness),
+            "locked_heights": totals.locked_heights,
+            "locked_runs": totals.locked_runs,
             "view_changes": totals.view_changes,
             "messages": totals.messages,
             "message_bytes_avg": average(totals.message_bytes, totals.messages),
@@ -123,6 +125,7 @@ impl<'a> Summary<'a> {
             ),
             row("decision", latencies(&totals.decision)),
             row("witness", latencies(&totals.witness)),
+            row("locked heights", locked(totals)),
             row("view changes", totals.view_changes),
             row("messages", totals.messages),
             row(
@@ -166,6 +169,14 @@ fn percentiles(latencies: &Latencies) -> Value {
             .map(|us| f64::from(us) / 1000.0)
     };
     json!({ "p50": millis(50), "p99": millis(99) })
+}
+
+/// How many heights were locked, and in how many runs.
+fn locked(totals: &Totals) -> String {
+    match totals.locked_heights {
+        0 => "0".to_owned(),
+        heights => format!("{heights} in {} runs", totals.locked_runs),
+    }
 }
 
 fn latencies(latencies: &Latencies) -> String {

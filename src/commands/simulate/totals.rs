@@ -54,6 +54,10 @@ pub(crate) struct Totals {
     pub(crate) decision: Latencies,
     /// Proposal to witness.
     pub(crate) witness: Latencies,
+    /// Heights that were locked (dBFT 2.0).
+    pub(crate) locked_heights: u64,
+    /// Runs in which that happened.
+    pub(crate) locked_runs: u64,
     /// Views above 0 that were entered.
     pub(crate) view_changes: u64,
     /// Messages of consensus.
@@ -91,6 +95,8 @@ impl Totals {
         self.heights += u64::from(report.heights);
         self.decision.merge(&report.decision);
         self.witness.merge(&report.witness);
+        self.locked_heights += report.locks.len() as u64;
+        self.locked_runs += u64::from(!report.locks.is_empty());
         self.view_changes += report.view_changes;
         self.messages += report.messages;
         self.message_bytes += report.message_bytes;

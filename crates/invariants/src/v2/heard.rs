@@ -126,9 +126,10 @@ impl Heard {
             .map(|((_, validator), signature)| (*validator, signature))
     }
 
-    /// Whether the node must know of this Commit.
-    pub(super) fn must_know(&self, height: Height, view: u8, validator: ValidatorIndex) -> bool {
-        self.settled.contains(&(height, view, validator))
+    /// Commits that the node must know of by now, with their views.
+    pub(super) fn known(&self, height: Height) -> BTreeSet<(u8, ValidatorIndex)> {
+        let settled = self.settled.iter().filter(|(at, _, _)| *at == height);
+        settled.map(|(_, view, validator)| (*view, *validator)).collect()
     }
 
     /// Most validators that the node may take for committed or lost.

@@ -63,7 +63,16 @@ pub(super) struct Node {
     spoke: Height,
     pub(super) heard: Heard,
     /// The block that it has put together itself.
-    finished: Option<(Height, UInt256)>,
+    finished: Option<Finished>,
+}
+
+/// A block that a node has put together.
+#[derive(Clone, Debug)]
+struct Finished {
+    height: Height,
+    hash: UInt256,
+    /// Commits that it must have known then, with their views.
+    known: BTreeSet<(u8, ValidatorIndex)>,
 }
 
 impl Node {
@@ -134,11 +143,25 @@ impl Node {
     }
 
     pub(super) fn decided(&mut self, height: Height, hash: UInt256) {
-        self.finished = Some((height, hash));
+        let known = self.heard.known(height);
+        self.finished = Some(Finished {
+            height,
+            hash,
+            known,
+        });
     }
 
     /// Records became durable: everything that binds is among them before it leaves.
     pub(super) fn durable(&mut self, records: &[Record], setup: &Setup, findings: &mut Findings) {
+        // Who goes along into a view says so in the view that it leaves by the same step.
+        let (leaving, others): (Vec<_>, Vec<_>) = records
+            .iter()
+            .filter_map(|record| match record {
+                Record::Own(message) => Some(message),
+                _ => None,
+            })
+            .partition(|message| message.kind() == Kind::ChangeView);
+        self.all_own(&leaving, setup, findings);
         for record in records {
             match record {
                 Record::Body(body) => {
@@ -155,12 +178,13 @@ impl Node {
                 Record::Own(_) | Record::Forgotten { .. } => {}
             }
         }
-        for record in records {
-            if let Record::Own(message) = record {
-                let result = self.own(message, setup);
-                if let Err((invariant, what)) = result {
-                    findings.report(invariant, Some(message.height()), what);
-                }
+        self.all_own(&others, setup, findings);
+    }
+
+    fn all_own(&mut self, messages: &[&Message], setup: &Setup, findings: &mut Findings) {
+        for message in messages {
+            if let Err((invariant, what)) = self.own(message, setup) {
+                findings.report(invariant, Some(message.height()), what);
             }
         }
     }
@@ -336,11 +360,12 @@ impl Node {
     /// keys, of those that it knows.
     pub(super) fn finished(&mut self, block: &Block, setup: &Setup, findings: &mut Findings) {
         let (height, hash) = (block.header.index, block.hash());
-        if self.finished != Some((height, hash)) {
+        let made = self.finished.as_ref();
+        let Some(made) = made.filter(|made| (made.height, made.hash) == (height, hash)) else {
             let what = format!("{hash} is stored without M Commits");
             findings.report(Invariant::Decides, Some(height), what);
             return;
-        }
+        };
         let turns = (0..=u8::MAX)
             .filter(|view| payload::primary(height, *view, setup) == block.header.primary_index);
         let signatures = parse_signatures(&block.witness.invocation).unwrap_or_default();
@@ -356,7 +381,7 @@ impl Node {
             let passed_over = self.heard.commits(height, view).find(|(index, signature)| {
                 *index < last
                     && !signers.contains(index)
-                    && self.heard.must_know(height, view, *index)
+                    && made.known.contains(&(view, *index))
                     && payload::signs_header(*index, signature, &hash, setup)
             });
             if let Some((index, _)) = passed_over {

@@ -7,7 +7,10 @@
 
 mod aimed;
 mod faults;
+mod older;
 mod timers;
+
+pub use older::{swarm_of, with_dbft_3};
 
 use std::time::Duration;
 
