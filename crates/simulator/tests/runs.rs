@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use neo_simulator::plan::{
-    Condition, Expectation, Fault, FaultKind, Filter, Latency, Nodes, Plan, Seen, Span,
+    Condition, Expectation, Fault, FaultKind, Filter, Latency, Nodes, Plan, Seen, Span, Version,
 };
 use neo_simulator::trace::{CrashCause, Happening, Kind};
-use neo_simulator::{NoTrace, Report, TraceEvent, run, swarm};
+use neo_simulator::{NoTrace, Report, TraceEvent, run, swarm, swarm_of, with_dbft_3};
 
 fn report(plan: &Plan, seed: u64) -> Report {
     run(plan, seed, &mut NoTrace).expect("a plan that can be run")
@@ -276,5 +276,45 @@ fn a_handful_of_swarm_seeds_is_clean() {
     }
     for seed in 0..2 {
         assert_clean(&report(&swarm(7, Duration::from_secs(15), seed), seed));
+    }
+}
+
+/// Safety always, and progress except at locked heights: the oracles of dBFT 2.0 judge these runs.
+#[test]
+fn the_older_protocol_survives_the_swarm_as_far_as_it_promises() {
+    let minute = Duration::from_secs(60);
+    let mut locks = 0;
+    for seed in 0..24 {
+        let plan = swarm_of(Version::Two, 4, minute, seed);
+        let first = report(&plan, seed);
+        assert_clean(&first);
+        locks += first.locks.len();
+    }
+    assert!(locks > 0, "some heights are locked");
+    for seed in 0..3 {
+        assert_clean(&report(&swarm_of(Version::Two, 7, minute, seed), seed));
+    }
+}
+
+#[test]
+fn a_run_of_the_older_protocol_is_a_function_of_plan_and_seed() {
+    let plan = |seed| swarm_of(Version::Two, 4, Duration::from_secs(20), seed);
+    let first = report(&plan(5), 5);
+    assert_eq!(first, report(&plan(5), 5));
+    assert_ne!(first.trace_hash, report(&plan(6), 6).trace_hash);
+}
+
+/// Heights that dBFT 2.0 locks on these seeds are decided by dBFT 3.0.
+#[test]
+fn nothing_locks_the_newer_protocol_on_the_same_seeds() {
+    let locked = |seed: &u64| {
+        let plan = swarm_of(Version::Two, 4, Duration::from_secs(60), *seed);
+        !report(&plan, *seed).locks.is_empty()
+    };
+    let seeds: Vec<u64> = (0..24).filter(locked).take(4).collect();
+    assert!(!seeds.is_empty());
+    for seed in seeds {
+        let plan = swarm_of(Version::Two, 4, Duration::from_secs(60), seed);
+        assert_clean(&report(&with_dbft_3(&plan), seed));
     }
 }

@@ -131,6 +131,42 @@ fn there_are_enough_scenarios_and_each_has_its_name_and_sentence() {
     }
 }
 
+/// Scenarios of dBFT 2.0 that end locked, and those of dBFT 3.0 with the same schedule, which must go on.
+const SAME_SCHEDULES: [&str; 3] = [
+    "one-crash-of-four",
+    "models-lock-of-four",
+    "models-lock-of-seven",
+];
+
+#[test]
+fn both_protocols_meet_the_same_schedules() {
+    let scenarios = scenarios();
+    let of = |version: u8, name: &str| {
+        let name = format!("dbft-{version}-{name}");
+        let found = scenarios.iter().find(|(of, _)| *of == name);
+        found.unwrap_or_else(|| panic!("{name}")).1.clone()
+    };
+    for name in SAME_SCHEDULES {
+        let (older, newer) = (of(2, name), of(3, name));
+        let locked = |one: &Expectation| matches!(one, Expectation::Locked { until_ms: None, .. });
+        assert!(older.expect.iter().any(locked), "{name}");
+        // Ten minutes, and what led to the lock.
+        assert!(
+            older.duration_ms >= 610_000 && older.stop_when.is_none(),
+            "{name}"
+        );
+        let schedule = Plan {
+            name: newer.name.clone(),
+            must: newer.must.clone(),
+            protocol: newer.protocol,
+            stop_when: newer.stop_when.clone(),
+            expect: newer.expect.clone(),
+            ..older
+        };
+        assert_eq!(schedule, newer, "{name}: network, faults and filters");
+    }
+}
+
 /// A block that comes out proves little: each scenario also asks whether what it is about did happen.
 #[test]
 fn every_scenario_asks_for_its_situation_and_for_the_outcome() {
@@ -138,7 +174,9 @@ fn every_scenario_asks_for_its_situation_and_for_the_outcome() {
         let outcome = plan.expect.iter().any(|one| {
             matches!(
                 one,
-                Expectation::Stored { .. } | Expectation::Violates { .. }
+                Expectation::Stored { .. }
+                    | Expectation::Violates { .. }
+                    | Expectation::Locked { .. }
             )
         });
         assert!(outcome, "{name}: what comes of it");

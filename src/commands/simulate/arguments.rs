@@ -121,7 +121,9 @@ pub(crate) enum Faults {
 
 /// `2` or `3`.
 fn protocol(text: &str) -> Result<Version, String> {
-    let number = text.parse::<u8>().map_err(|_| format!("`{text}` is no version: 2 or 3"))?;
+    let number = text
+        .parse::<u8>()
+        .map_err(|_| format!("`{text}` is no version: 2 or 3"))?;
     Version::try_from(number).map_err(|error| error.to_string())
 }
 

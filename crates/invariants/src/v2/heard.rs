@@ -129,7 +129,9 @@ impl Heard {
     /// Commits that the node must know of by now, with their views.
     pub(super) fn known(&self, height: Height) -> BTreeSet<(u8, ValidatorIndex)> {
         let settled = self.settled.iter().filter(|(at, _, _)| *at == height);
-        settled.map(|(_, view, validator)| (*view, *validator)).collect()
+        settled
+            .map(|(_, view, validator)| (*view, *validator))
+            .collect()
     }
 
     /// Most validators that the node may take for committed or lost.

@@ -2,7 +2,8 @@
 //!
 //! The predicate looks at what validators have said, never at what engines think, and takes every doubt for
 //! progress: what was sent may arrive, Byzantine validators may help, a validator that is behind may catch
-//! up. What it calls locked is locked until somebody who is down comes back.
+//! up. What it calls locked is locked until somebody who is down comes back. Only at the end of a run a
+//! Byzantine validator that could have helped and did not is no excuse any more.
 
 use neo_primitives::Height;
 
@@ -21,18 +22,21 @@ pub(super) struct Standing {
     pub(super) spoke: Height,
 }
 
-/// Whether a height is locked. `None` stands for a Byzantine validator, who may do anything.
+/// Whether a height is locked. `None` stands for a Byzantine validator: who may do anything, or, if `helped` is
+/// false, does not help.
 pub(super) fn is_locked(
     all: &[Option<Standing>],
     height: Height,
     quorum: usize,
     faulty: usize,
+    helped: bool,
 ) -> bool {
-    let wild = all.iter().filter(|one| one.is_none()).count();
+    let byzantine = all.iter().filter(|one| one.is_none()).count();
+    let wild = if helped { byzantine } else { 0 };
     let honest: Vec<Standing> = all.iter().flatten().copied().collect();
     let count = |what: &dyn Fn(&Standing) -> bool| honest.iter().filter(|one| what(one)).count();
     let committed = count(&|one| one.committed.is_some());
-    if committed == 0 || wild + count(&|one| one.runs) < quorum {
+    if committed == 0 || byzantine + count(&|one| one.runs) < quorum {
         return false;
     }
     let free = |one: &Standing| one.runs && one.committed.is_none();
@@ -81,7 +85,7 @@ mod tests {
     }
 
     fn four(all: [Option<Standing>; 4]) -> bool {
-        is_locked(&all, AT, 3, 1)
+        is_locked(&all, AT, 3, 1, true)
     }
 
     #[test]
@@ -114,8 +118,9 @@ mod tests {
         let committed = runs(Some(0), 0, 0);
         // All run.
         assert!(!four([committed, asked, asked, asked]));
-        // A Byzantine validator may sign anything.
-        assert!(!four([committed, None, asked, asked]));
+        // A Byzantine validator may sign anything, if it wants to.
+        let all = [committed, None, asked, asked];
+        assert!(!four(all) && is_locked(&all, AT, 3, 1, false));
         // Two have committed: the others take preparations again.
         assert!(!four([committed, runs(Some(1), 1, 0), asked, asked]));
         // Nobody has, or too few run for a block in any case.
@@ -153,10 +158,10 @@ mod tests {
         let entered = runs(None, 1, 1);
         let gone = down(runs(None, 0, 1));
         let mut all = vec![committed, committed, entered, entered, entered, gone, gone];
-        assert!(is_locked(&all, AT, 5, 2));
+        assert!(is_locked(&all, AT, 5, 2, true));
         all[5] = entered;
-        assert!(is_locked(&all, AT, 5, 2));
+        assert!(is_locked(&all, AT, 5, 2, true));
         all[6] = entered;
-        assert!(!is_locked(&all, AT, 5, 2));
+        assert!(!is_locked(&all, AT, 5, 2, true));
     }
 }

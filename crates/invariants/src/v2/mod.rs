@@ -177,12 +177,12 @@ impl Oracles {
         if self.locks.last() == Some(&height) || self.locks.len() >= MOST_LOCKS {
             return;
         }
-        if self.is_locked(height) {
+        if self.is_locked(height, true) {
             self.locks.push(height);
         }
     }
 
-    fn is_locked(&self, height: Height) -> bool {
+    fn is_locked(&self, height: Height, helped: bool) -> bool {
         let set = &self.setup.validators;
         let standing = |index: ValidatorIndex| {
             if self.setup.byzantine.contains(&index) {
@@ -193,7 +193,7 @@ impl Oracles {
             Some(node.map_or_else(Standing::default, |node| node.standing(height)))
         };
         let standings: Vec<_> = set.indexes().map(standing).collect();
-        lock::is_locked(&standings, height, set.quorum(), set.faulty())
+        lock::is_locked(&standings, height, set.quorum(), set.faulty(), helped)
     }
 
     /// The network is healed from here on and no more faults come; these nodes are up. New blocks and
@@ -215,6 +215,10 @@ impl Oracles {
         let Some(bound) = self.setup.heal_bound.filter(|_| self.is_bearable()) else {
             return;
         };
+        let height = self.top.next();
+        if !self.locks.contains(&height) && self.is_locked(height, false) {
+            self.locks.push(height);
+        }
         let locks = &self.locks;
         self.chain.excuse(|target| locks.contains(&target));
         let judged = |node| self.nodes.contains_key(&node);

@@ -25,14 +25,20 @@ pub fn swarm_of(protocol: Version, validators: u16, duration: Duration, seed: u6
     }
 }
 
-/// The same run with the other protocol: everything that both have is as it was.
+/// The same run with dBFT 3.0: network, faults, clocks, load, who attacks and how.
 #[must_use]
 pub fn with_dbft_3(plan: &Plan) -> Plan {
-    Plan {
+    let mut same = Plan {
         protocol: Version::Three,
-        byzantine: Vec::new(),
         ..plan.clone()
+    };
+    let attacks = same.byzantine.iter_mut().flat_map(|one| &mut one.attacks);
+    for attack in attacks {
+        if *attack == Attack::ForgeRecovery.name() {
+            *attack = neo_adversary::Attack::FalseRecovery.name().to_owned();
+        }
     }
+    same
 }
 
 fn older(validators: u16, duration: Duration, seed: u64) -> Plan {
@@ -127,7 +133,10 @@ impl Mix {
             return Vec::new();
         }
         let attack = self.random.pick(&Attack::ALL).copied();
-        attack.iter().map(|attack| attack.name().to_owned()).collect()
+        attack
+            .iter()
+            .map(|attack| attack.name().to_owned())
+            .collect()
     }
 
     fn older_troubles(&mut self) {
@@ -166,7 +175,10 @@ impl Mix {
         }));
         for (kinds, to) in [
             (&[Kind::Prepare][..], Nodes::Except(vec![alone])),
-            (&[Kind::Commit, Kind::PreCommit, Kind::RecoveryMessage], Nodes::All),
+            (
+                &[Kind::Commit, Kind::PreCommit, Kind::RecoveryMessage],
+                Nodes::All,
+            ),
         ] {
             self.plan.filters.push(Filter {
                 heights: Span::only(height),
@@ -214,5 +226,19 @@ mod tests {
             prop_assert_eq!(&plan, &older(validators, Duration::from_millis(ms), seed));
             prop_assert_eq!(with_dbft_3(&plan).validate(), Ok(()));
         }
+    }
+
+    #[test]
+    fn each_attack_has_its_like_in_the_other_protocol() {
+        let mut plan = Plan::new(7, 1_000);
+        let attacks = Attack::ALL.map(|attack| attack.name().to_owned()).to_vec();
+        plan.byzantine.push(Byzantine {
+            validator: 1,
+            attacks,
+        });
+        plan.protocol = Version::Two;
+        plan.block_time_ms = 100;
+        assert_eq!(plan.validate(), Ok(()));
+        assert_eq!(with_dbft_3(&plan).validate(), Ok(()));
     }
 }
