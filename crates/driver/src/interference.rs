@@ -15,10 +15,6 @@ use neo_primitives::{BlockBody, PublicKey, UInt256};
 use crate::ballot::Ballot;
 
 /// What leaves a node whose protocol has messages `M`.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly everything that leaves is a message"
-)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content<M = Message> {
     /// A message, with whatever signature it has.

@@ -59,7 +59,7 @@ impl Oracles {
     /// Oracles for one run.
     #[must_use]
     pub fn new(setup: Setup) -> Self {
-        let genesis = setup.genesis.clone();
+        let genesis = setup.genesis;
         Self {
             chain: Chain::new(genesis.hash()),
             headers: BTreeMap::from([(genesis.hash(), genesis)]),
@@ -164,7 +164,7 @@ impl Oracles {
             self.findings
                 .report(Invariant::FreshHeader, Some(height), what);
         }
-        self.headers.insert(block.hash(), header.clone());
+        self.headers.insert(block.hash(), *header);
         self.top = self.top.max(height);
         if let Some(node) = self.nodes.get_mut(&number) {
             node.stored(height);

@@ -106,12 +106,12 @@ impl Node {
         self.up = true;
         self.open = None;
         self.finished = None;
-        let marks = records.iter().filter_map(|record| match record {
+        let mut marks = records.iter().filter_map(|record| match record {
             Record::Silenced => Some(true),
             Record::Resumed { .. } => Some(false),
             _ => None,
         });
-        self.silent = !log_intact || marks.last().unwrap_or_default();
+        self.silent = !log_intact || marks.next_back().unwrap_or_default();
         for record in records {
             if let Record::Context { messages, .. } = record {
                 self.heard.restored(messages);
