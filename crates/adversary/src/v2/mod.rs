@@ -237,7 +237,11 @@ impl Interference<Message> for Liar {
 
     fn tick(&mut self, around: &Surroundings<'_>) -> Vec<Outgoing<Message>> {
         self.ticks = self.ticks.wrapping_add(1);
-        let Some(seen) = self.seen.as_ref().filter(|_| self.ticks.is_multiple_of(LIES)) else {
+        let Some(seen) = self
+            .seen
+            .as_ref()
+            .filter(|_| self.ticks.is_multiple_of(LIES))
+        else {
             return Vec::new();
         };
         let mut contents = Vec::new();
