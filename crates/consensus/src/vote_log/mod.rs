@@ -95,6 +95,7 @@ pub struct VoteLog<M> {
     silent: bool,
     /// The segment to begin with the next append.
     pending: Option<Pending>,
+    segment_bytes: u64,
     failed: bool,
 }
 
@@ -209,8 +210,17 @@ impl<M: LogMedium> VoteLog<M> {
             greatest: None,
             silent: false,
             pending: None,
+            segment_bytes: SEGMENT_SIZE,
             failed: false,
         }
+    }
+
+    /// The log with segments of another size than [`SEGMENT_SIZE`] from now on, for records much smaller than a
+    /// node's.
+    #[must_use]
+    pub fn with_segments_of(mut self, bytes: u64) -> Self {
+        self.segment_bytes = bytes;
+        self
     }
 
     /// Opens the log and reads all of it. When something is lost, a new segment begins behind what is
@@ -391,7 +401,7 @@ impl<M: LogMedium> VoteLog<M> {
     }
 
     fn try_append<R: LogRecord>(&mut self, records: &[R]) -> Result<(), LogError> {
-        if self.length >= SEGMENT_SIZE {
+        if self.length >= self.segment_bytes {
             self.pending = Some(Pending {
                 segment: self.current.saturating_add(1),
                 exists: false,
