@@ -17,6 +17,7 @@ mod key_input;
 mod passwords;
 mod restore;
 mod run;
+mod signer;
 mod simulate;
 mod transfer;
 mod wallet;
@@ -60,6 +61,9 @@ enum Command {
     #[command(subcommand)]
     Checkpoint(checkpoint::CheckpointCommand),
     Restore(restore::RestoreArguments),
+    /// Keep a validator's key in a process of its own, which signs nothing twice.
+    #[command(subcommand)]
+    Signer(signer::SignerCommand),
     /// About configuration files.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -90,6 +94,7 @@ pub(crate) fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         }
         Command::Checkpoint(command) => checkpoint::checkpoint(&command, json),
         Command::Restore(arguments) => restore::restore(&arguments, json),
+        Command::Signer(command) => signer::signer(&command, json),
         Command::Config(command) => config::config(&command),
     }
 }

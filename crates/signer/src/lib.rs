@@ -14,10 +14,12 @@
 //! | [`desk`]      | key, memory and journal: judges and signs                                 |
 //! | [`service`]   | the calls                                                                 |
 //! | [`server`]    | the listening side                                                        |
+//! | [`client`]    | the node's side: asks, checks the answers, leaves a failing signer alone  |
 //! | [`journal`]   | what is told about each request                                           |
 //! | [`proto`]     | messages and calls on the wire                                            |
 
 pub mod asked;
+pub mod client;
 pub mod desk;
 pub mod journal;
 pub mod memory;
@@ -30,6 +32,7 @@ pub mod statement;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use client::{EndpointError, Remote, RemoteSigner, SignerError};
 pub use desk::{Desk, NotSigned};
 pub use journal::{Entry, Journal, Outcome};
 pub use memory::{Memory, MemoryError};

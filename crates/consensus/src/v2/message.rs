@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use neo_primitives::{
-    Decode, DecodeError, Encode, ExtensiblePayload, Height, PublicKey, Reader, Signature, UInt256,
-    ValidatorIndex, Witness, parse_signature_script, parse_signatures, sign_data, signature_script,
-    single_signature_witness,
+    Decode, DecodeError, Encode, ExtensiblePayload, Height, Magic, PublicKey, Reader, Signature,
+    UInt256, ValidatorIndex, Witness, parse_signature_script, parse_signatures, sign_data,
+    signature_script, single_signature_witness,
 };
 
 use super::content::{Body, Content, Kind};
@@ -233,22 +233,80 @@ impl Draft {
         self
     }
 
-    /// Signs it.
+    /// The network that it is signed for.
     #[must_use]
-    pub fn sign(self, signer: &dyn Signer) -> Message {
+    pub fn magic(&self) -> Magic {
+        self.context.magic
+    }
+
+    /// Of a Commit: the hash of the header whose signature is its body.
+    #[must_use]
+    pub fn header(&self) -> Option<UInt256> {
+        self.header
+    }
+
+    /// The message in its envelope, which is still to be signed; `signature` is that of [`Draft::header`] and goes
+    /// into the body of a Commit.
+    #[must_use]
+    pub fn enveloped(self, signature: Option<Signature>) -> Enveloped {
         let Self {
             context,
             key,
             mut content,
             header,
         } = self;
-        if let (Some(header), Body::Commit { signature }) = (header, &mut content.body) {
-            *signature = signer.sign(&sign_data(context.magic, &header));
+        if let (Some(_), Some(made), Body::Commit { signature }) =
+            (header, signature, &mut content.body)
+        {
+            *signature = made;
         }
-        let mut payload = unsigned(&content, &key);
-        let signature = signer.sign(&sign_data(context.magic, &payload.hash()));
-        payload.witness = single_signature_witness(signature, &key);
-        Message::new(payload, content)
+        Enveloped {
+            payload: unsigned(&content, &key),
+            magic: context.magic,
+            content,
+            key,
+        }
+    }
+
+    /// Signs it.
+    #[must_use]
+    pub fn sign(self, signer: &dyn Signer) -> Message {
+        let magic = self.magic();
+        let header = self.header();
+        let header = header.map(|header| signer.sign(&sign_data(magic, &header)));
+        let enveloped = self.enveloped(header);
+        let signature = signer.sign(&enveloped.preimage());
+        enveloped.sealed(signature)
+    }
+}
+
+/// An own message that is complete but for the signature of its envelope.
+#[derive(Clone, Debug)]
+pub struct Enveloped {
+    payload: ExtensiblePayload,
+    content: Content,
+    key: PublicKey,
+    magic: Magic,
+}
+
+impl Enveloped {
+    /// The envelope with an empty witness.
+    #[must_use]
+    pub fn payload(&self) -> &ExtensiblePayload {
+        &self.payload
+    }
+
+    /// The bytes to sign.
+    #[must_use]
+    pub fn preimage(&self) -> [u8; 36] {
+        sign_data(self.magic, &self.payload.hash())
+    }
+
+    /// The message with this signature.
+    #[must_use]
+    pub fn sealed(mut self, signature: Signature) -> Message {
+        self.payload.witness = single_signature_witness(signature, &self.key);
+        Message::new(self.payload, self.content)
     }
 }
 
@@ -261,6 +319,12 @@ impl OwnMessage {
     #[must_use]
     pub fn sign(draft: Draft, signer: &dyn Signer) -> Self {
         Self(draft.sign(signer))
+    }
+
+    /// A draft of the engine that was signed elsewhere.
+    #[must_use]
+    pub fn sealed(enveloped: Enveloped, signature: Signature) -> Self {
+        Self(enveloped.sealed(signature))
     }
 
     /// The signed message.

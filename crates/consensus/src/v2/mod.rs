@@ -32,6 +32,6 @@ pub(crate) mod testing;
 
 pub use content::{Body, ChangeView, Content, Kind, PrepareRequest, Reason};
 pub use engine::{EngineSettings, Restored, V2Engine};
-pub use message::{Draft, Message, MessageError, OwnMessage};
+pub use message::{Draft, Enveloped, Message, MessageError, OwnMessage};
 pub use record::Record;
 pub use verify::{Input, Outcome, Refused, Verified, VerifyJob};

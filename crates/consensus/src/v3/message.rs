@@ -290,22 +290,37 @@ impl Draft {
         &self.context
     }
 
+    /// Of a proposal: what the leader's own Prepare in it signs.
+    #[must_use]
+    pub fn prepare_preimage(&self) -> Option<Vec<u8>> {
+        let Payload::Proposal(proposal) = &self.message.payload else {
+            return None;
+        };
+        let body = hash_and_justification(
+            &proposal.header.hash(),
+            &justification_hash(proposal.justification.as_ref()),
+        );
+        let prepare = MessageKind::Prepare;
+        Some(self.context.preimage(prepare, self.message.view, &body))
+    }
+
+    /// The message with its signature, and in a proposal that of the leader's Prepare.
+    #[must_use]
+    pub fn sealed(self, signature: Signature, prepare: Option<Signature>) -> Message {
+        let mut message = self.message;
+        if let (Some(prepare), Payload::Proposal(proposal)) = (prepare, &mut message.payload) {
+            Arc::make_mut(proposal).prepare = prepare;
+        }
+        message.signature = signature;
+        message
+    }
+
     /// Signs it; a proposal also carries the leader's Prepare.
     #[must_use]
     pub fn sign(self, signer: &dyn Signer) -> Message {
-        let Self {
-            mut message,
-            context,
-        } = self;
-        if let Payload::Proposal(proposal) = &mut message.payload {
-            let body = hash_and_justification(
-                &proposal.header.hash(),
-                &justification_hash(proposal.justification.as_ref()),
-            );
-            let prepare = context.preimage(MessageKind::Prepare, message.view, &body);
-            Arc::make_mut(proposal).prepare = signer.sign(&prepare);
-        }
-        message.signature = signer.sign(&message.preimage(&context));
-        message
+        let prepare = self.prepare_preimage();
+        let prepare = prepare.map(|preimage| signer.sign(&preimage));
+        let signature = signer.sign(&self.message.preimage(&self.context));
+        self.sealed(signature, prepare)
     }
 }

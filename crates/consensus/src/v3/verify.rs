@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use neo_primitives::{Height, PublicKey, ValidatorIndex};
+use neo_primitives::{Height, PublicKey, Signature, ValidatorIndex};
 
 use super::certificate::{
     Decision, Malformed, Obligation, PreparedCertificate, ViewChangeCertificate,
@@ -381,6 +381,16 @@ impl OwnMessage {
     #[must_use]
     pub fn sign(draft: super::message::Draft, signer: &dyn Signer) -> Self {
         Self(draft.sign(signer))
+    }
+
+    /// A draft of the engine that was signed elsewhere.
+    #[must_use]
+    pub fn sealed(
+        draft: super::message::Draft,
+        signature: Signature,
+        prepare: Option<Signature>,
+    ) -> Self {
+        Self(draft.sealed(signature, prepare))
     }
 
     /// The signed message.
