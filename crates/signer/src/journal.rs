@@ -11,7 +11,7 @@ use serde::Serialize;
 pub enum Outcome {
     /// Signed; whatever it binds was durable before.
     Signed,
-    /// The very same was signed before, and is again.
+    /// Signed; it says what was signed before, such as a leader's Prepare after its Proposal.
     Again,
     /// An account's status was told.
     Answered,
@@ -31,7 +31,7 @@ impl Outcome {
     pub fn name(self) -> &'static str {
         match self {
             Self::Signed => "signed",
-            Self::Again => "signed again",
+            Self::Again => "signed as before",
             Self::Answered => "answered",
             Self::Unknown => "not this key",
             Self::Malformed => "malformed",

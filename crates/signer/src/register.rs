@@ -93,9 +93,9 @@ pub enum Refusal {
 pub enum Verdict {
     /// It binds and is new: it has to be durable before it is signed.
     New(Bond),
-    /// The very same was signed before.
+    /// It says what was signed before.
     Again,
-    /// It binds nobody.
+    /// It binds to nothing new.
     Free,
 }
 
@@ -153,7 +153,7 @@ impl Register {
                 self.remembers(height)?;
                 let block = self.block(height).ok_or(Refusal::NoBlock { height })?;
                 if is_own(&block, signature) {
-                    Ok(Verdict::Again)
+                    Ok(Verdict::Free)
                 } else {
                     Err(Refusal::OtherBlock { height, block })
                 }

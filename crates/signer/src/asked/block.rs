@@ -112,7 +112,8 @@ mod tests {
 
     #[test]
     fn what_is_no_block_is_refused_with_its_field() {
-        let cases: [(fn(&mut TrimmedBlock), &str); 9] = [
+        type Bend = fn(&mut TrimmedBlock);
+        let cases: [(Bend, &str); 9] = [
             (|it| it.header = None, "block.header is missing"),
             (
                 |it| header(it).prev_hash = vec![0; 31],

@@ -133,7 +133,8 @@ mod tests {
 
     #[test]
     fn what_is_no_message_of_consensus_is_refused_with_its_field() {
-        let cases: [(fn(&mut signpb::ExtensiblePayload), &str); 6] = [
+        type Bend = fn(&mut signpb::ExtensiblePayload);
+        let cases: [(Bend, &str); 6] = [
             (
                 |it| it.category = "StateService".to_owned(),
                 "payload.category: \"StateService\", only \"dBFT\" is signed",

@@ -95,7 +95,7 @@ fn a_header_signature_ends_the_height_for_the_older_protocol_only() {
         Err(Refusal::NoBlock { height })
     );
     sign(&mut register, bond(5, Phase::Block, 0, 9)).unwrap();
-    assert_eq!(ask(&register, confirms(own)), Ok(Verdict::Again));
+    assert_eq!(ask(&register, confirms(own)), Ok(Verdict::Free));
     let block = hash(9);
     assert_eq!(
         ask(&register, confirms(Signature([8; 64]))),
