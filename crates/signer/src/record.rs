@@ -42,6 +42,13 @@ impl LogRecord for Record {
         Self::Lost
     }
 
+    /// A signer does not find out by itself that it may sign again: this is an operator's word about the heights below.
+    fn resumed(from: Height) -> Self {
+        Self::Forgotten {
+            through: from.previous().unwrap_or_default(),
+        }
+    }
+
     fn forgotten(through: Height) -> Self {
         Self::Forgotten { through }
     }
