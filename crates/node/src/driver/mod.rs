@@ -81,6 +81,8 @@ pub(crate) struct Driver<V: Voice> {
     timers: BTreeMap<TimerId, Duration>,
     moments: Moments,
     last_block: Option<Instant>,
+    /// The last block that was told of.
+    reported: Option<Height>,
     status_at: Option<Instant>,
     /// A vote that decides has left since the start.
     voted: bool,
@@ -98,6 +100,7 @@ impl<V: Voice> Driver<V> {
             timers: BTreeMap::new(),
             moments: Moments::default(),
             last_block: None,
+            reported: None,
             status_at: None,
             voted: false,
             view_changes: 0,
@@ -219,7 +222,12 @@ impl<V: Voice> Driver<V> {
         }
     }
 
+    /// Tells of a stored block, once: what consensus stores may come from other nodes at the same moment.
     fn report_block(&mut self, height: Height, hash: UInt256, at_ns: u64, transactions: usize) {
+        if self.reported >= Some(height) {
+            return;
+        }
+        self.reported = Some(height);
         let stations = self.moments.stored(height);
         let now = Instant::now();
         let interval = self.last_block.map(|last| now.duration_since(last));

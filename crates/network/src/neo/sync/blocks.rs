@@ -79,7 +79,8 @@ impl Session {
         }
         let length = block.encoded_len();
         let is_next = height == self.delivered.next();
-        if !is_next && self.waiting_bytes.saturating_add(length) > self.limits.block_bytes {
+        let held = self.waiting_bytes.saturating_add(self.with_node_bytes);
+        if !is_next && held.saturating_add(length) > self.limits.block_bytes {
             return Ok(false);
         }
         self.waiting_bytes = self.waiting_bytes.saturating_add(length);
@@ -97,6 +98,8 @@ impl Session {
         let next = self.delivered.next();
         let (peer, block, length) = self.waiting.remove(&next.0)?;
         self.waiting_bytes = self.waiting_bytes.saturating_sub(length);
+        self.with_node.push_back((next, length));
+        self.with_node_bytes = self.with_node_bytes.saturating_add(length);
         self.delivered = next;
         self.delivered_at = now;
         Some((peer, block))
@@ -143,7 +146,12 @@ impl Session {
             .0
             .saturating_add(self.limits.block_window);
         let end = window.min(self.tip().height.0);
-        let full = self.waiting_bytes >= self.limits.block_bytes;
+        // What the node has not stored takes room, too; while it is busy with that much, nothing more is of use.
+        if self.with_node_bytes >= self.limits.block_bytes {
+            return;
+        }
+        let held = self.waiting_bytes.saturating_add(self.with_node_bytes);
+        let full = held >= self.limits.block_bytes;
         let mut from = self.delivered.0.saturating_add(1);
         // With no room for others only the next block is of use.
         let end = if full { end.min(from) } else { end };

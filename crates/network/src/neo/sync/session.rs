@@ -73,6 +73,9 @@ pub(crate) struct Session {
     /// Blocks that fit their headers and wait for the one before, with their bytes.
     pub(super) waiting: HashMap<u32, (NeoPeerId, Box<Block>, usize)>,
     pub(super) waiting_bytes: usize,
+    /// Lengths of the blocks that were handed on and are not stored, the lowest first, and their sum.
+    pub(super) with_node: VecDeque<(Height, usize)>,
+    pub(super) with_node_bytes: usize,
     /// Height of the last block that was handed on, and when.
     pub(super) delivered: Height,
     pub(super) delivered_at: Duration,
@@ -88,6 +91,8 @@ impl Session {
             peers: BTreeMap::new(),
             waiting: HashMap::new(),
             waiting_bytes: 0,
+            with_node: VecDeque::new(),
+            with_node_bytes: 0,
             delivered: stored.height,
             delivered_at: Duration::ZERO,
         }
@@ -154,6 +159,13 @@ impl Session {
             self.headers.clear();
             self.delivered = link.height;
         }
+        while let Some((height, length)) = self.with_node.front().copied() {
+            if height > link.height && follows {
+                break;
+            }
+            self.with_node.pop_front();
+            self.with_node_bytes = self.with_node_bytes.saturating_sub(length);
+        }
         let kept_from = link.height.0;
         self.forget_blocks(|height| height <= kept_from || !follows);
     }
@@ -161,6 +173,8 @@ impl Session {
     /// Blocks that were handed on and are not stored have to come again.
     pub(crate) fn not_stored(&mut self) {
         self.delivered = self.stored.height;
+        self.with_node.clear();
+        self.with_node_bytes = 0;
     }
 
     /// What to ask whom at this time. What was asked before and did not come in time counts against its peer.
@@ -170,7 +184,7 @@ impl Session {
         if self.delivered > self.stored.height
             && now.saturating_sub(self.delivered_at) >= self.limits.store_timeout
         {
-            self.delivered = self.stored.height;
+            self.not_stored();
             self.delivered_at = now;
         }
         self.plan_headers(now, &mut planned);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use neo_primitives::{Block, Height, Magic, UInt160, UInt256, Witness};
+use neo_primitives::{Block, Encode, Height, Magic, UInt160, UInt256, Witness};
 
 use super::{
     super::{
@@ -248,6 +248,55 @@ fn blocks_that_were_not_stored_are_fetched_again() {
     while session.deliver(SECOND).is_some() {}
     assert!(session.plan(SECOND * 30).asks.is_empty());
     assert_eq!(session.plan(SECOND * 61).asks.len(), 1);
+}
+
+#[test]
+fn what_the_node_refuses_is_fetched_again_at_once() {
+    let chain = blocks(3);
+    let mut session = session(&chain);
+    session.peer_height(A, Height(3));
+    for _ in 0..2 {
+        let planned = session.plan(SECOND);
+        answer(&mut session, &chain, &planned, None);
+    }
+    while session.deliver(SECOND).is_some() {}
+    session.stored(Link::of(&chain[1].header));
+    session.not_stored();
+    let planned = session.plan(SECOND);
+    assert_eq!(
+        planned.asks[0].question,
+        Question::Blocks {
+            from: Height(2),
+            count: 2
+        }
+    );
+    answer(&mut session, &chain, &planned, None);
+    let mut heights = Vec::new();
+    store_all(&mut session, &mut heights);
+    assert_eq!(heights, [2, 3]);
+    assert_eq!(session.with_node_bytes, 0);
+}
+
+#[test]
+fn nothing_is_asked_while_the_node_has_its_hands_full() {
+    let chain = blocks(20);
+    let mut session = session(&chain);
+    session.limits.block_bytes = 3 * chain[1].encoded_len();
+    session.peer_height(A, Height(20));
+    let planned = session.plan(SECOND);
+    answer(&mut session, &chain, &planned, None);
+    let planned = session.plan(SECOND);
+    answer(&mut session, &chain, &planned, None);
+    let mut with_node = Vec::new();
+    while let Some((_, block)) = session.deliver(SECOND) {
+        with_node.push(block);
+    }
+    assert!(with_node.len() >= 3, "{}", with_node.len());
+    assert!(session.plan(SECOND).asks.is_empty());
+    for block in &with_node {
+        session.stored(Link::of(&block.header));
+    }
+    assert!(!session.plan(SECOND).asks.is_empty());
 }
 
 #[test]

@@ -107,3 +107,24 @@ async fn a_block_is_announced_to_who_does_not_have_it() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn heights_are_asked_for_when_the_node_wants_to_know() {
+    let chain = blocks(1);
+    let node = Node::with(&chain[..1], &[], |config| {
+        config.timing.ping_interval = Duration::from_secs(3600);
+    });
+    let mut puppet = Puppet::join(&node, at_height(0)).await;
+    let pinged = puppet.until(|message| matches!(message, Message::Ping(_)).then_some(()));
+    let wish = async {
+        let mut pause = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            pause.tick().await;
+            node.handle.ask_heights();
+        }
+    };
+    tokio::select! {
+        () = pinged => {}
+        () = wish => {}
+    }
+}
