@@ -9,10 +9,10 @@ use crate::common::{Network, cycles, eventually, same_chain};
 use serde_json::json;
 
 /// A repeatable source of moments and choices; the seed is in the output.
-struct Choices(u64);
+pub struct Choices(u64);
 
 impl Choices {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let seed = std::env::var("DBFT_SEED")
             .ok()
             .and_then(|seed| seed.parse().ok())
@@ -21,7 +21,7 @@ impl Choices {
         Self(seed)
     }
 
-    fn below(&mut self, limit: u64) -> u64 {
+    pub fn below(&mut self, limit: u64) -> u64 {
         // xorshift64*
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -32,14 +32,14 @@ impl Choices {
 
 /// Everything that any RPC server ever said was final.
 #[derive(Default)]
-struct Served {
+pub struct Served {
     blocks: BTreeMap<u32, String>,
     transactions: BTreeMap<String, u32>,
 }
 
 impl Served {
     /// Looks at all nodes; a height with two hashes is a fork.
-    fn look(&mut self, network: &Network) {
+    pub fn look(&mut self, network: &Network) {
         for node in network.nodes.iter().filter(|node| node.is_running()) {
             let Some(height) = node.height() else {
                 continue;
@@ -58,7 +58,7 @@ impl Served {
         }
     }
 
-    fn note_transactions(&mut self, network: &Network, sent: &[String]) {
+    pub fn note_transactions(&mut self, network: &Network, sent: &[String]) {
         for hash in sent {
             for node in network.nodes.iter().filter(|node| node.is_running()) {
                 let height = node.rpc.call("gettransactionheight", &json!([hash]));
@@ -71,7 +71,7 @@ impl Served {
     }
 
     /// Asserts that every node still serves all of it.
-    fn assert_kept(&self, network: &Network) {
+    pub fn assert_kept(&self, network: &Network) {
         for node in &network.nodes {
             for (height, hash) in &self.blocks {
                 assert_eq!(
@@ -93,7 +93,7 @@ impl Served {
 }
 
 /// Sends transfers to running nodes, and gives their hashes.
-fn load(network: &Network, treasury: &Treasury, count: usize) -> Vec<String> {
+pub fn load(network: &Network, treasury: &Treasury, count: usize) -> Vec<String> {
     let height = network.height();
     let running: Vec<_> = network
         .nodes

@@ -17,7 +17,6 @@ mod lives;
 #[path = "../../crates/ledger/tests/common/neo_go.rs"]
 mod neo_go;
 mod older;
-mod older_neo_go;
 mod pacing;
 mod proofs;
 mod recovery;

@@ -2,16 +2,36 @@
 
 use std::collections::BTreeMap;
 
+use neo_consensus::v2;
 use neo_consensus::v3::context::MessageKind;
 use neo_consensus::v3::{Message, Payload, Record};
+use neo_consensus::vote_log::LogRecord;
 use neo_node::config::NodeConfig;
 use neo_primitives::wallet::Nep6Wallet;
 use neo_primitives::{Height, PublicKey, UInt256};
 
 use super::Node;
 
-/// The own messages in a validator's vote log, read from a copy, so that a running node is not disturbed.
+/// The own messages in a validator's vote log.
 pub fn own_messages(node: &Node) -> Vec<Message> {
+    let own = |record| match record {
+        Record::Own(message) => Some(message),
+        _ => None,
+    };
+    records(node).into_iter().filter_map(own).collect()
+}
+
+/// The same of a validator of dBFT 2.0.
+pub fn older_messages(node: &Node) -> Vec<v2::Message> {
+    let own = |record| match record {
+        v2::Record::Own(message) => Some(message),
+        _ => None,
+    };
+    records(node).into_iter().filter_map(own).collect()
+}
+
+/// The records in a validator's vote log, read from a copy, so that a running node is not disturbed.
+fn records<R: LogRecord>(node: &Node) -> Vec<R> {
     let config = NodeConfig::load(&node.folder.join("config.json")).unwrap();
     let validator = validator_of(&config);
     let copy = tempfile::tempdir().unwrap();
@@ -22,16 +42,34 @@ pub fn own_messages(node: &Node) -> Vec<Message> {
         std::fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
     }
     let identity = neo_node::log_identity(&config, validator);
-    let opened =
-        neo_node::vote_log_file::open::<neo_consensus::v3::Record>(copy.path(), identity).unwrap();
-    opened
+    neo_node::vote_log_file::open(copy.path(), identity)
+        .unwrap()
         .records
-        .into_iter()
-        .filter_map(|record| match record {
-            Record::Own(message) => Some(message),
-            _ => None,
-        })
-        .collect()
+}
+
+/// Asserts that a validator of dBFT 2.0 never said two things of one kind in one view, and nothing else any more at a
+/// height once it had committed.
+pub fn assert_bound(node: usize, messages: &[v2::Message]) {
+    let mut said: BTreeMap<(Height, v2::Kind, u8), v2::Message> = BTreeMap::new();
+    let mut committed: BTreeMap<Height, u8> = BTreeMap::new();
+    for message in messages {
+        let (height, kind, view) = (message.height(), message.kind(), message.view());
+        let before = said.insert((height, kind, view), message.clone());
+        assert!(
+            kind == v2::Kind::ChangeView
+                || before.is_none_or(|before| before.content() == message.content()),
+            "validator {node} signed two things: {kind:?} in view {view} of height {height}"
+        );
+        if let Some(bound) = committed.get(&height) {
+            assert!(
+                kind == v2::Kind::Commit && view == *bound,
+                "validator {node} had committed in view {bound} of height {height}, and signed a {kind:?} in view {view}"
+            );
+        }
+        if kind == v2::Kind::Commit {
+            committed.insert(height, view);
+        }
+    }
 }
 
 /// The validator of a node, without opening its wallet: the account's script names the key.

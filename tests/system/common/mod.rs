@@ -5,6 +5,7 @@ pub mod funds;
 pub mod rpc;
 
 use std::fs::OpenOptions;
+use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -171,6 +172,10 @@ impl Node {
 
     /// Starts it with another command, which takes the options of `run`.
     pub fn start_as(&mut self, command: &[&str]) {
+        self.spawn(command, Stdio::null());
+    }
+
+    fn spawn(&mut self, command: &[&str], told: Stdio) {
         assert!(self.child.is_none(), "node {} runs already", self.index);
         let log = OpenOptions::new()
             .create(true)
@@ -182,11 +187,19 @@ impl Node {
             .args(["--exit-with-parent", "--config"])
             .arg(self.folder.join("config.json"))
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(told)
             .stderr(log)
             .spawn()
             .unwrap();
         self.child = Some(child);
+    }
+
+    /// Starts it, and gives what it tells of itself: one JSON object a line.
+    pub fn start_telling(&mut self) -> impl Iterator<Item = Value> + use<> {
+        self.spawn(&["run", "--events"], Stdio::piped());
+        let told = self.child.as_mut().and_then(|child| child.stdout.take());
+        let lines = BufReader::new(told.expect("its output is piped")).lines();
+        lines.map_while(|line| serde_json::from_str(&line.ok()?).ok())
     }
 
     pub fn wait_until_up(&self) {

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use neo_node::config::NodeConfig;
 use serde_json::{Value, json};
 
+use super::network;
 use crate::common::funds::{Treasury, base64};
 use crate::common::{Network, Node, eventually};
 use crate::neo_go::NeoGo;
-use crate::older::network;
 
 /// What a validator's files say, for neo-go: the same network, the same key, the same ports.
 fn configuration(network: &Network, node: &Node) -> (String, u16) {
@@ -134,7 +134,11 @@ fn one_of_ours_among_three_of_neo_go() {
             block["primary"].as_u64().unwrap()
         })
         .collect();
-    assert_eq!(primaries, BTreeSet::from([0, 1, 2, 3]), "turns of eight heights");
+    assert_eq!(
+        primaries,
+        BTreeSet::from([0, 1, 2, 3]),
+        "turns of eight heights"
+    );
     let state: Value = ours.state().unwrap();
     assert_eq!(state["topology"]["reachable"], json!(4), "{state}");
     ours.stop();

@@ -1,5 +1,9 @@
 //! dBFT 2.0 over Neo N3's P2P: validators of ours among themselves.
 
+mod crashes;
+mod neo_go;
+mod vote_log;
+
 use serde_json::{Value, json};
 
 use crate::common::funds::{Treasury, base64};
@@ -96,6 +100,48 @@ fn one_killed_comes_back_and_an_observer_follows() {
     }
     same_chain(&network);
     observer.stop();
+    network.stop();
+}
+
+/// Longest time of an empty block, in milliseconds: far from the block time of half a second.
+const LONGEST_MS: u64 = 5_000;
+
+/// Timestamps are the moments at which blocks are made: how long one waited can be read off the chain.
+#[test]
+fn an_empty_pool_stretches_the_block_time_and_a_transaction_ends_the_wait() {
+    let mut network = network(4, "500ms");
+    for node in &network.nodes {
+        node.configure(|config| config["consensus"]["max_block_time_ms"] = json!(LONGEST_MS));
+    }
+    network.start();
+    let treasury = Treasury::open(&network);
+    eventually("blocks", || (network.height() >= 2).then_some(()));
+    let transaction = treasury.transfer(network.height());
+    network.nodes[1]
+        .rpc
+        .call("sendrawtransaction", &json!([base64(&transaction)]))
+        .unwrap();
+    let hash = json!([transaction.hash().to_string()]);
+    let paid = eventually("the transaction is in a block", || {
+        let height = network.nodes[0].rpc.call("gettransactionheight", &hash);
+        u32::try_from(height.ok()?.as_u64()?).ok()
+    });
+    eventually("one more", || (network.height() > paid).then_some(()));
+    let time = |height: u32| {
+        let block = network.nodes[0]
+            .rpc
+            .call("getblock", &json!([height, true]));
+        block.unwrap()["time"].as_u64().unwrap()
+    };
+    let waited = |height: u32| time(height) - time(height - 1);
+    assert!(waited(paid) < LONGEST_MS - 1_000, "{} ms", waited(paid));
+    for height in (2..=paid + 1).filter(|height| *height != paid) {
+        assert!(
+            waited(height) + 500 >= LONGEST_MS,
+            "block {height} is empty and waited {} ms",
+            waited(height)
+        );
+    }
     network.stop();
 }
 
