@@ -1,7 +1,9 @@
-//! One validator of ours among three of neo-go.
+//! Real neo-go nodes: beside one validator of ours, and behind validators of dBFT 3.0.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
+use neo_ledger::GenesisConfig;
 use neo_node::config::NodeConfig;
 use serde_json::{Value, json};
 
@@ -10,22 +12,53 @@ use crate::common::funds::{Treasury, base64};
 use crate::common::{Network, Node, eventually};
 use crate::neo_go::NeoGo;
 
-/// What a validator's files say, for neo-go: the same network, the same key, the same ports.
-fn configuration(network: &Network, node: &Node) -> (String, u16) {
-    let config = NodeConfig::load(&node.folder.join("config.json")).unwrap();
-    let genesis = &config.protocol.genesis;
-    let p2p = config.p2p.as_ref().unwrap();
-    let wallet = config.wallet.as_ref().unwrap();
-    let password = std::fs::read_to_string(wallet.password_file.as_ref().unwrap()).unwrap();
-    let committee: String = genesis
-        .committee()
-        .iter()
-        .map(|key| format!("    - {key}\n"))
-        .collect();
-    let seeds: Vec<String> = p2p.peers.iter().map(|peer| format!("\"{peer}\"")).collect();
-    let rpc = config.rpc.as_ref().unwrap().listen;
-    let text = format!(
-        "ProtocolConfiguration:
+/// What a node of neo-go is told besides the rules of the network.
+struct Setup {
+    rpc: u16,
+    /// Where it takes connections, `host:port`.
+    listen: String,
+    seeds: Vec<String>,
+    /// Wallet and password of a validator.
+    wallet: Option<(PathBuf, String)>,
+}
+
+impl Setup {
+    /// In the place of one of our validators: the same key, the same ports.
+    fn in_place_of(node: &Node) -> Self {
+        let config = NodeConfig::load(&node.folder.join("config.json")).unwrap();
+        let p2p = config.p2p.unwrap();
+        let wallet = config.wallet.unwrap();
+        let password = std::fs::read_to_string(wallet.password_file.unwrap()).unwrap();
+        Self {
+            rpc: config.rpc.unwrap().listen.port(),
+            listen: p2p.listen[0].to_string(),
+            seeds: p2p.peers,
+            wallet: Some((wallet.path, password.trim_end().to_owned())),
+        }
+    }
+
+    fn start(&self, network: &Network) -> NeoGo {
+        let config = NodeConfig::load(&network.nodes[0].folder.join("config.json")).unwrap();
+        NeoGo::with_configuration(&self.text(&config.protocol.genesis), self.rpc)
+    }
+
+    fn text(&self, genesis: &GenesisConfig) -> String {
+        let committee = genesis.committee().iter();
+        let committee: String = committee.map(|key| format!("    - {key}\n")).collect();
+        let seeds = self.seeds.iter().map(|seed| format!("\"{seed}\""));
+        let seeds = seeds.collect::<Vec<_>>().join(", ");
+        let consensus = match &self.wallet {
+            None => "    Enabled: false".to_owned(),
+            Some((path, password)) => format!(
+                "    Enabled: true
+    UnlockWallet:
+      Path: \"{}\"
+      Password: \"{password}\"",
+                path.display()
+            ),
+        };
+        format!(
+            "ProtocolConfiguration:
   Magic: {magic}
   MaxTraceableBlocks: {traceable}
   MaxValidUntilBlockIncrement: {increment}
@@ -46,42 +79,43 @@ ApplicationConfiguration:
   P2P:
     Addresses:
       - \"{listen}\"
-    MinPeers: 2
+    MinPeers: 1
     MaxPeers: 10
     AttemptConnPeers: 5
     PingInterval: 1s
     ProtoTickInterval: 500ms
   Relay: true
   Consensus:
-    Enabled: true
-    UnlockWallet:
-      Path: \"{wallet}\"
-      Password: \"{password}\"
+{consensus}
   RPC:
     Enabled: true
     Addresses:
-      - \"{rpc}\"
+      - \"127.0.0.1:{rpc}\"
   Prometheus:
     Enabled: false
   Pprof:
     Enabled: false
 ",
-        magic = genesis.magic,
-        traceable = genesis.max_traceable_blocks,
-        increment = genesis.max_valid_until_block_increment,
-        transactions = genesis.max_transactions_per_block,
-        size = genesis.max_block_size,
-        fee = genesis.max_block_system_fee,
-        gas = genesis.initial_gas.0 / 100_000_000,
-        block_time = genesis.block_time_ms,
-        validators = genesis.standby_validators.len(),
-        seeds = seeds.join(", "),
-        listen = p2p.listen[0],
-        wallet = wallet.path.display(),
-        password = password.trim_end(),
-    );
-    assert!(network.nodes.len() == genesis.standby_validators.len());
-    (text, rpc.port())
+            magic = genesis.magic,
+            traceable = genesis.max_traceable_blocks,
+            increment = genesis.max_valid_until_block_increment,
+            transactions = genesis.max_transactions_per_block,
+            size = genesis.max_block_size,
+            fee = genesis.max_block_system_fee,
+            gas = genesis.initial_gas.0 / 100_000_000,
+            block_time = genesis.block_time_ms,
+            validators = genesis.standby_validators.len(),
+            listen = self.listen,
+            rpc = self.rpc,
+        )
+    }
+}
+
+/// Sends a transaction to one node, by whatever takes its call.
+fn send(treasury: &Treasury, height: u32, call: impl FnOnce(Value)) -> Value {
+    let transaction = treasury.transfer(height);
+    call(json!([base64(&transaction)]));
+    json!([transaction.hash().to_string()])
 }
 
 #[test]
@@ -90,25 +124,22 @@ fn one_of_ours_among_three_of_neo_go() {
     let treasury = Treasury::open(&network);
     let others: Vec<NeoGo> = network.nodes[1..]
         .iter()
-        .map(|node| {
-            let (text, port) = configuration(&network, node);
-            NeoGo::with_configuration(&text, port)
-        })
+        .map(|node| Setup::in_place_of(node).start(&network))
         .collect();
     let ours = &mut network.nodes[0];
     ours.start();
     ours.wait_until_up();
     eventually("blocks", || (ours.height()? >= 2).then_some(()));
     // One by each: at ours, at neo-go.
-    let hashes = [0, 1].map(|number| {
-        let transaction = treasury.transfer(ours.height().unwrap());
-        let call = json!([base64(&transaction)]);
-        match number {
-            0 => ours.rpc.call("sendrawtransaction", &call).unwrap(),
-            _ => others[0].call("sendrawtransaction", call),
-        };
-        json!([transaction.hash().to_string()])
-    });
+    let height = ours.height().unwrap();
+    let hashes = [
+        send(&treasury, height, |call| {
+            ours.rpc.call("sendrawtransaction", &call).unwrap();
+        }),
+        send(&treasury, height, |call| {
+            others[0].call("sendrawtransaction", call);
+        }),
+    ];
     for hash in &hashes {
         let height = eventually("it is on ours", || {
             ours.rpc.call("gettransactionheight", hash).ok()
@@ -142,4 +173,70 @@ fn one_of_ours_among_three_of_neo_go() {
     let state: Value = ours.state().unwrap();
     assert_eq!(state["topology"]["reachable"], json!(4), "{state}");
     ours.stop();
+}
+
+#[test]
+fn a_full_node_of_neo_go_follows_validators_of_dbft_3_and_relays_to_them() {
+    let mut network = Network::create(4, "1s");
+    let listen = {
+        let config = network.nodes[0].config();
+        let mesh = config["network"]["listen"][0].as_str().unwrap();
+        let port: u16 = mesh.rsplit_once(':').unwrap().1.parse().unwrap();
+        format!("127.0.0.1:{}", port + 5)
+    };
+    network.nodes[0].configure(|config| config["p2p"] = json!({"listen": [listen]}));
+    network.start();
+    let treasury = Treasury::open(&network);
+    eventually("some blocks", || (network.height() >= 3).then_some(()));
+    let rpc = network.nodes[0].config()["rpc"]["listen"].clone();
+    let rpc: u16 = rpc
+        .as_str()
+        .unwrap()
+        .rsplit_once(':')
+        .unwrap()
+        .1
+        .parse()
+        .unwrap();
+    let setup = Setup {
+        rpc: rpc + 5,
+        listen: format!("127.0.0.1:{}", rpc + 6),
+        seeds: vec![listen],
+        wallet: None,
+    };
+    let full = setup.start(&network);
+    let has = |height: u32| full.call("getblockcount", json!([])).as_u64() > Some(height.into());
+    eventually("it has caught up", || has(network.height()).then_some(()));
+    // From neo-go to a validator without P2P, and back with the block.
+    let theirs = send(&treasury, network.height(), |call| {
+        full.call("sendrawtransaction", call);
+    });
+    let ours = send(&treasury, network.height(), |call| {
+        network.nodes[3]
+            .rpc
+            .call("sendrawtransaction", &call)
+            .unwrap();
+    });
+    for hash in [theirs, ours] {
+        let height = eventually("it is final", || {
+            let found = network.nodes[2].rpc.call("gettransactionheight", &hash);
+            found.ok()
+        });
+        let found = eventually("neo-go has its block", || {
+            full.call_or_error("gettransactionheight", hash.clone())
+                .ok()
+        });
+        assert_eq!(found, height);
+    }
+    let height = network.height();
+    eventually("it follows", || has(height + 2).then_some(()));
+    for height in 0..=height {
+        let hash = full.call("getblockhash", json!([height]));
+        assert_eq!(
+            network.nodes[1].block_hash(height).map(Value::from),
+            Some(hash)
+        );
+    }
+    let state = network.nodes[0].state().unwrap();
+    assert_eq!(state["protocol"], json!(3));
+    network.stop();
 }
