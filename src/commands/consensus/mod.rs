@@ -39,6 +39,9 @@ pub(crate) struct StatusArguments {
 /// What is shown of `getconsensusstate`.
 #[derive(Debug, Deserialize)]
 struct State {
+    /// Version of dBFT; nodes of earlier versions, which tell none, run 3.
+    #[serde(default)]
+    protocol: Option<u32>,
     stored: u32,
     voting: bool,
     height: Option<u32>,
@@ -197,11 +200,15 @@ fn cells(state: &State) -> [String; 14] {
             .map(|votes| if of(votes) { 'x' } else { '.' })
             .collect()
     };
-    let node = match (state.ownindex, state.voting) {
+    let older = state.protocol == Some(2);
+    let mut node = match (state.ownindex, state.voting) {
         (Some(index), true) => format!("validator {index}"),
         (Some(index), false) => format!("validator {index}, silent"),
         (None, _) => "observer".to_owned(),
     };
+    if older {
+        node.push_str(", dBFT 2.0");
+    }
     let asked: Vec<_> = state
         .validators
         .iter()
@@ -223,7 +230,11 @@ fn cells(state: &State) -> [String; 14] {
         order(&state.order),
         scores(&state.order),
         seen(|votes| votes.prepare),
-        seen(|votes| votes.precommit),
+        // dBFT 2.0 has no such votes.
+        match older {
+            true => "-".to_owned(),
+            false => seen(|votes| votes.precommit),
+        },
         seen(|votes| votes.commit),
         asked.join(" "),
         state.details.reach(),
@@ -300,6 +311,38 @@ mod tests {
         let observer =
             State::deserialize(json!({"stored": 3, "voting": false, "heights": []})).unwrap();
         assert_eq!(cells(&observer)[..4], ["observer", "3", "-", "-"]);
+    }
+
+    #[test]
+    fn a_validator_of_dbft_2() {
+        let state = json!({
+            "protocol": 2, "stored": 6, "voting": true, "height": 7, "view": 0, "phase": "Commit",
+            "leader": {"index": 3, "publickey": null}, "order": [], "ownindex": 1,
+            "block": format!("0x{}", "00".repeat(32)),
+            "validators": [
+                {"index": 0, "prepare": true, "precommit": false, "commit": true, "changeview": null},
+                {"index": 1, "prepare": true, "precommit": false, "commit": true, "changeview": null},
+            ],
+            "heights": [], "tuning": null,
+            "topology": {"reachable": 2, "needed": 2, "partitioned": false, "validators": []},
+        });
+        let cells = cells(&State::deserialize(state).unwrap());
+        assert_eq!(
+            cells[..11],
+            [
+                "validator 1, dBFT 2.0",
+                "6",
+                "7",
+                "0",
+                "Commit",
+                "3",
+                "",
+                "-",
+                "xx",
+                "-",
+                "xx"
+            ]
+        );
     }
 
     #[test]

@@ -113,11 +113,12 @@ fn all_are_killed_right_after_their_commits_and_none_is_lost_or_contradicted() {
         moments.insert(killed.len());
         for (index, height) in &killed {
             let messages = older_messages(&network.nodes[*index]);
-            let here = messages
+            let mut here = messages
                 .iter()
                 .filter(|message| message.height() == Height(*height));
             assert!(
-                here.last().is_some_and(|last| last.kind() == Kind::Commit),
+                here.next_back()
+                    .is_some_and(|last| last.kind() == Kind::Commit),
                 "cycle {cycle}: the Commit of validator {index} at height {height} is its last word"
             );
         }

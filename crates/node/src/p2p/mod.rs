@@ -18,6 +18,8 @@ pub(crate) mod importing;
 mod inlet;
 mod missing;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::gate::Gate;
 pub(crate) use self::heard::Heard;

@@ -5,6 +5,7 @@ use neo_network::Endpoint;
 use neo_primitives::{ADDRESS_VERSION, PublicKey};
 use serde::Serialize;
 
+use crate::config::NodeConfig;
 use crate::rpc::{
     dispatch::Server,
     params::Params,
@@ -65,10 +66,18 @@ struct HardForkJson {
 
 /// `getversion`.
 pub(in crate::rpc) fn version(server: &Server, _: &Params<'_>) -> Answer {
-    let network = &server.context.config.network;
+    let NodeConfig { network, p2p, .. } = &*server.context.config;
     let genesis = server.context.ledger.config();
+    // Where Neo's own protocol is spoken, that is what Neo's clients mean.
+    let (listen, seedlist) = match p2p {
+        Some(p2p) => (&p2p.listen, p2p.peers.clone()),
+        None => {
+            let peers = network.peers.iter().flat_map(|peer| &peer.addresses);
+            (&network.listen, peers.map(ToString::to_string).collect())
+        }
+    };
     result(&VersionJson {
-        tcpport: network.listen.first().map_or(0, |address| address.port()),
+        tcpport: listen.first().map_or(0, |address| address.port()),
         nonce: server.nonce,
         useragent: USER_AGENT,
         rpc: RpcJson {
@@ -93,12 +102,7 @@ pub(in crate::rpc) fn version(server: &Server, _: &Params<'_>) -> Answer {
                 })
                 .collect(),
             standbycommittee: genesis.committee(),
-            seedlist: network
-                .peers
-                .iter()
-                .flat_map(|peer| &peer.addresses)
-                .map(ToString::to_string)
-                .collect(),
+            seedlist,
         },
     })
 }
@@ -172,6 +176,10 @@ pub(in crate::rpc) fn peers(server: &Server, _: &Params<'_>) -> Answer {
             unconnected.extend(addresses);
         }
     }
+    let p2p = server.context.config.p2p.iter().flat_map(|p2p| &p2p.peers);
+    let p2p = p2p.filter_map(|peer| host_and_port(&peer.parse().ok()?));
+    let missing = p2p.filter(|place| !is_connected(&None, place));
+    unconnected.extend(missing.map(|(address, port)| AddressJson { address, port }));
     result(&PeersJson {
         unconnected,
         bad: [],

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::ok;
+use crate::config::P2pSection;
 use crate::rpc::testing::{Chain, keys};
 
 #[tokio::test]
@@ -62,6 +63,33 @@ async fn peers_are_listed() {
 }
 
 #[tokio::test]
+async fn where_neos_own_protocol_is_spoken_it_is_what_clients_are_told_of() {
+    let mut chain = Chain::new();
+    chain.config.p2p = Some(P2pSection {
+        listen: vec!["127.0.0.1:30333".parse().unwrap()],
+        peers: vec![
+            "127.0.0.1:20002".to_owned(),
+            "seed.example.org:10333".to_owned(),
+        ],
+        ..P2pSection::default()
+    });
+    chain.config.protocol.version = 2;
+    let server = chain.serve(|_| {}).await;
+    let version = ok(&server, "getversion", json!([])).await;
+    assert_eq!(version["tcpport"], 30_333);
+    let seeds = &version["protocol"]["seedlist"];
+    assert_eq!(seeds, &json!(["127.0.0.1:20002", "seed.example.org:10333"]));
+    let peers = ok(&server, "getpeers", json!([])).await;
+    let away = peers["unconnected"].as_array().unwrap();
+    let seed = json!({"address": "seed.example.org", "port": 10_333});
+    assert_eq!(away.last(), Some(&seed));
+    assert!(!away.contains(&json!({"address": "127.0.0.1", "port": 20_002})));
+    let state = ok(&server, "getconsensusstate", json!([])).await;
+    assert_eq!(state["protocol"], 2);
+    server.shut_down().await;
+}
+
+#[tokio::test]
 async fn validators_and_committee_are_sorted_keys() {
     let chain = Chain::with(|genesis| genesis.standby_validators.reverse());
     let server = chain.serve(|_| {}).await;
@@ -83,6 +111,7 @@ async fn the_state_of_consensus_is_shown() {
     let chain = Chain::new();
     let server = chain.serve(|_| {}).await;
     let state = ok(&server, "getconsensusstate", json!([])).await;
+    assert_eq!(state["protocol"], 3);
     assert_eq!(state["stored"], 0);
     assert_eq!(state["voting"], true);
     assert_eq!(state["timer"], json!({"base_ms": 375}));
