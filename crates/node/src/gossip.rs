@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use crate::answers::decode_transaction;
 use crate::metrics::Metrics;
 use crate::neighbours::Neighbours;
+use crate::p2p::Missing;
 
 /// Batches that wait for verification; more are dropped, and found again with the block.
 pub(crate) const QUEUE: usize = 256;
@@ -52,6 +53,7 @@ pub(crate) fn admit(
     mut batches: mpsc::Receiver<Batch>,
     ledger: Arc<dyn Ledger>,
     neighbours: Neighbours,
+    missing: Arc<Missing>,
     metrics: Arc<Metrics>,
     witness_limit: u32,
 ) -> std::io::Result<std::thread::JoinHandle<()>> {
@@ -64,10 +66,18 @@ pub(crate) fn admit(
                     .iter()
                     .map(|one| (one.hash(), Bytes::from(one.to_bytes())))
                     .collect();
-                let neighbours = neighbours.clone();
+                let (neighbours, missing) = (neighbours.clone(), Arc::clone(&missing));
                 ledger.submit(
                     transactions,
-                    Box::new(move |results| admitted(&neighbours, origin, bad, encoded, results)),
+                    Box::new(move |results| {
+                        let hashes = admitted(&neighbours, origin, bad, encoded, results);
+                        // A proposal may have begun to miss it while it waited here.
+                        for hash in hashes.iter().filter(|hash| missing.wants(hash)) {
+                            if let Some(transaction) = neighbours.chain.pooled(hash) {
+                                missing.offer(&transaction);
+                            }
+                        }
+                    }),
                 );
             }
         })
@@ -97,14 +107,14 @@ fn read(batch: Batch, witness_limit: u32, metrics: &Metrics) -> (Origin, Vec<Tra
     (Origin::Mesh(from), transactions, bad)
 }
 
-/// The pool has answered.
+/// The pool has answered: gives what it has taken.
 fn admitted(
     neighbours: &Neighbours,
     origin: Origin,
     bad: usize,
     encoded: Vec<(UInt256, Bytes)>,
     results: Vec<Result<UInt256, Rejected>>,
-) {
+) -> Vec<UInt256> {
     match origin {
         Origin::Mesh(from) => {
             let forged = results.iter().filter_map(offence).count();
@@ -135,7 +145,7 @@ fn admitted(
         .map(|(_, transaction)| transaction)
         .unzip();
     if hashes.is_empty() {
-        return;
+        return hashes;
     }
     if let Some(p2p) = &neighbours.p2p {
         p2p.announce_transactions(&hashes);
@@ -147,6 +157,7 @@ fn admitted(
         };
         mesh.gossip_transactions(accepted, but);
     }
+    hashes
 }
 
 #[cfg(test)]

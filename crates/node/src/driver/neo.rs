@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use neo_consensus::engine::{Fetch, Recipient};
 use neo_consensus::v2::{Body, Kind, Message, Outcome, Record, V2Engine, VerifyJob};
 use neo_driver::Ballot;
+use neo_ledger::ChainReader;
 use neo_network::neo::NeoHandle;
 use neo_primitives::{BlockBody, Encode, Height, PublicKey};
 
@@ -51,6 +52,7 @@ pub(crate) struct Neo {
     pub(crate) p2p: NeoHandle,
     pub(crate) checks: Arc<Checks>,
     pub(crate) missing: Arc<Missing>,
+    pub(crate) chain: Arc<dyn ChainReader>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) sent: Arc<Sent>,
 }
@@ -105,7 +107,15 @@ impl Voice for Neo {
                 let Some(all) = engine.transaction_hashes(&hash) else {
                     return;
                 };
-                let hashes = self.missing.look_for(hash, &positions, all);
+                let mut hashes = self.missing.look_for(hash, &positions, all);
+                // What came since the engine looked is not sent again by anybody.
+                hashes.retain(|hash| match self.chain.pooled(hash) {
+                    Some(transaction) => {
+                        self.missing.offer(&transaction);
+                        false
+                    }
+                    None => true,
+                });
                 tracing::debug!(block = %hash, transactions = hashes.len(), "asking for transactions");
                 self.p2p.request_transactions(&hashes);
             }

@@ -17,7 +17,6 @@ use super::start::Ground;
 use crate::checks::Checks;
 use crate::driver::{Delivered, Driver, Inside, Mesh, Neo, Parts, Voice};
 use crate::intrusion::{Intruder, Intrusion};
-use crate::p2p::Missing;
 use crate::tuning::{Tuner, TuningBounds};
 
 /// What reaches a driver.
@@ -86,7 +85,6 @@ impl Node {
         key: PrivateKey,
         p2p: NeoHandle,
         checks: Arc<Checks>,
-        missing: Arc<Missing>,
         inflow: Inflow<v2::Message>,
     ) -> Result<(), NodeError> {
         tracing::info!(
@@ -103,7 +101,8 @@ impl Node {
         let voice = Neo {
             p2p,
             checks,
-            missing,
+            missing: Arc::clone(&ground.missing),
+            chain: ground.ledger.clone(),
             metrics: Arc::clone(&ground.metrics),
             sent: Arc::clone(&self.sent),
         };

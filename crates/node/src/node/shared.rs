@@ -23,6 +23,7 @@ pub(super) struct Shared {
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) worker: LedgerWorker,
     pub(super) inside: mpsc::UnboundedSender<Inside>,
+    pub(super) missing: Arc<Missing>,
     pub(super) status: Arc<StatusBoard>,
     pub(super) magic: Magic,
     pub(super) security: Arc<Security>,
@@ -35,7 +36,6 @@ pub(super) struct Shared {
 /// Of whom a node of dBFT 2.0 hears.
 pub(super) struct Hearing {
     pub(super) heard: Arc<Heard>,
-    pub(super) missing: Arc<Missing>,
     pub(super) validators: Vec<PublicKey>,
     /// This node's own key, if it votes.
     pub(super) own: Option<PublicKey>,
@@ -94,10 +94,7 @@ fn split_address(address: &neo_network::Multiaddr) -> (String, u16) {
 
 impl Relay for Shared {
     fn transaction(&self, transaction: Arc<Transaction>) {
-        let missing = self.hearing.as_ref().map(|hearing| &hearing.missing);
-        if let Some(fetched) = missing.and_then(|missing| missing.came(&transaction)) {
-            let _ = self.inside.send(Inside::Fetched(fetched));
-        }
+        self.missing.offer(&transaction);
         self.neighbours.pass_on(&transaction);
     }
 

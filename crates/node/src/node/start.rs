@@ -32,7 +32,7 @@ use crate::intrusion::{Byzantine, Intruder};
 use crate::ledger_worker::{LedgerWorker, Report};
 use crate::metrics::{self, Metrics, Sources};
 use crate::neighbours::Neighbours;
-use crate::p2p::{Gate, Heard, Importer, Inlet, importing};
+use crate::p2p::{Gate, Heard, Importer, Inlet, Missing, importing};
 use crate::recovery::opening::{OpenedChain, open_chain};
 use crate::recovery::schedule::Schedule;
 use crate::rpc::{self, RpcContext};
@@ -61,6 +61,8 @@ pub(super) struct Ground {
     pub(super) status: Arc<StatusBoard>,
     pub(super) security: Arc<Security>,
     pub(super) inside: mpsc::UnboundedSender<Inside>,
+    /// Transactions that a proposal of dBFT 2.0 misses.
+    pub(super) missing: Arc<Missing>,
     pub(super) stopped: watch::Receiver<bool>,
     pub(super) trust_vote_log: bool,
     gossip: mpsc::Sender<gossip::Batch>,
@@ -169,6 +171,7 @@ impl Node {
             events: options.events,
             status: Arc::new(StatusBoard::default()),
             security,
+            missing: Arc::new(Missing::new(inside.clone())),
             inside,
             stopped,
             trust_vote_log: options.trust_vote_log,
@@ -182,6 +185,7 @@ impl Node {
             batches,
             ground.dynamic(),
             ground.neighbours.clone(),
+            Arc::clone(&ground.missing),
             Arc::clone(&ground.metrics),
             ground.witness_limit(),
         )
@@ -330,15 +334,7 @@ impl Node {
                 inside,
                 messages: from_messages,
             };
-            let missing = Arc::clone(&hearing.missing);
-            self.start_neo(
-                ground,
-                key,
-                p2p.clone(),
-                Arc::clone(&checks),
-                missing,
-                inflow,
-            )?;
+            self.start_neo(ground, key, p2p.clone(), Arc::clone(&checks), inflow)?;
         } else {
             self.start_observer(ground, inside);
         }
@@ -378,7 +374,7 @@ impl Node {
             gate: Arc::new(Gate::of(&protocol.genesis, protocol.is_dbft_2())),
             checks,
             heard: Arc::clone(&hearing.heard),
-            missing: Arc::clone(&hearing.missing),
+            missing: Arc::clone(&ground.missing),
             inside: ground.inside.clone(),
             messages,
             gossip: ground.gossip.clone(),
@@ -424,6 +420,7 @@ impl Node {
             status,
             security,
             inside,
+            missing,
             stopped,
             ..
         } = ground;
@@ -432,6 +429,7 @@ impl Node {
             ledger: ledger.clone(),
             worker,
             inside,
+            missing,
             status,
             magic: config.protocol.genesis.magic,
             security,
@@ -492,7 +490,6 @@ impl Hearing {
         let patience = genesis.block_time().saturating_mul(SILENT_BLOCKS);
         Self {
             heard: Arc::new(Heard::new(patience)),
-            missing: Arc::default(),
             validators: genesis.validators(),
             own: own.map(|key| key.public_key().clone()),
         }

@@ -117,9 +117,7 @@ impl Inlet {
     }
 
     fn transaction(&self, peer: NeoPeerId, transaction: Arc<Transaction>) {
-        if let Some(fetched) = self.missing.came(&transaction) {
-            let _ = self.inside.send(Inside::Fetched(fetched));
-        }
+        self.missing.offer(&transaction);
         if self.gossip.try_send(Batch::P2p(peer, transaction)).is_err() {
             self.metrics.dropped("transaction queue");
         }

@@ -79,7 +79,8 @@ impl Taker {
         let (gossip, batches) = mpsc::channel(64);
         let (block_sender, blocks) = mpsc::channel(importing::QUEUE);
         let (stop, stopped) = watch::channel(false);
-        let (missing, metrics) = (Arc::new(Missing::default()), Arc::new(Metrics::new()));
+        let missing = Arc::new(Missing::new(inside_sender.clone()));
+        let metrics = Arc::new(Metrics::new());
         let inlet = Inlet {
             p2p: p2p.clone(),
             chain: chain.ledger.clone(),
