@@ -11,6 +11,7 @@ mod devnet;
 mod duration;
 mod exit;
 mod interrupt;
+mod migrate;
 mod network_files;
 mod output;
 mod payment;

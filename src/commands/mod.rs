@@ -14,6 +14,7 @@ mod devnet;
 mod evidence;
 mod init;
 mod key_input;
+mod migrate;
 mod passwords;
 mod restore;
 mod run;
@@ -61,6 +62,9 @@ enum Command {
     #[command(subcommand)]
     Checkpoint(checkpoint::CheckpointCommand),
     Restore(restore::RestoreArguments),
+    /// Come from other Neo nodes.
+    #[command(subcommand)]
+    Migrate(migrate::MigrateCommand),
     /// Keep a validator's key in a process of its own, which signs nothing twice.
     #[command(subcommand)]
     Signer(signer::SignerCommand),
@@ -94,6 +98,7 @@ pub(crate) fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         }
         Command::Checkpoint(command) => checkpoint::checkpoint(&command, json),
         Command::Restore(arguments) => restore::restore(&arguments, json),
+        Command::Migrate(command) => migrate::migrate(&command, json),
         Command::Signer(command) => signer::signer(&command, json),
         Command::Config(command) => config::config(&command),
     }

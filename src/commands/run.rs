@@ -167,9 +167,12 @@ fn wait_for(thread: &JoinHandle<()>) {
 /// The exit code of a node that did not start or had to end.
 fn exit_of(error: &NodeError) -> Exit {
     match error {
-        NodeError::Password(_) | NodeError::Wallet { .. } | NodeError::NoValidatorKey { .. } => {
-            Exit::Refused
-        }
+        NodeError::Password(_)
+        | NodeError::Wallet { .. }
+        | NodeError::NoValidatorKey { .. }
+        | NodeError::SignerKey { .. }
+        | NodeError::SignerEndpoint(_) => Exit::Refused,
+        NodeError::Signer(_) => Exit::Unreachable,
         NodeError::Ledger { error, .. } => exit_of_ledger(error),
         NodeError::Chain { error, .. } => match error.as_ref() {
             OpenError::Ledger(error) => exit_of_ledger(error),

@@ -161,6 +161,7 @@ fn node_config(
             genesis: genesis.clone(),
         },
         data_dir: PathBuf::from(DATA_FOLDER),
+        signer: None,
         wallet: Some(WalletConfig {
             path: PathBuf::from(WALLET_FILE),
             password_file: Some(PathBuf::from(PASSWORD_FILE)),

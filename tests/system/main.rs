@@ -20,4 +20,5 @@ mod older;
 mod pacing;
 mod proofs;
 mod recovery;
+mod signing;
 mod witness;

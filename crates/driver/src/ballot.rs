@@ -27,14 +27,20 @@ impl<P: Ballots> Ballot<P> {
     /// Signs the drafts of a step that also wants these records to be durable.
     #[must_use]
     pub fn sign(
-        mut records: Vec<P::Record>,
+        records: Vec<P::Record>,
         drafts: Vec<(Recipient, P::Draft)>,
         signer: &dyn Signer,
     ) -> Self {
-        let signed: Vec<_> = drafts
+        let signed = drafts
             .into_iter()
             .map(|(recipient, draft)| (recipient, P::sign(draft, signer)))
             .collect();
+        Self::signed(records, signed)
+    }
+
+    /// The drafts of a step, signed elsewhere.
+    #[must_use]
+    pub fn signed(mut records: Vec<P::Record>, signed: Vec<(Recipient, P::Own)>) -> Self {
         let binding = signed
             .iter()
             .map(|(_, own)| P::message(own))

@@ -28,6 +28,7 @@ mod sync;
 mod tuning;
 mod verifier;
 pub mod vote_log_file;
+mod voting_key;
 
 pub use driver::DriverError;
 pub use events::{EventSink, NodeEvent};

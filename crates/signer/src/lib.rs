@@ -32,7 +32,7 @@ pub mod statement;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use client::{EndpointError, Remote, RemoteSigner, SignerError};
+pub use client::{EndpointError, Remote, RemoteSigner, SignerError, check_endpoint};
 pub use desk::{Desk, NotSigned};
 pub use journal::{Entry, Journal, Outcome};
 pub use memory::{Memory, MemoryError};

@@ -56,6 +56,7 @@ impl NodeConfig {
             return Err(conflict("data_dir", "the path is empty"));
         }
         self.check_wallet()?;
+        self.check_signer()?;
         self.check_consensus()?;
         self.check_network()?;
         self.check_p2p()?;
@@ -83,6 +84,24 @@ impl NodeConfig {
             }
             _ => Ok(()),
         }
+    }
+
+    fn check_signer(&self) -> Result<(), ConfigError> {
+        let Some(signer) = &self.signer else {
+            return Ok(());
+        };
+        if self.wallet.is_some() {
+            let problem = "wallet and signer exclude each other: a key is in one place";
+            return Err(conflict("signer", problem));
+        }
+        if !self.protocol.is_dbft_2() {
+            let problem = "the mesh of dBFT 3.0 asks for the key itself when nodes connect: give wallet, or \
+                           protocol.version 2";
+            return Err(conflict("signer", problem));
+        }
+        neo_signer::check_endpoint(&signer.endpoint)
+            .map_err(|problem| conflict("signer.endpoint", problem.to_string()))?;
+        within("signer.timeout_ms", signer.timeout_ms, 10, 60_000)
     }
 
     fn check_consensus(&self) -> Result<(), ConfigError> {

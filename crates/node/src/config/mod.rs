@@ -25,7 +25,7 @@ pub use self::{
     password::{PasswordError, read_password},
     sections::{
         CheckpointConfig, ConsensusConfig, LogConfig, LogFormat, LogLevel, MetricsConfig,
-        NetworkSection, PeerConfig, ProtocolConfig, RpcConfig, WalletConfig,
+        NetworkSection, PeerConfig, ProtocolConfig, RpcConfig, SignerSection, WalletConfig,
     },
     security::SecurityConfig,
 };
@@ -53,6 +53,9 @@ pub struct NodeConfig {
     /// The validator's key. Without it the node is an observer: it follows the chain and votes nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wallet: Option<WalletConfig>,
+    /// A remote signer in place of the wallet; dBFT 2.0 only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<SignerSection>,
     /// Timers of consensus.
     #[serde(default)]
     pub consensus: ConsensusConfig,

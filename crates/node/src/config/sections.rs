@@ -52,6 +52,21 @@ pub struct WalletConfig {
     pub password_env: Option<String>,
 }
 
+/// A remote signer (docs/operations.md), which has the validator's key instead of a wallet here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignerSection {
+    /// Where it listens: `http://HOST:PORT`.
+    pub endpoint: String,
+    /// The validator's key.
+    #[schemars(with = "PublicKeyText")]
+    pub public_key: PublicKey,
+    /// Longest time of an answer, in milliseconds.
+    #[serde(default = "defaults::signer_timeout_ms")]
+    #[schemars(range(min = 10, max = 60_000))]
+    pub timeout_ms: u64,
+}
+
 /// Timers of consensus (docs/protocol.md section 8). They are local: validators may differ. dBFT 2.0 has of these only
 /// `enabled` and `max_block_time_ms`, its `MaxTimePerBlock`, and the threads.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -317,6 +332,9 @@ impl RpcConfig {
 }
 
 mod defaults {
+    pub(super) fn signer_timeout_ms() -> u64 {
+        1_000
+    }
     pub(super) fn max_body_bytes() -> usize {
         5 << 20
     }

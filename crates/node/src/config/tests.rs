@@ -377,6 +377,11 @@ fn the_schema_names_the_keys_that_are_read() {
     let mut config = NodeConfig::parse(&document().to_string()).unwrap();
     config.schema = Some("schema.json".into());
     config.description = Some("test".into());
+    config.signer = Some(SignerSection {
+        endpoint: "http://127.0.0.1:9991".into(),
+        public_key: KEYS[0].parse().unwrap(),
+        timeout_ms: 1_000,
+    });
     config.p2p = Some(P2pSection::default());
     config.protocol.genesis.committee = config.protocol.genesis.standby_validators.clone();
     let value = serde_json::to_value(&config).unwrap();
@@ -394,11 +399,70 @@ fn the_schema_names_the_keys_that_are_read() {
         ("ConsensusConfig", &value["consensus"]),
         ("RpcConfig", &value["rpc"]),
         ("MetricsConfig", &value["metrics"]),
+        ("SignerSection", &value["signer"]),
         ("NetworkSection", &value["network"]),
         ("PeerConfig", &value["network"]["peers"][0]),
         ("P2pSection", &value["p2p"]),
         ("LogConfig", &value["log"]),
     ] {
         assert_eq!(keys(&schema, name), of(part), "{name}");
+    }
+}
+
+#[test]
+fn a_remote_signer_takes_the_place_of_the_wallet() {
+    let signer = |endpoint: &str, more: serde_json::Value| {
+        let mut document = document();
+        document["protocol"]["version"] = 2.into();
+        document["network"] = serde_json::json!({});
+        document["p2p"] = serde_json::json!({});
+        document["signer"] = serde_json::json!({"endpoint": endpoint, "public_key": KEYS[0]});
+        document.as_object_mut().unwrap().remove("wallet");
+        for (key, value) in more.as_object().unwrap() {
+            let (section, key) = key.split_once('.').unwrap();
+            document[section][key] = value.clone();
+        }
+        NodeConfig::parse(&document.to_string())
+    };
+    let good = "http://127.0.0.1:9991";
+    let config = signer(good, serde_json::json!({})).unwrap();
+    let section = config.signer.as_ref().unwrap();
+    assert_eq!(section.timeout_ms, 1_000);
+    assert_eq!(NodeConfig::parse(&config.to_json()).unwrap(), config);
+    for (endpoint, more, expected) in [
+        (
+            good,
+            serde_json::json!({"wallet.path": "w.json"}),
+            "signer: wallet and signer exclude",
+        ),
+        (
+            good,
+            serde_json::json!({"protocol.version": 3}),
+            "signer: the mesh of dBFT 3.0",
+        ),
+        (
+            good,
+            serde_json::json!({"signer.timeout_ms": 5}),
+            "signer.timeout_ms: 5 is not within 10",
+        ),
+        (
+            good,
+            serde_json::json!({"signer.password": "x"}),
+            "signer.password: unknown field",
+        ),
+        (
+            good,
+            serde_json::json!({"signer.public_key": "02aa"}),
+            "signer.public_key: ",
+        ),
+        (
+            "https://127.0.0.1:1",
+            serde_json::json!({}),
+            "signer.endpoint: signer endpoint \"https",
+        ),
+        ("127.0.0.1:1", serde_json::json!({}), "signer.endpoint: "),
+    ] {
+        let error = signer(endpoint, more).unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{error}");
     }
 }

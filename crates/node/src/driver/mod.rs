@@ -10,6 +10,7 @@
 //! | `voice`   | what a protocol adds                                     |
 //! | `mesh`    | dBFT 3.0: lanes of the mesh, security, tuning            |
 //! | `neo`     | dBFT 2.0: extensible payloads in Neo N3's P2P            |
+//! | `pen`     | who signs: a key, or a remote signer                     |
 //! | `inside`  | what reaches the driver, why it ends                     |
 //! | `notices` | what the engine notices: logs, metrics, events           |
 //! | `moments` | when blocks passed their stations                        |
@@ -20,6 +21,7 @@ mod mesh;
 mod moments;
 mod neo;
 mod notices;
+mod pen;
 mod status;
 mod voice;
 
@@ -32,7 +34,8 @@ use neo_consensus::engine::{
 };
 use neo_consensus::vote_log::VoteLog;
 use neo_driver::Ballot;
-use neo_primitives::{Height, PrivateKey, UInt256};
+use neo_primitives::{Height, UInt256};
+use neo_signer::Remote as _;
 use tokio::sync::{mpsc, watch};
 
 pub use self::inside::DriverError;
@@ -40,12 +43,13 @@ pub(crate) use self::inside::Inside;
 pub(crate) use self::mesh::{CONSENSUS_LANES, Delivered, Mesh};
 use self::moments::Moments;
 pub(crate) use self::neo::{Neo, Sent};
+pub(crate) use self::pen::Pen;
+use self::pen::{Asked, Signed};
 pub(crate) use self::status::StatusBoard;
 pub(crate) use self::voice::Voice;
 use self::voice::{MessageOf, OutcomeOf, RecordOf};
 use crate::bodies::Bodies;
 use crate::events::{EventSink, NodeEvent};
-use crate::intrusion::KeySigner;
 use crate::ledger_worker::{LedgerWorker, Report, unix_ns};
 use crate::metrics::Metrics;
 use crate::neighbours::Neighbours;
@@ -61,7 +65,7 @@ const MAX_OPEN_BLOCKS: usize = 2;
 pub(crate) struct Parts<V: Voice> {
     pub(crate) engine: V::Protocol,
     pub(crate) voice: V,
-    pub(crate) key: PrivateKey,
+    pub(crate) pen: Pen<V::Protocol>,
     pub(crate) log: VoteLog<FileMedium>,
     pub(crate) ledger: LedgerWorker,
     pub(crate) neighbours: Neighbours,
@@ -134,6 +138,11 @@ impl<V: Voice> Driver<V> {
                 Some(outcome) = self.checked.recv() => {
                     self.parts.voice.checked(&outcome);
                     self.handle(Event::Verified(outcome))?;
+                }
+                signed = self.parts.pen.signed() => {
+                    let mut events = VecDeque::new();
+                    self.cast(signed, &mut events)?;
+                    self.follow(events)?;
                 }
                 Some(delivered) = messages.recv() => self.receive(delivered)?,
                 () = timer => self.fire()?,
@@ -249,7 +258,10 @@ impl<V: Voice> Driver<V> {
 
     /// Lets the engine take an event, and then its own messages that follow from it.
     fn handle(&mut self, event: Event<V::Protocol>) -> Result<(), DriverError> {
-        let mut events = VecDeque::from([event]);
+        self.follow(VecDeque::from([event]))
+    }
+
+    fn follow(&mut self, mut events: VecDeque<Event<V::Protocol>>) -> Result<(), DriverError> {
         while let Some(event) = events.pop_front() {
             let now = self.now();
             if let Event::Ledger(event) = &event {
@@ -324,7 +336,29 @@ impl<V: Voice> Driver<V> {
         again: Addressed<MessageOf<V>>,
         events: &mut VecDeque<Event<V::Protocol>>,
     ) -> Result<(), DriverError> {
-        let ballot = Ballot::<V::Protocol>::sign(records, drafts, &KeySigner(&self.parts.key));
+        let drafts = drafts.into_iter().map(|(to, draft)| {
+            let header = V::Protocol::signs(&draft);
+            let body = header.and_then(|hash| self.parts.engine.body(&hash));
+            (to, draft, body)
+        });
+        let asked = Asked {
+            records,
+            drafts: drafts.collect(),
+            again,
+        };
+        match self.parts.pen.take(asked) {
+            Some(signed) => self.cast(signed, events),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes what is signed durable, sends it, and hands it to the engine.
+    fn cast(
+        &mut self,
+        signed: Signed<V::Protocol>,
+        events: &mut VecDeque<Event<V::Protocol>>,
+    ) -> Result<(), DriverError> {
+        let Signed { ballot, again } = signed;
         for body in ballot.records().iter().filter_map(V::body) {
             self.parts.bodies.insert(body);
         }

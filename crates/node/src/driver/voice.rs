@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use neo_consensus::engine::{Ballots, Engine, Fetch, LedgerEvent, Recipient};
+use neo_consensus::engine::{Engine, Fetch, LedgerEvent, Recipient};
 use neo_consensus::tuning::Adjustment;
 use neo_consensus::vote_log::LogRecord;
 use neo_driver::Ballot;
 use neo_primitives::{BlockBody, Height, PublicKey};
+use neo_signer::Remote;
 
 /// A signed message of the protocol that a voice speaks.
 pub(crate) type MessageOf<V> = <<V as Voice>::Protocol as neo_consensus::engine::Protocol>::Message;
@@ -26,8 +27,14 @@ pub(crate) type EvidenceOf<V> =
 pub(crate) trait Voice: Send + 'static {
     /// The protocol.
     type Protocol: Engine
-        + Ballots<Record: LogRecord + Send, Outcome: Send + 'static, Job: Send, Own: Send>
-        + Send
+        + Remote<
+            Record: LogRecord + Send,
+            Outcome: Send + 'static,
+            Job: Send,
+            Own: Send,
+            Draft: Send,
+            Message: Send,
+        > + Send
         + 'static;
     /// A message on its way in.
     type Delivered: Send + 'static;

@@ -6,7 +6,6 @@ use neo_consensus::engine::Fetch;
 use neo_consensus::{v2, v3};
 use neo_network::NetworkHandle;
 use neo_network::neo::NeoHandle;
-use neo_primitives::PrivateKey;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Node;
@@ -18,6 +17,7 @@ use crate::checks::Checks;
 use crate::driver::{Delivered, Driver, Inside, Mesh, Neo, Parts, Voice};
 use crate::intrusion::{Intruder, Intrusion};
 use crate::tuning::{Tuner, TuningBounds};
+use crate::voting_key::VotingKey;
 
 /// What reaches a driver.
 pub(super) struct Inflow<T> {
@@ -38,7 +38,7 @@ impl Node {
     pub(super) fn start_mesh(
         &mut self,
         ground: &Ground,
-        key: PrivateKey,
+        key: VotingKey,
         means: MeshMeans,
         inflow: Inflow<Delivered>,
     ) -> Result<(), NodeError> {
@@ -82,7 +82,7 @@ impl Node {
     pub(super) fn start_neo(
         &mut self,
         ground: &Ground,
-        key: PrivateKey,
+        key: VotingKey,
         p2p: NeoHandle,
         checks: Arc<Checks>,
         inflow: Inflow<v2::Message>,

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use neo_consensus::vote_log::LogError;
 use neo_ledger::LedgerError;
 use neo_network::{IdentityError, NetworkError};
+use neo_primitives::PublicKey;
 use neo_primitives::wallet::WalletError;
+use neo_signer::{EndpointError, SignerError};
 
 use crate::config::PasswordError;
 use crate::driver::DriverError;
@@ -34,6 +36,18 @@ pub enum NodeError {
         /// The public keys found.
         keys: String,
     },
+    /// The signer's key is no validator's.
+    #[error("signer.public_key: {key} is no validator of this network")]
+    SignerKey {
+        /// The key.
+        key: PublicKey,
+    },
+    /// The signer's address.
+    #[error("signer.endpoint: {0}")]
+    SignerEndpoint(#[from] EndpointError),
+    /// The signer answers, and not as it should.
+    #[error("signer: {0}")]
+    Signer(SignerError),
     /// The chain.
     #[error("data directory {path}: {error}")]
     Ledger {

@@ -20,7 +20,7 @@ use tokio::sync::{oneshot, watch};
 
 pub use self::error::NodeError;
 pub use self::opening::log_identity;
-use self::opening::validator_key;
+use self::opening::voting_key;
 use self::watchful::LastWord;
 use crate::config::NodeConfig;
 use crate::driver::{CONSENSUS_LANES, DriverError, Sent};
@@ -63,7 +63,7 @@ pub async fn run(
     options: RunOptions,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), NodeError> {
-    let key = validator_key(&config)?;
+    let key = voting_key(&config).await?;
     let node = Node::start(config, key, options).await?;
     node.until(shutdown).await
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use neo_ledger::{ChainReader, EmbeddedLedger};
 use neo_network::NetworkEvents;
 use neo_network::neo::NeoEvents;
-use neo_primitives::PrivateKey;
 
 use super::error::NodeError;
 use super::opening::network_config;
@@ -14,6 +13,7 @@ use crate::config::NodeConfig;
 use crate::neighbours::Neighbours;
 use crate::neo_chain::LedgerChain;
 use crate::p2p::settings;
+use crate::voting_key::VotingKey;
 
 /// The networks, and what comes out of them.
 pub(super) struct Networks {
@@ -27,12 +27,16 @@ impl Networks {
     pub(super) fn open(
         config: &NodeConfig,
         ledger: &Arc<EmbeddedLedger>,
-        key: Option<&PrivateKey>,
+        key: Option<&VotingKey>,
         bodies: &Arc<Bodies>,
     ) -> Result<Self, NodeError> {
         let (mut mesh, mut mesh_events) = (None, None);
         if !config.protocol.is_dbft_2() {
-            let (handle, events) = neo_network::start(network_config(config, ledger, key)?)?;
+            let (handle, events) = neo_network::start(network_config(
+                config,
+                ledger,
+                key.and_then(VotingKey::own),
+            )?)?;
             (mesh, mesh_events) = (Some(handle), Some(events));
         }
         let chain: Arc<dyn ChainReader> = ledger.clone();

@@ -15,6 +15,7 @@ use neo_primitives::{PrivateKey, PublicKey};
 use super::error::NodeError;
 use crate::config::{ConsensusConfig, NodeConfig, read_password};
 use crate::vote_log_file::{self, FileMedium};
+use crate::voting_key::VotingKey;
 
 /// Heartbeats of a validator that are missed before its connection counts as lost.
 const MISSED_HEARTBEATS: u32 = 15;
@@ -30,8 +31,16 @@ pub fn log_identity(config: &NodeConfig, validator: PublicKey) -> LogIdentity {
     }
 }
 
+/// What the node votes with: the configured signer, or the key of a validator in the configured wallet.
+pub(super) async fn voting_key(config: &NodeConfig) -> Result<Option<VotingKey>, NodeError> {
+    if let Some(signer) = config.signer.as_ref().filter(|_| config.consensus.enabled) {
+        return VotingKey::behind(config, signer).await.map(Some);
+    }
+    validator_key(config).map(|key| key.map(VotingKey::Own))
+}
+
 /// Opens the configured wallet and finds the key of a validator in it.
-pub(super) fn validator_key(config: &NodeConfig) -> Result<Option<PrivateKey>, NodeError> {
+fn validator_key(config: &NodeConfig) -> Result<Option<PrivateKey>, NodeError> {
     let Some(wallet) = config.wallet.as_ref().filter(|_| config.consensus.enabled) else {
         return Ok(None);
     };
@@ -105,7 +114,7 @@ pub(super) struct OpenedLog<R> {
 pub(super) fn open_log<R: LogRecord, Other: LogRecord>(
     config: &NodeConfig,
     ledger: &EmbeddedLedger,
-    key: &PrivateKey,
+    key: &VotingKey,
     trust: bool,
 ) -> Result<OpenedLog<R>, NodeError> {
     let identity = || log_identity(config, key.public_key().clone());
@@ -180,7 +189,7 @@ pub(super) fn open_log<R: LogRecord, Other: LogRecord>(
 pub(super) fn mesh_engine(
     config: &NodeConfig,
     ledger: &EmbeddedLedger,
-    key: &PrivateKey,
+    key: &VotingKey,
     restored: Restored<v3::Record>,
 ) -> V3Engine {
     let mut settings = v3::EngineSettings::new(
@@ -195,7 +204,7 @@ pub(super) fn mesh_engine(
 /// The engine of dBFT 2.0.
 pub(super) fn neo_engine(
     config: &NodeConfig,
-    key: &PrivateKey,
+    key: &VotingKey,
     restored: Restored<v2::Record>,
 ) -> V2Engine {
     let ignored = ignored_keys(&config.consensus);

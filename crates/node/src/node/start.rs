@@ -10,7 +10,6 @@ use neo_ledger::checkpoint::CheckpointFolder;
 use neo_ledger::{ChainReader, EmbeddedLedger, Ledger};
 use neo_network::NetworkEvents;
 use neo_network::neo::{NeoEvents, NeoHandle};
-use neo_primitives::PrivateKey;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 
@@ -24,7 +23,7 @@ use super::{Node, RunOptions};
 use crate::bodies::Bodies;
 use crate::checks::Checks;
 use crate::config::NodeConfig;
-use crate::driver::{Inside, Parts, StatusBoard, Voice};
+use crate::driver::{Inside, Parts, Pen, StatusBoard, Voice};
 use crate::events::{EventSink, NodeEvent};
 use crate::fetcher::Fetcher;
 use crate::gossip;
@@ -41,6 +40,7 @@ use crate::serving::{AT_A_TIME, Server};
 use crate::sync::{CatchUpSender, Syncer, verification_pool};
 use crate::tuning::first_threads;
 use crate::vote_log_file::FileMedium;
+use crate::voting_key::VotingKey;
 
 /// Consensus messages that wait for the driver; the network holds back more.
 const MESSAGE_QUEUE: usize = 4096;
@@ -76,13 +76,13 @@ impl Ground {
         &self,
         engine: V::Protocol,
         voice: V,
-        key: PrivateKey,
+        key: VotingKey,
         log: VoteLog<FileMedium>,
     ) -> Parts<V> {
         Parts {
             engine,
             voice,
-            key,
+            pen: Pen::of(key),
             log,
             ledger: self.worker.clone(),
             neighbours: self.neighbours.clone(),
@@ -115,7 +115,7 @@ impl Node {
     /// Opens everything that there is to open, and starts everything that has to run.
     pub(super) async fn start(
         config: NodeConfig,
-        key: Option<PrivateKey>,
+        key: Option<VotingKey>,
         options: RunOptions,
     ) -> Result<Self, NodeError> {
         let config = Arc::new(config);
@@ -216,7 +216,7 @@ impl Node {
     fn join_mesh(
         &mut self,
         ground: &Ground,
-        key: Option<PrivateKey>,
+        key: Option<VotingKey>,
         byzantine: Option<Byzantine>,
         events: NetworkEvents,
         p2p: Option<(NeoHandle, NeoEvents)>,
@@ -250,7 +250,8 @@ impl Node {
             gossip: ground.gossip.clone(),
         };
         let mut intruder = None;
-        if let (Some(Byzantine { will, beside }), Some(key)) = (byzantine, &key) {
+        let own = key.as_ref().and_then(VotingKey::own);
+        if let (Some(Byzantine { will, beside }), Some(key)) = (byzantine, own) {
             intruder = Some(Arc::new(Intruder::new(will, key.clone())));
             if let Some(beside) = beside {
                 beside(network.clone(), key.clone());
@@ -315,7 +316,7 @@ impl Node {
     fn join_neo(
         &mut self,
         ground: &Ground,
-        key: Option<PrivateKey>,
+        key: Option<VotingKey>,
         p2p: Option<(NeoHandle, NeoEvents)>,
         inside: mpsc::UnboundedReceiver<Inside>,
     ) -> Result<(Option<Arc<Checks>>, Option<Hearing>), NodeError> {
@@ -485,7 +486,7 @@ impl Node {
 }
 
 impl Hearing {
-    fn of(ground: &Ground, own: Option<&PrivateKey>) -> Self {
+    fn of(ground: &Ground, own: Option<&VotingKey>) -> Self {
         let genesis = &ground.config.protocol.genesis;
         let patience = genesis.block_time().saturating_mul(SILENT_BLOCKS);
         Self {

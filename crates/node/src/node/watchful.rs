@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use neo_audit::{AuditLog, AuditThread};
 use neo_ledger::{ChainReader, EmbeddedLedger, LedgerError};
-use neo_primitives::PrivateKey;
 
 use super::error::NodeError;
 use crate::config::NodeConfig;
@@ -15,6 +14,7 @@ use crate::security::court::Court;
 use crate::security::proofs::Proofs;
 use crate::security::watching::Watching;
 use crate::security::{Security, journal};
+use crate::voting_key::VotingKey;
 
 /// Ends the audit log, also where the node does not get as far as running.
 pub(super) struct LastWord(Option<AuditThread>);
@@ -40,7 +40,7 @@ impl Drop for LastWord {
 pub(super) fn open_security(
     config: &NodeConfig,
     ledger: &EmbeddedLedger,
-    key: Option<&PrivateKey>,
+    key: Option<&VotingKey>,
     metrics: &Arc<Metrics>,
     events: &EventSink,
 ) -> Result<(Arc<Security>, LastWord), NodeError> {
@@ -51,7 +51,7 @@ pub(super) fn open_security(
     })?;
     let watching = Watching::new(
         court,
-        key.map(PrivateKey::public_key),
+        key.map(VotingKey::public_key),
         Proofs::open(&config.data_dir, config.security.clone()),
         events.clone(),
         Arc::clone(metrics),
@@ -64,7 +64,7 @@ pub(super) fn open_security(
     let limits = config.security.audit_limits();
     let (log, thread, found) = neo_audit::start(&config.audit_dir(), limits)?;
     journal::opened(&found, &alerts);
-    let validator = key.map(PrivateKey::public_key);
+    let validator = key.map(VotingKey::public_key);
     log.record(journal::start(config, validator, ledger.height().0));
     Ok((
         Security::new(log, alerts, watching, judges),

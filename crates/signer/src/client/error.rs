@@ -88,3 +88,14 @@ pub enum SignerError {
     #[error("block {0}, whose header is to be signed, is not held")]
     NoBody(UInt256),
 }
+
+impl SignerError {
+    /// Whether asking again later can help: the signer was not there, and said neither yes nor no.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::Slow { .. } | Self::Resting { .. }
+        )
+    }
+}

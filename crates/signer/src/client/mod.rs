@@ -271,7 +271,22 @@ impl RemoteSigner {
     }
 }
 
+/// Whether this reads as the address of a signer.
+///
+/// # Errors
+/// [`EndpointError`].
+pub fn check_endpoint(endpoint: &str) -> Result<(), EndpointError> {
+    read(endpoint).map(drop)
+}
+
 fn connect(endpoint: &str, timeout: Duration) -> Result<Channel, EndpointError> {
+    let endpoint = Endpoint::from(read(endpoint)?)
+        .connect_timeout(timeout)
+        .tcp_nodelay(true);
+    Ok(endpoint.connect_lazy())
+}
+
+fn read(endpoint: &str) -> Result<Uri, EndpointError> {
     let refused = |problem: &str| EndpointError::Address {
         endpoint: endpoint.to_owned(),
         problem: problem.to_owned(),
@@ -298,10 +313,7 @@ fn connect(endpoint: &str, timeout: Duration) -> Result<Channel, EndpointError> 
     ) {
         return Err(refused("there is a path behind the port"));
     }
-    let endpoint = Endpoint::from(uri)
-        .connect_timeout(timeout)
-        .tcp_nodelay(true);
-    Ok(endpoint.connect_lazy())
+    Ok(uri)
 }
 
 /// The connection could not be made, or broke.

@@ -1,0 +1,177 @@
+//! Who signs for the driver: a key at once, or a remote signer beside the driver, in the order of the drafts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use neo_consensus::engine::{Ballots, Recipient};
+use neo_driver::Ballot;
+use neo_primitives::{BlockBody, PrivateKey};
+use neo_signer::{Remote, RemoteSigner, SignerError};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::Addressed;
+use crate::intrusion::KeySigner;
+use crate::voting_key::VotingKey;
+
+/// How long a signer that does not answer is asked for one draft. A vote is of use as long as its view lasts; those of
+/// a longer silence are not signed, and what was drafted behind them follows at once.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two attempts, where the signer does not rest for longer.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// A draft with whom it is for, and the block whose header it signs.
+type Draft<P> = (
+    Recipient,
+    <P as neo_consensus::engine::Protocol>::Draft,
+    Option<Arc<BlockBody>>,
+);
+
+/// What one step of the engine wants signed.
+pub(crate) struct Asked<P: Ballots> {
+    pub(crate) records: Vec<P::Record>,
+    pub(crate) drafts: Vec<Draft<P>>,
+    pub(crate) again: Addressed<P::Message>,
+}
+
+/// The same, signed; a draft that nobody signed is missing.
+pub(crate) struct Signed<P: Ballots> {
+    pub(crate) ballot: Ballot<P>,
+    pub(crate) again: Addressed<P::Message>,
+}
+
+/// Signs for a driver.
+pub(crate) enum Pen<P: Ballots> {
+    /// With the key.
+    Own(PrivateKey),
+    /// With a remote signer.
+    Remote(Desk<P>),
+}
+
+impl<P> Pen<P>
+where
+    P: Remote<Draft: Send, Record: Send, Message: Send, Own: Send> + 'static,
+{
+    /// The pen of a key. A remote signer is asked by a task of the runtime that this is called in.
+    pub(crate) fn of(key: VotingKey) -> Self {
+        match key {
+            VotingKey::Own(key) => Self::Own(key),
+            VotingKey::Remote(signer) => {
+                let (asked, jobs) = mpsc::unbounded_channel();
+                let (done, signed) = mpsc::unbounded_channel();
+                tokio::spawn(ask::<P>(signer, jobs, done));
+                Self::Remote(Desk {
+                    asked,
+                    signed,
+                    waiting: 0,
+                })
+            }
+        }
+    }
+
+    /// Waits for what a remote signer has signed.
+    pub(crate) async fn signed(&mut self) -> Signed<P> {
+        if let Self::Remote(desk) = self
+            && let Some(signed) = desk.signed.recv().await
+        {
+            desk.waiting = desk.waiting.saturating_sub(1);
+            return signed;
+        }
+        std::future::pending().await
+    }
+
+    /// Takes what a step wants signed; gives it back at once where nobody else is needed for it. Nothing overtakes
+    /// what waits for a remote signer.
+    pub(crate) fn take(&mut self, asked: Asked<P>) -> Option<Signed<P>> {
+        match self {
+            Self::Own(key) => {
+                let drafts = asked.drafts.into_iter();
+                let drafts = drafts.map(|(to, draft, _)| (to, draft)).collect();
+                Some(Signed {
+                    ballot: Ballot::sign(asked.records, drafts, &KeySigner(key)),
+                    again: asked.again,
+                })
+            }
+            Self::Remote(desk) if desk.waiting == 0 && asked.drafts.is_empty() => Some(Signed {
+                ballot: Ballot::signed(asked.records, Vec::new()),
+                again: asked.again,
+            }),
+            Self::Remote(desk) => {
+                desk.waiting += 1;
+                // The task ends with this pen only.
+                let _ = desk.asked.send(asked);
+                None
+            }
+        }
+    }
+}
+
+/// The way to a remote signer and back.
+pub(crate) struct Desk<P: Ballots> {
+    asked: mpsc::UnboundedSender<Asked<P>>,
+    signed: mpsc::UnboundedReceiver<Signed<P>>,
+    waiting: usize,
+}
+
+/// Has one thing after the other signed.
+async fn ask<P: Remote>(
+    signer: Arc<RemoteSigner>,
+    mut jobs: mpsc::UnboundedReceiver<Asked<P>>,
+    done: mpsc::UnboundedSender<Signed<P>>,
+) {
+    let mut mute = false;
+    let mut patience = Instant::now() + PATIENCE;
+    while let Some(Asked {
+        records,
+        drafts,
+        again,
+    }) = jobs.recv().await
+    {
+        if !mute {
+            patience = Instant::now() + PATIENCE;
+        }
+        let mut signed = Vec::with_capacity(drafts.len());
+        for (to, draft, body) in drafts {
+            match patiently::<P>(&signer, draft, body, patience).await {
+                Ok(own) => {
+                    if std::mem::take(&mut mute) {
+                        tracing::info!("the remote signer answers: this validator votes again");
+                    }
+                    signed.push((to, own));
+                }
+                Err(error) if error.is_passing() && mute => tracing::debug!(%error, "not voting"),
+                Err(error) => {
+                    mute = error.is_passing();
+                    tracing::error!(%error, "not voting: the remote signer has not signed");
+                }
+            }
+        }
+        let ballot = Ballot::signed(records, signed);
+        if done.send(Signed { ballot, again }).is_err() {
+            return;
+        }
+    }
+}
+
+/// Asks until the signer answers, one way or the other, or `until` is over.
+async fn patiently<P: Remote>(
+    signer: &RemoteSigner,
+    draft: P::Draft,
+    body: Option<Arc<BlockBody>>,
+    until: Instant,
+) -> Result<P::Own, SignerError> {
+    loop {
+        let error = match P::sign_remotely(draft.clone(), signer, body.clone()).await {
+            Ok(own) => return Ok(own),
+            Err(error) => error,
+        };
+        if !error.is_passing() || Instant::now() >= until {
+            return Err(error);
+        }
+        let rest = match &error {
+            SignerError::Resting { rest_ms, .. } => Duration::from_millis(*rest_ms),
+            _ => PAUSE,
+        };
+        tokio::time::sleep(rest.max(PAUSE)).await;
+    }
+}

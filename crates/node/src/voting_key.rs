@@ -1,0 +1,62 @@
+//! The key of a validator: in this process, or behind a remote signer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use neo_primitives::{PrivateKey, PublicKey};
+use neo_signer::{RemoteSigner, SignerError};
+
+use crate::config::{NodeConfig, SignerSection};
+use crate::node::NodeError;
+
+/// What a validator signs with.
+#[derive(Clone, Debug)]
+pub(crate) enum VotingKey {
+    /// The key itself.
+    Own(PrivateKey),
+    /// Somebody who has it.
+    Remote(Arc<RemoteSigner>),
+}
+
+impl VotingKey {
+    /// The public key.
+    pub(crate) fn public_key(&self) -> &PublicKey {
+        match self {
+            Self::Own(key) => key.public_key(),
+            Self::Remote(signer) => signer.public_key(),
+        }
+    }
+
+    /// The key itself, if it is here.
+    pub(crate) fn own(&self) -> Option<&PrivateKey> {
+        match self {
+            Self::Own(key) => Some(key),
+            Self::Remote(_) => None,
+        }
+    }
+
+    /// The configured signer. One that does not answer yet is waited for while the node runs; one that answers that
+    /// it has another key never will.
+    pub(crate) async fn behind(
+        config: &NodeConfig,
+        section: &SignerSection,
+    ) -> Result<Self, NodeError> {
+        let genesis = &config.protocol.genesis;
+        if !genesis.validators().contains(&section.public_key) {
+            return Err(NodeError::SignerKey {
+                key: section.public_key.clone(),
+            });
+        }
+        let timeout = Duration::from_millis(section.timeout_ms);
+        let key = section.public_key.clone();
+        let signer = RemoteSigner::new(&section.endpoint, timeout, genesis.magic, key)?;
+        match signer.check().await {
+            Ok(()) => tracing::info!(endpoint = section.endpoint, "the remote signer has the key"),
+            Err(error @ (SignerError::Unreachable { .. } | SignerError::Slow { .. })) => {
+                tracing::error!(%error, "this validator does not vote until its signer answers");
+            }
+            Err(error) => return Err(NodeError::Signer(error)),
+        }
+        Ok(Self::Remote(Arc::new(signer)))
+    }
+}

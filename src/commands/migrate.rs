@@ -1,0 +1,149 @@
+//! `neo-cli migrate`: from other Neo nodes.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::exit::{Exit, OrExit as _};
+use crate::migrate::{ImportError, Imported, Wishes, import};
+use crate::output::{print_json, print_text, table};
+
+/// Come from other Neo nodes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MigrateCommand {
+    /// Write a configuration from that of a neo-go or C# node, and name each thing that could not be carried over.
+    Import(ImportArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArguments {
+    /// neo-go's YAML (protocol.*.yml), or the C# node's config.json.
+    #[arg(long, value_name = "FILE")]
+    from: PathBuf,
+    /// The configuration to write; there must be none yet.
+    #[arg(long, value_name = "FILE", default_value = "config.json")]
+    out: PathBuf,
+    /// Version of the consensus protocol: 2 beside nodes of the other kind, 3 for a network of this kind.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(2..=3))]
+    protocol: u32,
+    /// Folder for the chain, relative to the configuration's folder.
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    data_dir: PathBuf,
+    /// File with the wallet's password, mode 0600. Passwords in the other configuration are not copied.
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// Folder of the C# node's plugins; else `Plugins` beside its configuration.
+    #[arg(long, value_name = "DIR")]
+    plugins: Option<PathBuf>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// With [`Exit::Usage`] for a file that does not read, [`Exit::Refused`] for values that give no configuration,
+/// [`Exit::Busy`] for a file in the way.
+pub(crate) fn migrate(command: &MigrateCommand, json: bool) -> anyhow::Result<Exit> {
+    let MigrateCommand::Import(arguments) = command;
+    let password_file = arguments.password_file.as_ref();
+    let password_file = password_file.map(std::path::absolute).transpose();
+    let wishes = Wishes {
+        protocol: arguments.protocol,
+        data_dir: arguments.data_dir.clone(),
+        password_file: password_file.or_exit(Exit::Usage)?,
+        plugins: arguments.plugins.clone(),
+    };
+    let imported =
+        import(&arguments.from, &wishes).map_err(|error| exit_of(&error).error(error))?;
+    write(arguments, &imported)?;
+    if json {
+        print_json(&json!({
+            "config": arguments.out,
+            "node": imported.node,
+            "carried": imported.carried,
+            "assumed": imported.assumed,
+            "left": imported.left,
+        }))?;
+    } else {
+        print_text(&report(arguments, &imported))?;
+    }
+    Ok(Exit::Success)
+}
+
+fn exit_of(error: &ImportError) -> Exit {
+    match error {
+        ImportError::File { .. }
+        | ImportError::TooLong { .. }
+        | ImportError::Syntax { .. }
+        | ImportError::Unknown { .. } => Exit::Usage,
+        ImportError::Value { .. } | ImportError::Refused(_) => Exit::Refused,
+    }
+}
+
+fn write(arguments: &ImportArguments, imported: &Imported) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    let out = &arguments.out;
+    let name = out.display();
+    let made = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(out);
+    let mut file = made.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            Exit::Busy.error(format!("{name} is there already; --out names another file"))
+        }
+        _ => Exit::Failure.error(format!("{name}: {error}")),
+    })?;
+    let text = imported.config.to_json();
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(|error| Exit::Failure.error(format!("{name}: {error}")))
+}
+
+fn report(arguments: &ImportArguments, imported: &Imported) -> String {
+    let mut text = format!(
+        "{} written from {} of a {} node: {} values carried over.",
+        arguments.out.display(),
+        arguments.from.display(),
+        imported.node,
+        imported.carried.len()
+    );
+    if !imported.assumed.is_empty() {
+        text.push_str("\n\nNot in the file, so the default of that node:\n");
+        let mut rows = vec![row(["key", "value", "there"])];
+        for assumed in &imported.assumed {
+            rows.push(row([&assumed.to, &short(&assumed.value), &assumed.from]));
+        }
+        text.push_str(&table(&rows));
+    }
+    if imported.left.is_empty() {
+        text.push_str("\n\nNothing was left behind.");
+    } else {
+        text.push_str("\n\nNot carried over:\n");
+        let mut rows = vec![row(["key", "value", "why"])];
+        for left in &imported.left {
+            let value = left.value.as_ref().map_or_else(String::new, short);
+            rows.push(row([&left.key, &value, &left.reason]));
+        }
+        text.push_str(&table(&rows));
+    }
+    text
+}
+
+fn row(cells: [&str; 3]) -> Vec<String> {
+    cells.map(str::to_owned).to_vec()
+}
+
+/// A value on one line of a table.
+fn short(value: &Value) -> String {
+    const MOST: usize = 40;
+    let text = match value {
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
+    };
+    if text.chars().count() <= MOST {
+        return text;
+    }
+    let begin: String = text.chars().take(MOST - 1).collect();
+    format!("{begin}…")
+}

@@ -1,0 +1,275 @@
+//! Our document as it grows, and what became of each foreign key.
+
+use std::path::{Path, PathBuf};
+
+use neo_node::config::NodeConfig;
+use serde_json::{Map, Value, json};
+
+use super::source::Source;
+use super::value::{self, Convert};
+use super::{Assumed, Carried, ImportError, Imported, Left, Wishes};
+
+/// Keys that hold secrets: they are named, their values are not.
+const SECRETS: [&str; 4] = ["Password", "SslCertPassword", "RpcPass", "RpcUser"];
+
+/// Our document so far.
+#[derive(Debug)]
+pub(super) struct Draft {
+    document: Value,
+    password_file: Option<PathBuf>,
+    carried: Vec<Carried>,
+    assumed: Vec<Assumed>,
+    left: Vec<Left>,
+}
+
+impl Draft {
+    pub(super) fn new(wishes: &Wishes) -> Self {
+        let mut draft = Self {
+            document: json!({}),
+            password_file: wishes.password_file.clone(),
+            carried: Vec::new(),
+            assumed: Vec::new(),
+            left: Vec::new(),
+        };
+        draft.put("protocol.version", json!(wishes.protocol));
+        draft.put("data_dir", json!(wishes.data_dir));
+        draft
+    }
+
+    /// Sets one of our keys.
+    pub(super) fn put(&mut self, to: &str, value: Value) {
+        let mut tree = &mut self.document;
+        for part in to.split('.') {
+            if !tree.is_object() {
+                *tree = Value::Object(Map::new());
+            }
+            tree = &mut tree[part];
+        }
+        *tree = value;
+    }
+
+    /// Takes a foreign key over; says whether it was there.
+    pub(super) fn carry(
+        &mut self,
+        source: &mut Source,
+        from: &str,
+        to: &str,
+        convert: Convert,
+    ) -> Result<bool, ImportError> {
+        let Some(value) = source.take(from) else {
+            return Ok(false);
+        };
+        let value = convert(value).map_err(|problem| source.wrong(from, problem))?;
+        self.place(source, from, to, value);
+        Ok(true)
+    }
+
+    /// The same, or the default of the other node.
+    pub(super) fn carry_or(
+        &mut self,
+        source: &mut Source,
+        from: &str,
+        to: &str,
+        convert: Convert,
+        default: Value,
+    ) -> Result<(), ImportError> {
+        if !self.carry(source, from, to, convert)? {
+            self.assume(source, from, to, default);
+        }
+        Ok(())
+    }
+
+    /// Sets one of our keys from a foreign one.
+    pub(super) fn place(&mut self, source: &Source, from: &str, to: &str, value: Value) {
+        self.put(to, value);
+        self.carried.push(Carried {
+            from: source.name(from),
+            to: to.to_owned(),
+        });
+    }
+
+    /// Sets one of our keys from the default of a foreign one.
+    pub(super) fn assume(&mut self, source: &Source, from: &str, to: &str, value: Value) {
+        self.put(to, value.clone());
+        self.assumed.push(Assumed {
+            from: source.name(from),
+            to: to.to_owned(),
+            value,
+        });
+    }
+
+    /// Names a key that is not carried over.
+    pub(super) fn leave(
+        &mut self,
+        source: &Source,
+        key: &str,
+        value: &Value,
+        reason: impl Into<String>,
+    ) {
+        let last = key.rsplit('.').next().unwrap_or(key);
+        let secret = SECRETS.contains(&last);
+        self.left.push(Left {
+            key: source.name(key),
+            value: (!secret).then(|| without_secrets(value)),
+            reason: reason.into(),
+        });
+    }
+
+    /// Names what nobody took; `reason` knows why for some keys.
+    pub(super) fn leave_rest(
+        &mut self,
+        source: &Source,
+        reason: impl Fn(&str) -> Option<&'static str>,
+    ) {
+        for (key, value) in source.rest() {
+            let reason = reason(&key).unwrap_or("there is no such setting here");
+            self.leave(source, &key, &value, reason);
+        }
+    }
+
+    /// A list of addresses, of which we listen on the first.
+    pub(super) fn listen(
+        &mut self,
+        source: &mut Source,
+        from: &str,
+        to: &str,
+        as_list: bool,
+    ) -> Result<bool, ImportError> {
+        let addresses = match source.take(from) {
+            None => return Ok(false),
+            Some(Value::Array(addresses)) => addresses,
+            Some(one) => vec![one],
+        };
+        let mut addresses = addresses.into_iter();
+        let Some(first) = addresses.next() else {
+            return Ok(false);
+        };
+        let read = value::listener(&first).map_err(|problem| source.wrong(from, problem))?;
+        let ours = if as_list { json!([read]) } else { json!(read) };
+        self.place(source, from, to, ours);
+        for further in addresses {
+            self.leave(
+                source,
+                from,
+                &further,
+                "one address is listened on, the first",
+            );
+        }
+        Ok(true)
+    }
+
+    /// The wallet, whose path becomes absolute, and where its password comes from.
+    pub(super) fn wallet(
+        &mut self,
+        source: &mut Source,
+        section: &str,
+    ) -> Result<bool, ImportError> {
+        let key = format!("{section}.Path");
+        let secret = format!("{section}.Password");
+        let path = match source.take(&key) {
+            Some(Value::String(path)) if !path.is_empty() => path,
+            Some(Value::String(_)) | None => {
+                source.take(&secret);
+                return Ok(false);
+            }
+            Some(other) => return Err(source.wrong(&key, format!("{other} is no path"))),
+        };
+        let folder = source.path().parent().unwrap_or(Path::new(""));
+        let path = std::path::absolute(folder.join(path));
+        let path = path.map_err(|error| source.wrong(&key, error.to_string()))?;
+        self.place(source, &key, "wallet.path", json!(path));
+        if !path.exists() {
+            let reason = "the wallet is looked for relative to the configuration's folder, and is not there: \
+                          set wallet.path";
+            self.leave(source, &key, &json!(path), reason);
+        }
+        let given = source.take(&secret).is_some_and(|value| value != json!(""));
+        if let Some(file) = self.password_file.clone() {
+            self.put("wallet.password_file", json!(file));
+        } else if given {
+            let reason = "a password in clear is not copied: put it into a file with mode 0600 and set \
+                          wallet.password_file, or it is asked for at the start";
+            self.leave(source, &secret, &Value::Null, reason);
+        }
+        Ok(true)
+    }
+
+    /// The validators out of the committee.
+    pub(super) fn committee(
+        &mut self,
+        source: &mut Source,
+        count: Option<u64>,
+        count_key: &str,
+    ) -> Result<(), ImportError> {
+        let key = "ProtocolConfiguration.StandbyCommittee";
+        let committee = match source.take(key) {
+            Some(Value::Array(committee)) if !committee.is_empty() => committee,
+            Some(other) => return Err(source.wrong(key, format!("{other} is no list of keys"))),
+            None => return Err(source.wrong(key, "it is missing")),
+        };
+        let count = count.unwrap_or(0);
+        let wanted = usize::try_from(count).unwrap_or(usize::MAX);
+        let Some(validators) = committee.get(..wanted).filter(|some| !some.is_empty()) else {
+            let have = committee.len();
+            let problem = format!("{count} validators, the committee has {have} keys");
+            return Err(source.wrong(count_key, problem));
+        };
+        let to = "protocol.genesis.standby_validators";
+        self.place(source, key, to, json!(validators));
+        if committee.len() > wanted {
+            self.place(source, key, "protocol.genesis.committee", json!(committee));
+        }
+        Ok(())
+    }
+
+    /// Peers, for the protocol that speaks with them.
+    pub(super) fn seeds(&mut self, source: &mut Source) -> Result<(), ImportError> {
+        let key = "ProtocolConfiguration.SeedList";
+        match source.take(key) {
+            None => Ok(()),
+            Some(Value::Array(seeds)) => {
+                self.place(source, key, "p2p.peers", json!(seeds));
+                Ok(())
+            }
+            Some(other) => Err(source.wrong(key, format!("{other} is no list of host:port"))),
+        }
+    }
+
+    /// The configuration, if it passes all checks.
+    pub(super) fn finish(mut self, node: &'static str) -> Result<Imported, ImportError> {
+        if self.document["protocol"]["version"] == json!(3) {
+            self.left.push(Left {
+                key: "network.peers".to_owned(),
+                value: None,
+                reason: "dBFT 3.0 runs between validators of this kind only: set network.listen, and network.peers \
+                         to the others' keys and addresses"
+                    .to_owned(),
+            });
+        }
+        let config = NodeConfig::parse(&self.document.to_string())?;
+        Ok(Imported {
+            config,
+            node,
+            carried: self.carried,
+            assumed: self.assumed,
+            left: self.left,
+        })
+    }
+}
+
+/// The value with nothing at secret keys inside it.
+fn without_secrets(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let open = members
+                .iter()
+                .filter(|(name, _)| !SECRETS.contains(&name.as_str()));
+            Value::Object(
+                open.map(|(name, value)| (name.clone(), without_secrets(value)))
+                    .collect(),
+            )
+        }
+        Value::Array(items) => items.iter().map(without_secrets).collect(),
+        other => other.clone(),
+    }
+}
