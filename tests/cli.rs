@@ -468,3 +468,73 @@ fn the_schema_and_the_exit_codes_are_printed() {
     }
     neo_cli(&[], "").fails(2, &["Usage"]);
 }
+
+#[test]
+fn a_configuration_of_neo_go_becomes_one_that_checks() {
+    let place = Place::new();
+    let yaml = "ProtocolConfiguration:
+  Magic: 56753
+  TimePerBlock: 1s
+  ValidatorsCount: 1
+  StandbyCommittee: [02b3622bf4017bdfe317c58aed5f4c753f206b7db896046fa7d774bbc4bf7f8dc2]
+  SeedList: [\"127.0.0.1:20333\"]
+ApplicationConfiguration:
+  P2P:
+    Addresses: [\"127.0.0.1:0\"]
+  Consensus:
+    Enabled: true
+    UnlockWallet: {Path: wallet.json, Password: hidden}
+  Oracle:
+    Enabled: true
+";
+    place.write("neo-go.yml", yaml);
+    let (from, out) = (place.text("neo-go.yml"), place.text("config.json"));
+    let import = |more: &[&str]| {
+        let arguments = ["migrate", "import", "--from", &from, "--out", &out];
+        neo_cli(&[&arguments, more].concat(), "")
+    };
+    let told = import(&["--json", "--password-file", &place.text("password")]).json();
+    assert_eq!(told["node"], "neo-go");
+    assert_eq!(
+        told["left"][1]["key"],
+        "neo-go.yml: ApplicationConfiguration.Oracle.Enabled"
+    );
+    assert!(
+        told["assumed"].as_array().is_some_and(|all| all.len() >= 6),
+        "{told}"
+    );
+    assert!(!told.to_string().contains("hidden"));
+    let checked = neo_cli(&["config", "check", &out], "");
+    assert_eq!(checked.code(), 0, "{}", checked.err());
+    import(&[]).fails(4, &["config.json", "is there already"]);
+    std::fs::remove_file(place.path("config.json")).expect("removed");
+    let text = import(&[]).out();
+    for words in [
+        "values carried over",
+        "Not in the file",
+        "max_block_size",
+        "Not carried over",
+        "wallet.password_file",
+    ] {
+        assert!(text.contains(words), "`{words}` is not in: {text}");
+    }
+    assert!(!text.contains("hidden"), "{text}");
+    std::fs::remove_file(place.path("config.json")).expect("removed");
+    place.write(
+        "neo-go.yml",
+        &yaml.replace("ValidatorsCount: 1", "ValidatorsCount: 2"),
+    );
+    import(&[]).fails(
+        3,
+        &[
+            "neo-go.yml",
+            "ProtocolConfiguration.ValidatorsCount",
+            "2 validators",
+        ],
+    );
+    place.write("neo-go.yml", "[1, 2");
+    import(&[]).fails(2, &["neo-go.yml"]);
+    place.write("neo-go.yml", "A: 1");
+    import(&[]).fails(2, &["of neither node"]);
+    assert!(!place.path("config.json").exists());
+}

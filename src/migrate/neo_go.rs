@@ -15,7 +15,7 @@ pub(super) fn import(mut source: Source, draft: &mut Draft) -> Result<(), Import
     let s = &mut source;
     protocol(s, draft)?;
     application(s, draft)?;
-    drop_what_is_off(s, "ApplicationConfiguration");
+    drop_what_is_off(s);
     draft.leave_rest(s, reason);
     Ok(())
 }
@@ -207,22 +207,16 @@ fn is_on(s: &Source, key: &str) -> bool {
     s.get(key).cloned().map(boolean) == Some(Ok(json!(true)))
 }
 
-/// A service that is off is no setting that could be lost.
-fn drop_what_is_off(s: &mut Source, section: &str) {
-    let Some(Value::Object(services)) = s.get(section).cloned() else {
-        return;
-    };
-    for (name, service) in services {
-        if service.get("Enabled").cloned().map(boolean) == Some(Ok(json!(false))) {
-            s.take(&format!("{section}.{name}"));
+/// A service that is off is no setting that could be lost, and neither is an extension that is off.
+fn drop_what_is_off(s: &mut Source) {
+    for (key, value) in s.rest() {
+        if boolean(value) != Ok(json!(false)) {
+            continue;
         }
-    }
-    for section in ["ProtocolConfiguration"] {
-        for (key, value) in s.rest() {
-            let off = value == json!(false);
-            if off && key.starts_with(section) && !key.ends_with("VerifyTransactions") {
-                s.take(&key);
-            }
+        if let Some(service) = key.strip_suffix(".Enabled") {
+            s.take(service);
+        } else if key.starts_with("ProtocolConfiguration.") && !key.contains(".Verify") {
+            s.take(&key);
         }
     }
 }
