@@ -61,6 +61,8 @@ pub struct VerifiedBlock {
     pub(crate) block: Arc<Block>,
     /// The account whose witness it carries: what the header below it must name.
     pub(crate) signed_by: UInt160,
+    /// A transaction that the ledger cannot execute, and why: with this block it cannot go on.
+    pub(crate) beyond: Option<(UInt256, Rejected)>,
 }
 
 impl VerifiedBlock {

@@ -92,6 +92,20 @@ pub enum LedgerError {
         /// What is wrong with it.
         error: Box<InvalidBlock>,
     },
+    /// The network's validators decided a block that only a whole Neo node can execute.
+    #[error(
+        "block {height} ({block}) holds transaction {transaction}, which cannot be executed here: {reason}"
+    )]
+    Beyond {
+        /// Height of the block.
+        height: Height,
+        /// Its hash.
+        block: UInt256,
+        /// The transaction.
+        transaction: UInt256,
+        /// What of it, and where.
+        reason: Rejected,
+    },
     /// The ledger cannot do this.
     #[error("this ledger cannot {0}; attach a Neo node")]
     Unsupported(String),
@@ -225,6 +239,24 @@ pub enum InvalidBlock {
     /// The ledger failed while it checked the block; this says nothing about the block.
     #[error("not checked: {0}")]
     Ledger(#[from] Box<LedgerError>),
+}
+
+impl InvalidBlock {
+    /// The error of a block that enough validators signed, or decided otherwise: a transaction that is beyond this
+    /// ledger is no fault of the block, and the ledger cannot follow the chain any further.
+    #[must_use]
+    pub(crate) fn of_decided(self, height: Height, block: UInt256) -> Self {
+        match self {
+            Self::Transaction { hash, reason } if reason.is_beyond() => LedgerError::Beyond {
+                height,
+                block,
+                transaction: hash,
+                reason,
+            }
+            .into(),
+            other => other,
+        }
+    }
 }
 
 impl From<StoreError> for InvalidBlock {

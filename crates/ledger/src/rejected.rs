@@ -58,11 +58,17 @@ pub enum Rejected {
         /// Account of the signer at that position.
         account: UInt160,
     },
-    /// A witness is neither a single-signature nor a multi-signature one.
+    /// The account of a witness belongs neither to one key nor to m of n keys.
     #[error(
         "witness {index} is not a standard single-signature or multi-signature witness; attach a Neo node to run other verification scripts"
     )]
     UnsupportedWitness {
+        /// Position of the witness.
+        index: usize,
+    },
+    /// A witness is of keys, and does not hold their signatures as wallets write them.
+    #[error("witness {index} does not hold as many signatures as its keys need")]
+    MalformedWitness {
         /// Position of the witness.
         index: usize,
     },
@@ -100,7 +106,15 @@ pub enum Rejected {
         /// The network fee needed.
         needed: Datoshi,
     },
-    /// An attribute does not hold, or needs contracts that this ledger does not have.
+    /// An attribute needs a service that this ledger does not have.
+    #[error("attribute {attribute}: there is no {missing} here; attach a Neo node")]
+    UnsupportedAttribute {
+        /// The attribute's name.
+        attribute: &'static str,
+        /// The service.
+        missing: &'static str,
+    },
+    /// An attribute does not hold.
     #[error("attribute {attribute}: {reason}")]
     InvalidAttribute {
         /// The attribute's name.
@@ -133,6 +147,19 @@ pub enum Rejected {
 }
 
 impl Rejected {
+    /// Whether a Neo node might accept and execute what is refused here: it runs contract code or needs a service that
+    /// this ledger does not have. Nobody but its signers can make a transaction look so.
+    #[must_use]
+    pub fn is_beyond(&self) -> bool {
+        matches!(
+            self,
+            Self::UnsupportedScript { .. }
+                | Self::TransferToContract { .. }
+                | Self::UnsupportedWitness { .. }
+                | Self::UnsupportedAttribute { .. }
+        )
+    }
+
     /// The JSON-RPC error number and message of this refusal (NEP-23, as neo-project/neo-node maps them).
     #[must_use]
     pub fn code(&self) -> (i32, &'static str) {
@@ -141,6 +168,7 @@ impl Rejected {
             | Self::ConflictsInPool { .. }
             | Self::WitnessOfAnother { .. }
             | Self::UnsupportedWitness { .. }
+            | Self::MalformedWitness { .. }
             | Self::Unavailable { .. } => (-500, "Inventory verification failed"),
             Self::AlreadyExists(_) => (-501, "Inventory already exists"),
             Self::PoolFull { .. } => (-502, "Memory pool capacity reached"),
@@ -149,7 +177,9 @@ impl Rejected {
                 (-505, "Policy check failed")
             }
             Self::UnsupportedScript { .. } => (-506, "Invalid transaction script"),
-            Self::InvalidAttribute { .. } => (-507, "Invalid transaction attribute"),
+            Self::InvalidAttribute { .. } | Self::UnsupportedAttribute { .. } => {
+                (-507, "Invalid transaction attribute")
+            }
             Self::InvalidSignature { .. } => (-508, "Invalid signature"),
             Self::OverSize { .. } => (-509, "Invalid inventory size"),
             Self::Expired { .. } => (-510, "Expired transaction"),

@@ -147,7 +147,7 @@ fn witnesses_must_be_of_the_signers_of_standard_form_and_right() {
         (Rejected::InvalidSignature { index: 0 }, -508)
     );
     let empty = refusal(world.alice.unsigned_witness());
-    assert_eq!(empty, Rejected::UnsupportedWitness { index: 0 });
+    assert_eq!(empty, Rejected::MalformedWitness { index: 0 });
     let contract = Witness {
         invocation: Vec::new(),
         verification: vec![0x11],

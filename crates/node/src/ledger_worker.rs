@@ -140,8 +140,13 @@ fn run(
             );
         }
         Job::Import(request, done) => {
+            let report = report.clone();
             let reply = Box::new(move |answer| {
                 done(match answer {
+                    // The node ends: nobody needs to know what becomes of the blocks.
+                    LedgerAnswer::Failed { request, error } if error.is_fatal() => {
+                        return report(Report::Fatal { request, error });
+                    }
                     LedgerAnswer::Stored { height, hash } => Imported::Stored { height, hash },
                     LedgerAnswer::ImportRefused {
                         height,

@@ -53,10 +53,14 @@ impl EmbeddedLedger {
     ) -> Result<Imported, LedgerError> {
         let next = self.rules.next_consensus;
         let verdicts = blocks.iter().map(|verified| {
-            let verdict = match verified.signed_by == next {
-                true => Ok(()),
+            let verdict = match &verified.beyond {
                 // Verified against other validators than sign here: it counts for nothing.
-                false => self.verify_stateless_parts(&verified.block),
+                _ if verified.signed_by != next => self.verify_stateless_parts(&verified.block),
+                None => Ok(()),
+                Some((hash, reason)) => Err(InvalidBlock::Transaction {
+                    hash: *hash,
+                    reason: reason.clone(),
+                }),
             };
             (&verified.block, verdict)
         });
@@ -72,20 +76,22 @@ impl EmbeddedLedger {
         let mut refused = None;
         for (block, verdict) in blocks {
             if let Err(error) = self.append(&mut run, candidates, block, verdict) {
-                if let InvalidBlock::Ledger(error) = error {
-                    return Err(*error);
-                }
-                refused = Some(Imported::Refused {
-                    height: block.header.index,
-                    hash: block.hash(),
-                    error,
+                let (height, hash) = (block.header.index, block.hash());
+                refused = Some(match error.of_decided(height, hash) {
+                    InvalidBlock::Ledger(error) => Err(*error),
+                    error => Ok(Imported::Refused {
+                        height,
+                        hash,
+                        error,
+                    }),
                 });
                 break;
             }
         }
+        // What comes before it is sound.
         self.finish(run, candidates)?;
         let tip = candidates.tip();
-        Ok(refused.unwrap_or(Imported::All(tip.signed.header.index, tip.hash)))
+        refused.unwrap_or(Ok(Imported::All(tip.signed.header.index, tip.hash)))
     }
 
     /// What can be verified of a block without the state: its witness, its merkle root, the signatures of
@@ -98,13 +104,17 @@ impl EmbeddedLedger {
         if candidates.is_fresh(&block.hash()) {
             return Ok(());
         }
-        let pooled = self.pooled_identically(&block.transactions);
-        self.verify_stateless(&block.transactions, &pooled)
+        self.verify_transactions(block)
     }
 
     /// As [`EmbeddedLedger::verify_alone`], without a look at what is stored or executed.
     pub(super) fn verify_stateless_parts(&self, block: &Block) -> Result<(), InvalidBlock> {
         self.verify_witness_and_root(block)?;
+        self.verify_transactions(block)
+    }
+
+    /// The transactions of a block whose witness and merkle root hold.
+    fn verify_transactions(&self, block: &Block) -> Result<(), InvalidBlock> {
         let pooled = self.pooled_identically(&block.transactions);
         self.verify_stateless(&block.transactions, &pooled)
     }

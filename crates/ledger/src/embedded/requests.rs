@@ -35,10 +35,17 @@ impl Ledger for EmbeddedLedger {
     }
 
     fn verify(&self, block: Arc<Block>) -> Result<VerifiedBlock, InvalidBlock> {
-        self.verify_stateless_parts(&block)?;
+        let beyond = match self.verify_stateless_parts(&block) {
+            Ok(()) => None,
+            Err(InvalidBlock::Transaction { hash, reason }) if reason.is_beyond() => {
+                Some((hash, reason))
+            }
+            Err(error) => return Err(error),
+        };
         Ok(VerifiedBlock {
             block,
             signed_by: self.rules.next_consensus,
+            beyond,
         })
     }
 

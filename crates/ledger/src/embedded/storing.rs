@@ -56,7 +56,7 @@ impl EmbeddedLedger {
         }
         if candidates.get(&hash).is_none() {
             self.execute_decided(candidates, block)
-                .map_err(|error| decided_invalid(hash, error))?;
+                .map_err(|error| decided_invalid(hash, error.of_decided(height, hash)))?;
         }
         self.promote(candidates, &hash)?;
         let executed = candidates

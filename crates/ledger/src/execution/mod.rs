@@ -8,6 +8,7 @@ mod record;
 mod scope;
 mod script;
 mod token;
+mod understand;
 
 pub use outcome::{Execution, Fault, Invocation, Notification, StackItem, Trigger, VmState};
 
@@ -17,4 +18,5 @@ pub(crate) use self::{
     query::Scene,
     record::{TransactionOutcome, decode_outcome, decode_outcomes, encode_outcomes},
     script::{invoke, total_supply},
+    understand::transfers_of,
 };

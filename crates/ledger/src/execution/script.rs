@@ -2,7 +2,7 @@
 
 use neo_primitives::{
     Call, Charge, Datoshi, NotTransfers, Read, ReadMethod, Signer, Token, Transaction, Transfer,
-    hash160, recognise_calls, recognise_transfers,
+    hash160, recognise_calls,
 };
 use num_bigint::BigInt;
 
@@ -12,9 +12,10 @@ use super::{
     record::TransactionOutcome,
     scope::CallContext,
     token::{Tokens, TransferResult},
+    understand::transfers_of,
 };
 use crate::{
-    error::LedgerError,
+    error::{InvalidBlock, LedgerError},
     policy,
     state::{Overlay, StateRead},
 };
@@ -136,14 +137,16 @@ pub(crate) fn total_supply(state: &impl StateRead, token: Token) -> Result<u64, 
 /// Runs a transaction's script in the block of height `index`. A fault takes its writes back.
 ///
 /// # Errors
-/// When the state cannot be read, or the script is no run of transfers: blocks with such
-/// transactions are refused before.
+/// When the state cannot be read, or the transaction is beyond this ledger.
 pub(crate) fn execute_transaction(
     state: &mut Overlay<'_>,
     transaction: &Transaction,
     index: u32,
-) -> Result<TransactionOutcome, LedgerError> {
-    let transfers = recognise_transfers(transaction.script()).map_err(|e| unsupported(&e))?;
+) -> Result<TransactionOutcome, InvalidBlock> {
+    let transfers = transfers_of(transaction).map_err(|reason| InvalidBlock::Transaction {
+        hash: transaction.hash(),
+        reason,
+    })?;
     state.begin();
     let mut notifications = Vec::new();
     let mut run = Run {
@@ -166,8 +169,8 @@ pub(crate) fn execute_transaction(
     let fault = match end {
         Ok(()) => None,
         Err(Stop::Fault(fault)) => Some(fault),
-        Err(Stop::Ledger(error)) => return Err(error),
-        Err(Stop::Unanswered(reason)) => return Err(LedgerError::Unsupported(reason)),
+        Err(Stop::Ledger(error)) => return Err(error.into()),
+        Err(Stop::Unanswered(reason)) => return Err(LedgerError::Unsupported(reason).into()),
     };
     let gas_consumed = run.gas_consumed;
     let mut results: Vec<bool> = run

@@ -156,14 +156,8 @@ fn check_attribute(
             refuse("Conflicts", format!("transaction {hash} is on the chain"))
         }
         Attribute::Conflicts(_) => Ok(()),
-        Attribute::OracleResponse { .. } => refuse(
-            "OracleResponse",
-            "there is no oracle here; attach a Neo node".into(),
-        ),
-        Attribute::NotaryAssisted { .. } => refuse(
-            "NotaryAssisted",
-            "there is no notary here; attach a Neo node".into(),
-        ),
+        // Refused before, as beyond this ledger.
+        Attribute::OracleResponse { .. } | Attribute::NotaryAssisted { .. } => Ok(()),
     }
 }
 

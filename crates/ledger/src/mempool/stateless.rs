@@ -1,11 +1,10 @@
 //! Checks of a transaction that need no state: size, script, signatures.
 
 use neo_primitives::{
-    Magic, Transaction, UInt160, UInt256, Witness, WitnessError, recognise_transfers,
-    verify_witness_with,
+    Magic, Transaction, UInt160, UInt256, Witness, WitnessError, verify_witness_with,
 };
 
-use crate::{natives, policy, rejected::Rejected, signatures::SignatureScheme};
+use crate::{execution::transfers_of, policy, rejected::Rejected, signatures::SignatureScheme};
 
 /// Verifies what a transaction says of itself. Shared by threads.
 pub(crate) struct StatelessVerifier {
@@ -19,7 +18,7 @@ impl StatelessVerifier {
         Self { magic, scheme }
     }
 
-    /// Size, script, then every witness, in Neo's order.
+    /// Size, what the ledger can execute, then every witness, in Neo's order.
     ///
     /// # Errors
     /// The first rule that is broken.
@@ -31,19 +30,7 @@ impl StatelessVerifier {
                 limit: policy::MAX_TRANSACTION_SIZE,
             });
         }
-        let transfers = recognise_transfers(transaction.script()).map_err(|error| {
-            Rejected::UnsupportedScript {
-                reason: error.to_string(),
-            }
-        })?;
-        for transfer in &transfers {
-            if let Some(name) = natives::native_at(&transfer.to) {
-                return Err(Rejected::TransferToContract {
-                    name,
-                    contract: transfer.to,
-                });
-            }
-        }
+        transfers_of(transaction)?;
         let pairs = transaction.signers().iter().zip(transaction.witnesses());
         for (index, (signer, witness)) in pairs.enumerate() {
             self.verify_witness(&signer.account, witness, &transaction.hash())
@@ -75,10 +62,10 @@ impl StatelessVerifier {
 fn rejected(index: usize, account: UInt160, error: &WitnessError) -> Rejected {
     match error {
         WitnessError::OtherAccount { .. } => Rejected::WitnessOfAnother { index, account },
-        WitnessError::NotStandard(_)
-        | WitnessError::NotSignatures(_)
+        WitnessError::NotStandard(_) => Rejected::UnsupportedWitness { index },
+        WitnessError::NotSignatures(_)
         | WitnessError::SignatureCount { .. }
-        | WitnessError::Key { .. } => Rejected::UnsupportedWitness { index },
+        | WitnessError::Key { .. } => Rejected::MalformedWitness { index },
         WitnessError::Signature { .. } => Rejected::InvalidSignature { index },
     }
 }

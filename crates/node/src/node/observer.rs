@@ -5,8 +5,9 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 use super::error::NodeError;
-use crate::driver::{Inside, StatusBoard};
+use crate::driver::{DriverError, Inside, StatusBoard};
 use crate::events::{EventSink, NodeEvent};
+use crate::ledger_worker::Report;
 use crate::metrics::Metrics;
 use crate::neighbours::Neighbours;
 
@@ -30,6 +31,9 @@ impl Observer {
                 _ = stopped.changed() => return Ok(()),
             };
             let Some(event) = event else { return Ok(()) };
+            if let Inside::Ledger(Report::Fatal { request, error }) = event {
+                return Err(DriverError::Ledger { request, error }.into());
+            }
             if let Inside::Imported {
                 height,
                 hash,
