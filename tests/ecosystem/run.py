@@ -1,4 +1,7 @@
-"""A network of four validators, and the examples of the clients against it. Started by .ci/ecosystem."""
+"""Networks of four validators, with dBFT 3.0 and with dBFT 2.0, and the examples of the clients against them.
+
+Started by .ci/ecosystem.
+"""
 
 import argparse
 import json
@@ -17,21 +20,38 @@ VALIDATORS = 4
 # Longest wait for something that must happen; no measure of speed.
 PATIENCE = 60
 PASSWORD = "an example's password"
+# What Neo's networks allow in a block.
+NEO_LIMITS = {"max_transactions_per_block": 512}
 
 
 class Network:
-    """Four processes of ours, on ports of this machine."""
+    """Four processes of ours, on ports of this machine, which speak Neo N3's P2P besides or, with dBFT 2.0, only."""
 
-    def __init__(self, program, folder, *options):
+    def __init__(self, program, folder, protocol):
         self.program, self.root = program, folder / "network"
         base = free_ports(10 * VALIDATORS)
-        made = self.cli(
+        made = json.loads(self.cli(
             "init", "--validators", str(VALIDATORS), "--out", str(self.root), "--block-time", "1s",
-            "--base-port", str(base), *options, "--json",
-        )
-        self.nodes = json.loads(made)["nodes"]
-        self.rpc = f"http://{self.nodes[0]['rpc'].removeprefix('http://').rstrip('/')}"
+            "--base-port", str(base), "--json",
+        ))
+        self.nodes, self.magic = made["nodes"], made["magic"]
+        self.rpc = self.nodes[0]["rpc"]
+        self.p2p = [base + 10 * index + 5 for index in range(VALIDATORS)]
+        for index, node in enumerate(self.nodes):
+            change(pathlib.Path(node["config"]), lambda config: self.configure(config, index, protocol))
+        if protocol == 2:
+            change(self.root / "genesis.json", lambda genesis: genesis.update(NEO_LIMITS))
         self.processes = []
+
+    def configure(self, config, index, protocol):
+        others = [port for port in self.p2p if port != self.p2p[index]]
+        config["p2p"] = {
+            "listen": [f"127.0.0.1:{self.p2p[index]}"], "peers": [f"127.0.0.1:{port}" for port in others],
+        }
+        if protocol == 2:
+            config["protocol"]["version"] = 2
+            config["protocol"]["genesis"].update(NEO_LIMITS)
+            config["network"].update(listen=[], peers=[])
 
     def __enter__(self):
         for node in self.nodes:
@@ -81,6 +101,13 @@ class Network:
         return file, address
 
 
+def change(file, update):
+    """Changes a JSON file."""
+    document = json.loads(file.read_text())
+    update(document)
+    file.write_text(json.dumps(document))
+
+
 def free_ports(count):
     """The first of so many ports in a row that nobody listens on, below those that the system hands out."""
     for base in range(21_000, 32_000 - count, count):
@@ -103,11 +130,14 @@ def until(what, probe):
 
 
 def example(what, *command):
-    """Runs an example, whose output is ours; ends with it if it fails."""
+    """Runs an example, shows and returns what it says, and ends with it if it fails."""
     print(f"== {what}", flush=True)
-    ended = subprocess.run(command, env={**os.environ, "WALLET_PASSWORD": PASSWORD}, timeout=4 * PATIENCE)
+    environment = {**os.environ, "WALLET_PASSWORD": PASSWORD}
+    ended = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, timeout=4 * PATIENCE)
+    print(ended.stdout, end="", flush=True)
     if ended.returncode:
         sys.exit(f"{what}: exit code {ended.returncode}")
+    return ended.stdout
 
 
 def clients(network, home):
@@ -122,14 +152,28 @@ def clients(network, home):
             example(f"{name}, {turn} time", *command, "--rpc", network.rpc, "--wallet", str(wallet), "--to", receiver)
 
 
+def synchronisation(network, home):
+    """neo-mamba's P2P client fetches all headers and blocks; the last hash is the one that JSON-RPC tells."""
+    height = network.height()
+    address = ["127.0.0.1", str(network.p2p[0]), str(network.magic), str(height)]
+    said = example("neo-mamba, P2P", str(home / "neo-mamba/bin/python"), str(HERE / "neo-mamba/sync.py"), *address)
+    last = said.splitlines()[-1].removeprefix("last ").removeprefix("0x")
+    expected = network.call("getblockhash", height).removeprefix("0x")
+    if last != expected:
+        sys.exit(f"neo-mamba's block {height} is {last}, the node's is {expected}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--program", required=True)
     parser.add_argument("--home", type=pathlib.Path, required=True)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        with Network(options.program, pathlib.Path(folder)) as network:
-            clients(network, options.home)
+    for protocol in [3, 2]:
+        print(f"== dBFT {protocol}.0", flush=True)
+        with tempfile.TemporaryDirectory() as folder:
+            with Network(options.program, pathlib.Path(folder), protocol) as network:
+                clients(network, options.home)
+                synchronisation(network, options.home)
     print("== all examples ended well")
 
 

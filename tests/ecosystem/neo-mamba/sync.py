@@ -1,6 +1,8 @@
-"""Fetches headers and blocks with neo-mamba's P2P client and prints one line per check.
+"""Fetches headers and blocks over Neo N3's P2P with neo-mamba's client, and prints one line per check.
 
-Arguments: host, port, magic, height. Ends with 0 when every block up to the height came and follows the one before.
+    python sync.py HOST PORT MAGIC HEIGHT
+
+Ends with 0 when every block up to the height came and follows the one before; the last line has the last hash.
 """
 
 import asyncio
