@@ -51,8 +51,8 @@ async fn neo_mamba_fetches_headers_and_blocks_from_us() {
     let node = Node::start(&chain, &[]);
     let address = node.address();
     let fetch = move || {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../../tests/ecosystem/neo-mamba/sync.py");
+        let script =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/ecosystem/neo-mamba/sync.py");
         run(Command::new(python())
             .arg(script)
             .arg(address.ip().to_string())
