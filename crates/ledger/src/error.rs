@@ -104,7 +104,7 @@ pub enum LedgerError {
         /// The transaction.
         transaction: UInt256,
         /// What of it, and where.
-        reason: Rejected,
+        reason: Box<Rejected>,
     },
     /// The ledger cannot do this.
     #[error("this ledger cannot {0}; attach a Neo node")]
@@ -251,7 +251,7 @@ impl InvalidBlock {
                 height,
                 block,
                 transaction: hash,
-                reason,
+                reason: Box::new(reason),
             }
             .into(),
             other => other,

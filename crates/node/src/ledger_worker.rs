@@ -188,3 +188,44 @@ pub(crate) fn unix_ns() -> u64 {
         .unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use neo_ledger::EmbeddedLedger;
+    use neo_ledger::store::{FailurePoint, MemoryStore};
+
+    use super::*;
+    use crate::rpc::testing::Chain;
+
+    /// A block that cannot be stored ends the node, whoever brought it.
+    #[test]
+    fn an_import_that_the_ledger_cannot_survive_is_reported() {
+        let chain = Chain::new();
+        let block = chain.next_block(vec![]);
+        let store = MemoryStore::new();
+        let config = chain.config.protocol.genesis.clone();
+        let ledger = EmbeddedLedger::with_store(Box::new(store.clone()), config).unwrap();
+        let (reports, reported) = mpsc::channel();
+        let report = move |report| reports.send(report).unwrap();
+        let (worker, _thread) = LedgerWorker::start(Arc::new(ledger), None, report).unwrap();
+        let import = |block: Block| {
+            let (done, imported) = mpsc::channel();
+            worker.import(vec![Arc::new(block)], move |outcome| {
+                done.send(outcome).unwrap();
+            });
+            imported.recv()
+        };
+        store.fail_after(0, FailurePoint::DiskFull);
+        assert!(
+            import(block).is_err(),
+            "nobody is told anything but the driver"
+        );
+        match reported.recv().unwrap() {
+            Report::Fatal { request, error } => {
+                assert_eq!(request, "import many");
+                assert!(error.to_string().contains("disk is full"), "{error}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
