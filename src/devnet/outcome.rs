@@ -47,7 +47,8 @@ pub(crate) async fn transactions(
     Ok(found)
 }
 
-fn decode(text: &str, witness_limit: u32) -> Result<Block, String> {
+/// A block as `getblock` gives it without details.
+pub(super) fn decode(text: &str, witness_limit: u32) -> Result<Block, String> {
     let bytes = STANDARD.decode(text).map_err(|error| error.to_string())?;
     let mut reader = Reader::new(&bytes);
     let block =

@@ -14,9 +14,10 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::neo_go::follow;
 use super::observations::Observations;
 use crate::byzantine::AttackMode;
-use crate::network_files::NodeFolder;
+use crate::network_files::{NEO_GO_FILE, NodeFolder};
 
 /// How long a validator may take to end after it was told to.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
@@ -91,11 +92,45 @@ impl Validator {
         let ended = tokio::spawn(async move {
             let reading = read_events(stdout, index, &seen);
             let (status, ()) = tokio::join!(wait(child, stopped), reading);
-            let how = match status {
-                Ok(status) => status.to_string(),
-                Err(error) => error.to_string(),
+            seen.ended(index, how_it_ended(status));
+        });
+        Ok(Self { pid, stop, ended })
+    }
+
+    /// Starts validator `index` as a neo-go process and asks it what it has stored.
+    ///
+    /// # Errors
+    /// As of [`Validator::start`].
+    pub(crate) fn start_neo_go(
+        program: &Path,
+        index: usize,
+        node: &NodeFolder,
+        seen: Arc<Observations>,
+    ) -> anyhow::Result<Self> {
+        let place = || format!("starting validator {index} (neo-go)");
+        let log = OpenOptions::new().create(true).append(true).open(Self::log(node));
+        let log = log.with_context(place)?;
+        let endpoint = node.rpc()?;
+        let child = Command::new(program)
+            .args(["node", "--force-timestamp-logs", "--config-file", NEO_GO_FILE])
+            .current_dir(node.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().with_context(place)?)
+            .stderr(log)
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(place)?;
+        let pid = child.id().unwrap_or_default();
+        let undertaker = undertaker(pid).with_context(place)?;
+        let (stop, stopped) = oneshot::channel();
+        let ended = tokio::spawn(async move {
+            let status = tokio::select! {
+                status = wait(child, stopped) => status,
+                never = follow(endpoint, index, &seen) => match never {},
             };
-            seen.ended(index, how);
+            drop(undertaker);
+            seen.ended(index, how_it_ended(status));
         });
         Ok(Self { pid, stop, ended })
     }
@@ -114,6 +149,26 @@ impl Validator {
     pub(crate) async fn ended(self) {
         // It fails only if the task was torn down with the runtime.
         let _ = self.ended.await;
+    }
+}
+
+/// A process that kills another one when we end, however we end: its standard input is a pipe that only we hold.
+/// neo-go does not look whether who started it is there. Dropping it ends it, and nobody is killed.
+fn undertaker(pid: u32) -> io::Result<Child> {
+    Command::new("sh")
+        .args(["-c", "read -r _; kill -9 \"$1\"", "sh", &pid.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+}
+
+fn how_it_ended(status: io::Result<ExitStatus>) -> String {
+    match status {
+        Ok(status) => status.to_string(),
+        Err(error) => error.to_string(),
     }
 }
 

@@ -29,7 +29,7 @@ impl Percentiles {
 }
 
 /// The nearest-rank percentile of sorted samples: the smallest sample that `percent` of them do not exceed.
-fn percentile(sorted: &[u64], percent: usize) -> Option<u64> {
+pub(super) fn percentile(sorted: &[u64], percent: usize) -> Option<u64> {
     let rank = sorted.len().saturating_mul(percent).div_ceil(100);
     sorted.get(rank.saturating_sub(1)).copied()
 }

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use neo_ledger::GenesisConfig;
 use neo_node::config::NodeConfig;
 
-use super::{CONFIG_FILE, GENESIS_FILE, node_folder};
+use super::{CONFIG_FILE, GENESIS_FILE, NEO_GO_FILE, ProtocolVersion, node_folder};
 use crate::exit::{Exit, OrExit as _};
 use crate::rpc::Endpoint;
 
@@ -81,6 +81,12 @@ impl NetworkFolder {
         &self.genesis
     }
 
+    /// How its validators agree; that of the first one's configuration, if there is one that is known.
+    pub(crate) fn protocol(&self) -> Option<ProtocolVersion> {
+        let first = self.nodes.first()?;
+        ProtocolVersion::from_number(first.config.protocol.version)
+    }
+
     /// The nodes, by validator index.
     pub(crate) fn nodes(&self) -> &[NodeFolder] {
         &self.nodes
@@ -96,6 +102,11 @@ impl NodeFolder {
     /// The file to start it with.
     pub(crate) fn config_file(&self) -> PathBuf {
         self.path.join(CONFIG_FILE)
+    }
+
+    /// Whether a neo-go process can be this validator.
+    pub(crate) fn has_neo_go(&self) -> bool {
+        self.path.join(NEO_GO_FILE).is_file()
     }
 
     /// Its configuration, with paths that lead there from the working directory.

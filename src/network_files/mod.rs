@@ -6,17 +6,20 @@
 //! DIR/node0/wallet.json      its NEP-6 wallet: its own account, and the consensus multisig with its key
 //! DIR/node0/password         the wallet's password, readable by its owner only
 //! DIR/node0/data/            its chain, vote log and network identity
+//! DIR/node3/neo-go.yml       where a neo-go process is the validator: its configuration, for the same wallet
 //! ```
 
 mod crowd;
 mod folder;
+mod neo_go;
 mod plan;
 mod ports;
 mod private;
 mod write;
 
 pub(crate) use folder::{NetworkFolder, NodeFolder};
-pub(crate) use plan::{NEO_VALIDATORS, NetworkPlan};
+pub(crate) use neo_go::NEO_GO_FILE;
+pub(crate) use plan::{NEO_VALIDATORS, NetworkPlan, ProtocolVersion};
 pub(crate) use ports::NodePorts;
 pub(crate) use private::{
     create_folder as create_private_folder, random_password, write_file as write_private_file,

@@ -1,5 +1,6 @@
 //! What a new network shall be.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use neo_ledger::{ConfigError, GenesisConfig};
@@ -17,11 +18,53 @@ const MAX_BLOCK_TRANSACTIONS: u32 = 10_000;
 /// How far ahead a transaction's expiry may lie: the blocks of one day, as Neo counts it.
 const EXPIRY_MILLIS: u64 = 86_400_000;
 
+/// The consensus protocol of a network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ProtocolVersion {
+    /// dBFT 2.0 over Neo N3's own P2P, as neo-go and C# nodes speak it.
+    V2,
+    /// dBFT 3.0 over the mesh.
+    #[default]
+    V3,
+}
+
+impl ProtocolVersion {
+    /// The number in configurations.
+    pub(crate) fn number(self) -> u32 {
+        match self {
+            Self::V2 => 2,
+            Self::V3 => 3,
+        }
+    }
+
+    /// The protocol with this number.
+    pub(crate) fn from_number(number: u32) -> Option<Self> {
+        [Self::V2, Self::V3]
+            .into_iter()
+            .find(|version| version.number() == number)
+    }
+}
+
+impl FromStr for ProtocolVersion {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = text.parse().ok();
+        number
+            .and_then(Self::from_number)
+            .ok_or_else(|| format!("`{text}` is no consensus protocol: 2 (as Neo N3 has it) or 3"))
+    }
+}
+
 /// What a new network shall be.
 #[derive(Clone, Debug)]
 pub(crate) struct NetworkPlan {
     /// Number of validators.
     pub(crate) validators: usize,
+    /// How they agree.
+    pub(crate) protocol: ProtocolVersion,
+    /// How many of them, the last ones, are neo-go processes.
+    pub(crate) neo_go: usize,
     /// Target time between blocks; zero for no pacing.
     pub(crate) block_time: Duration,
     /// Network magic.
@@ -91,6 +134,8 @@ mod tests {
         let keys = (0..validators).map(|_| PrivateKey::generate().public_key().clone());
         let plan = NetworkPlan {
             validators,
+            protocol: ProtocolVersion::V3,
+            neo_go: 0,
             block_time: Duration::from_millis(block_time_ms),
             magic: Magic(7),
             witness_limit,
@@ -98,6 +143,16 @@ mod tests {
             scrypt: ScryptParams::default(),
         };
         plan.genesis(keys.collect())
+    }
+
+    #[test]
+    fn protocols_have_their_numbers() {
+        assert_eq!("2".parse(), Ok(ProtocolVersion::V2));
+        assert_eq!("3".parse(), Ok(ProtocolVersion::V3));
+        for text in ["", "1", "4", "two"] {
+            let error = text.parse::<ProtocolVersion>().unwrap_err();
+            assert!(error.contains(&format!("`{text}`")), "{error}");
+        }
     }
 
     #[test]

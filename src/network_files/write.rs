@@ -16,6 +16,7 @@ use neo_primitives::{PrivateKey, PublicKey, bft_quorum};
 use rayon::prelude::*;
 
 use super::crowd::Crowd;
+use super::neo_go::{NEO_GO_FILE, NeoGoNode};
 use super::ports::local;
 use super::private::{create_folder, random_password, write_file};
 use super::{
@@ -101,6 +102,20 @@ fn write_node(
     write_file(&folder.join(CONFIG_FILE), config.to_json().as_bytes())?;
     let data = folder.join(DATA_FOLDER);
     create_folder(&data)?;
+    if index >= plan.validators.saturating_sub(plan.neo_go) {
+        let node = NeoGoNode {
+            genesis,
+            ports: &plan.ports,
+            index,
+            password: &password,
+        };
+        let yaml = node.yaml().map_err(|problem| Exit::Usage.error(problem))?;
+        write_file(&folder.join(NEO_GO_FILE), yaml.as_bytes())?;
+        // No vote log: one of ours that follows neo-go with this key cannot know what that has signed, and begins
+        // with the silence of one that has lost its log.
+        sync(folder)?;
+        return Ok(());
+    }
     // A validator that finds no vote log votes nothing, because it may have lost one: a new one gets an empty log.
     let identity = neo_node::log_identity(&config, key.public_key().clone());
     vote_log_file::initialise(&data, identity)?;
@@ -207,6 +222,8 @@ mod tests {
     fn plan(validators: usize) -> NetworkPlan {
         NetworkPlan {
             validators,
+            protocol: ProtocolVersion::V3,
+            neo_go: 0,
             block_time: Duration::from_secs(1),
             magic: Magic(7),
             witness_limit: None,

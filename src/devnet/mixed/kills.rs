@@ -1,0 +1,115 @@
+//! Each validator in turn is killed (`kill -9`), missed for a view change, started again, and back.
+
+use neo_consensus::v2::Kind;
+use neo_primitives::Height;
+use serde::Serialize;
+
+use super::ground::{Ground, longest_gap_ms};
+use super::lives::Software;
+use super::observer::PREPARING;
+use super::super::clock::now_ns;
+use super::super::statistics::millis;
+
+/// Blocks that all validators make together before one is killed.
+const QUIET_BLOCKS: u32 = 3;
+/// Blocks with the one that came back before the next is killed.
+const BLOCKS_AFTER: u32 = 2;
+/// How long after a RecoveryRequest an answer counts, in block times.
+const ANSWER_BLOCKS: u32 = 4;
+
+/// One validator that was killed and came back.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct KillFigures {
+    /// Its index.
+    pub(crate) validator: usize,
+    /// Its program.
+    pub(crate) software: Software,
+    /// The first height that it should have led and another one did.
+    pub(crate) missed_height: Height,
+    /// The view in which that was decided.
+    pub(crate) view: usize,
+    /// Who led that view.
+    pub(crate) next_primary: usize,
+    /// The program of that one.
+    pub(crate) next_primary_software: Option<Software>,
+    /// The longest time between blocks from the kill until it was back, in milliseconds.
+    pub(crate) longest_gap_ms: f64,
+    /// From its start to its RPC answering, in milliseconds.
+    pub(crate) ready_ms: f64,
+    /// From its start to its first PrepareRequest or PrepareResponse on the network.
+    pub(crate) first_preparation_ms: Option<f64>,
+    /// From its start to its first Commit on the network.
+    pub(crate) first_commit_ms: f64,
+    /// RecoveryRequests that it sent since its start, until then.
+    pub(crate) recovery_requests: usize,
+    /// Programs whose validators answered them with RecoveryMessages.
+    pub(crate) answered_by: Vec<Software>,
+}
+
+/// Kills each validator once.
+///
+/// # Errors
+/// If blocks stop, no view changes, or one does not come back.
+pub(crate) async fn run(ground: &Ground<'_>) -> anyhow::Result<Vec<KillFigures>> {
+    let mut done = Vec::new();
+    for validator in 0..ground.validators() {
+        let figures = one(ground, validator).await?;
+        ground.display.say(&format!(
+            "validator {validator} ({}) killed: longest gap {:.0} ms, validator {} led view {} of height {}; first Commit \
+             {:.0} ms after its start",
+            figures.software.name(),
+            figures.longest_gap_ms,
+            figures.next_primary,
+            figures.view,
+            figures.missed_height,
+            figures.first_commit_ms,
+        ));
+        done.push(figures);
+    }
+    Ok(done)
+}
+
+async fn one(ground: &Ground<'_>, validator: usize) -> anyhow::Result<KillFigures> {
+    let software = ground.software(validator);
+    ground.blocks(QUIET_BLOCKS).await?;
+    let killed_ns = now_ns();
+    ground.processes.kill(validator)?;
+    ground.processes.bury(validator).await;
+    // What it had sent may still be decided without a view change.
+    let validators = ground.validators();
+    let missed = ground.capture.until(|seen| {
+        let mut later = seen.blocks.iter().filter(|(_, block)| block.t_ns > killed_ns);
+        later.find_map(|(height, block)| {
+            let led = usize::try_from(height.0).ok()? % validators;
+            (led == validator && block.primary != validator).then_some((*height, block.primary))
+        })
+    });
+    let (missed_height, next_primary) = ground.within("a view without it", missed).await?;
+    let started_ns = now_ns();
+    ground.processes.restart(validator)?;
+    ground.until_ready(validator).await?;
+    let ready_ms = millis(now_ns().saturating_sub(started_ns));
+    let commit = ground
+        .capture
+        .until(|seen| seen.first(validator, &[Kind::Commit], started_ns));
+    let commit = ground.within("its first Commit", commit).await?;
+    let preparation = ground
+        .capture
+        .read(|seen| seen.first(validator, &PREPARING, started_ns));
+    ground.blocks(BLOCKS_AFTER).await?;
+    let (recovery_requests, answered_by) = ground.recovery(validator, started_ns, ANSWER_BLOCKS);
+    Ok(KillFigures {
+        validator,
+        software,
+        missed_height,
+        view: (validator + validators - next_primary) % validators,
+        next_primary,
+        next_primary_software: Some(ground.software(next_primary)),
+        longest_gap_ms: longest_gap_ms(ground.capture, killed_ns, commit.t_ns),
+        ready_ms,
+        first_preparation_ms: preparation.map(|first| millis(first.t_ns.saturating_sub(started_ns))),
+        first_commit_ms: millis(commit.t_ns.saturating_sub(started_ns)),
+        recovery_requests,
+        answered_by,
+    })
+}

@@ -1,0 +1,66 @@
+//! Networks of dBFT 2.0 whose validators are this program or real neo-go processes: who took part in what, kills,
+//! replacements, and whether all hold the same chain.
+
+mod capture;
+mod equality;
+mod ground;
+mod kills;
+mod lives;
+mod observer;
+mod replacement;
+mod share;
+mod verdict;
+
+pub(crate) use capture::Capture;
+pub(crate) use equality::Equality;
+pub(crate) use ground::Ground;
+pub(crate) use kills::KillFigures;
+pub(crate) use lives::{Lives, Software};
+pub(crate) use observer::Observer;
+pub(crate) use replacement::ReplacementFigures;
+pub(crate) use share::Window;
+pub(crate) use verdict::MixedFigures;
+
+use std::path::PathBuf;
+
+/// What is asked of a network besides agreeing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MixedPlan {
+    /// How many validators, the last ones, are neo-go processes.
+    pub(crate) neo_go: usize,
+    /// The program, if it was said.
+    pub(crate) program: Option<PathBuf>,
+    /// What is done to them.
+    pub(crate) ordeal: Option<Ordeal>,
+}
+
+/// What is done to the validators, one after the other; the run ends with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ordeal {
+    /// Each is killed and started again.
+    Kills,
+    /// Each neo-go process is replaced by one of ours.
+    Replacement,
+}
+
+/// What became of it.
+#[derive(Clone, Debug)]
+pub(crate) enum OrdealFigures {
+    /// The kills.
+    Kills(Vec<KillFigures>),
+    /// The replacements.
+    Replacements(Vec<ReplacementFigures>),
+}
+
+impl Ordeal {
+    /// Carries it out.
+    ///
+    /// # Errors
+    /// If a validator does not come back, or blocks stop.
+    pub(crate) async fn run(self, ground: &Ground<'_>) -> anyhow::Result<OrdealFigures> {
+        Ok(match self {
+            Self::Kills => OrdealFigures::Kills(kills::run(ground).await?),
+            Self::Replacement => OrdealFigures::Replacements(replacement::run(ground).await?),
+        })
+    }
+}
