@@ -7,10 +7,12 @@ use clap::Args;
 
 use crate::byzantine::AttackMode;
 use crate::devnet::{
-    Devnet, Disturbances, DrillKind, DrillPlan, Extent, Kill, LeaderFault, LeaderTrials, TxRate,
+    Devnet, Disturbances, DrillKind, DrillPlan, Extent, Kill, LeaderFault, LeaderTrials, MixedPlan,
+    Ordeal, TxRate, TxToken,
 };
 use crate::duration::parse_duration;
 use crate::exit::Exit;
+use crate::network_files::ProtocolVersion;
 
 /// Start a whole network of local processes, put load on it and measure it.
 ///
@@ -22,6 +24,23 @@ pub(crate) struct DevnetArguments {
     /// Number of validators; 4 unless --data-dir holds a network.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=255))]
     validators: Option<u16>,
+    /// How they agree: 3, or 2 as Neo N3's own nodes do, over their P2P; 3 unless --data-dir holds a network.
+    #[arg(long, value_name = "2|3")]
+    protocol: Option<ProtocolVersion>,
+    /// With --protocol 2: the last K validators are real neo-go processes.
+    #[arg(long, value_name = "K", requires = "protocol")]
+    neo_go: Option<u16>,
+    /// The neo-go program; otherwise that of NEO_GO_BIN, or the one on the PATH.
+    #[arg(long, value_name = "PATH")]
+    neo_go_bin: Option<PathBuf>,
+    /// With --protocol 2: kill each validator in turn (`kill -9`), wait until another one has led in its place, start it
+    /// again and wait for its Commit. The run ends with the last one.
+    #[arg(long, requires = "protocol", conflicts_with_all = ["duration", "blocks", "byzantine", "kill", "fail_leader", "drill"])]
+    kill_each: bool,
+    /// With --protocol 2: all validators begin as neo-go processes, and each in turn is replaced by one of ours with the
+    /// same wallet and an empty data folder. The run ends with the last one.
+    #[arg(long, requires = "protocol", conflicts_with_all = ["duration", "blocks", "byzantine", "kill", "fail_leader", "drill", "kill_each", "neo_go"])]
+    replace: bool,
     /// Target time between blocks, such as 500ms; 0ms means as fast as possible; 1s unless --data-dir holds a network.
     #[arg(long, value_parser = parse_duration)]
     block_time: Option<Duration>,
@@ -34,6 +53,9 @@ pub(crate) struct DevnetArguments {
     /// Transactions per second, or `max`.
     #[arg(long, default_value = "0", value_name = "N|max")]
     tx_rate: TxRate,
+    /// What the transactions transfer.
+    #[arg(long, default_value = "both", value_name = "TOKEN")]
+    tx_token: TxToken,
     /// Folder for the network; it is kept, and one that holds a network is continued. Otherwise a temporary folder is
     /// used and removed at the end, unless something fails.
     #[arg(long, value_name = "DIR")]
@@ -82,7 +104,8 @@ pub(crate) fn devnet(arguments: DevnetArguments, json: bool) -> anyhow::Result<E
         kind,
         behind: arguments.behind,
     });
-    let disturbed = trials.is_some() || drill.is_some();
+    let mixed = mixed(&arguments)?;
+    let disturbed = trials.is_some() || drill.is_some() || mixed.ordeal.is_some();
     let extent = match (arguments.duration, arguments.blocks, disturbed) {
         (Some(duration), _, _) => Extent::Duration(duration),
         (None, Some(blocks), _) => Extent::Blocks(blocks),
@@ -91,6 +114,9 @@ pub(crate) fn devnet(arguments: DevnetArguments, json: bool) -> anyhow::Result<E
     };
     let devnet = Devnet {
         validators: arguments.validators.map(usize::from),
+        protocol: arguments.protocol,
+        mixed,
+        tx_token: arguments.tx_token,
         block_time: arguments
             .block_time
             .or(arguments.drill.map(DrillKind::block_time)),
@@ -109,4 +135,40 @@ pub(crate) fn devnet(arguments: DevnetArguments, json: bool) -> anyhow::Result<E
         json,
     };
     devnet.run()
+}
+
+/// Validators of a network of which nothing else is said.
+const VALIDATORS: u16 = 4;
+
+/// What is asked of a network of dBFT 2.0.
+fn mixed(arguments: &DevnetArguments) -> anyhow::Result<MixedPlan> {
+    let neo_go = match arguments.replace {
+        true => arguments.validators.unwrap_or(VALIDATORS),
+        false => arguments.neo_go.unwrap_or(0),
+    };
+    let ordeal = match (arguments.kill_each, arguments.replace) {
+        (_, true) => Some(Ordeal::Replacement),
+        (true, false) => Some(Ordeal::Kills),
+        (false, false) => None,
+    };
+    if arguments.protocol == Some(ProtocolVersion::V2) {
+        let of_the_mesh = [
+            ("--byzantine", arguments.byzantine.is_some()),
+            ("--fail-leader", arguments.fail_leader.is_some()),
+            ("--drill", arguments.drill.is_some()),
+        ];
+        if let Some((option, _)) = of_the_mesh.iter().find(|(_, given)| *given) {
+            let problem = format!("{option} is for networks of dBFT 3.0, not for --protocol 2");
+            return Err(Exit::Usage.error(problem));
+        }
+    } else if neo_go > 0 || ordeal.is_some() {
+        let problem =
+            "--neo-go, --kill-each and --replace are for networks of dBFT 2.0: give --protocol 2";
+        return Err(Exit::Usage.error(problem));
+    }
+    Ok(MixedPlan {
+        neo_go: neo_go.into(),
+        program: arguments.neo_go_bin.clone(),
+        ordeal,
+    })
 }

@@ -1,5 +1,6 @@
 //! `neo-cli init`: a new network.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +12,10 @@ use serde_json::json;
 use crate::amount::format_amount;
 use crate::duration::parse_duration;
 use crate::exit::{Exit, OrExit as _};
-use crate::network_files::{self, NEO_VALIDATORS, NetworkFolder, NetworkPlan, NodePorts};
+use crate::network_files::{
+    self, NEO_GO_FILE, NEO_VALIDATORS, NetworkFolder, NetworkPlan, NodeFolder, NodePorts,
+    ProtocolVersion,
+};
 use crate::output::{print_json, print_text, table};
 
 /// Make the keys, wallets, genesis and configurations of a new network.
@@ -20,6 +24,12 @@ pub(crate) struct InitArguments {
     /// Number of validators. Neo N3 nodes read the blocks of at most 22.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=255))]
     validators: u16,
+    /// How they agree: 3, or 2 as Neo N3's own nodes do.
+    #[arg(long, default_value = "3", value_name = "2|3")]
+    protocol: ProtocolVersion,
+    /// The last K validators shall be neo-go processes: files for neo-go are written beside ours.
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    neo_go: u16,
     /// Folder to write, new or empty.
     #[arg(long)]
     out: PathBuf,
@@ -43,8 +53,18 @@ pub(crate) struct InitArguments {
 /// With [`Exit::Usage`] or [`Exit::Busy`]; nothing is written then.
 pub(crate) fn init(arguments: &InitArguments, json: bool) -> anyhow::Result<Exit> {
     let validators = usize::from(arguments.validators);
+    let neo_go = usize::from(arguments.neo_go);
+    if neo_go > 0 && arguments.protocol != ProtocolVersion::V2 {
+        return Err(Exit::Usage.error("--neo-go: neo-go speaks dBFT 2.0 only: give --protocol 2"));
+    }
+    if neo_go > validators {
+        let problem = format!("--neo-go {neo_go}: the network has {validators} validators");
+        return Err(Exit::Usage.error(problem));
+    }
     let plan = NetworkPlan {
         validators,
+        protocol: arguments.protocol,
+        neo_go,
         block_time: arguments.block_time,
         magic: arguments
             .magic
@@ -81,7 +101,8 @@ fn describe(network: &NetworkFolder) -> anyhow::Result<serde_json::Value> {
                 "public_key": key,
                 "address": key.script_hash().to_address(),
                 "config": node.config_file(),
-                "network": node.config().network.listen.first(),
+                "network": listens(node),
+                "neo_go": node.has_neo_go(),
                 "rpc": node.rpc()?.to_string(),
                 "metrics": node.metrics(),
             }))
@@ -92,6 +113,7 @@ fn describe(network: &NetworkFolder) -> anyhow::Result<serde_json::Value> {
         "folder": network.root(),
         "magic": genesis.magic,
         "genesis": genesis.genesis_block().hash(),
+        "protocol": network.protocol().map(ProtocolVersion::number),
         "validators": validators,
         "quorum": bft_quorum(validators),
         "block_time_ms": genesis.block_time_ms,
@@ -102,6 +124,13 @@ fn describe(network: &NetworkFolder) -> anyhow::Result<serde_json::Value> {
         "gas": format_amount(Token::Gas, genesis.initial_gas.0.into()),
         "nodes": nodes,
     }))
+}
+
+/// Where a node takes connections of others.
+fn listens(node: &NodeFolder) -> Option<SocketAddr> {
+    let config = node.config();
+    let p2p = config.p2p.as_ref().and_then(|p2p| p2p.listen.first());
+    config.network.listen.first().or(p2p).copied()
 }
 
 fn explain(network: &NetworkFolder) -> anyhow::Result<String> {
@@ -123,14 +152,17 @@ fn explain(network: &NetworkFolder) -> anyhow::Result<String> {
         .zip(&genesis.standby_validators)
         .enumerate()
     {
-        let listen = node.config().network.listen.first();
+        let configuration = match node.has_neo_go() {
+            true => node.path().join(NEO_GO_FILE),
+            false => node.config_file(),
+        };
         rows.push(vec![
             index.to_string(),
             key.script_hash().to_address(),
-            listen.map(ToString::to_string).unwrap_or_default(),
+            listens(node).map(|at| at.to_string()).unwrap_or_default(),
             node.rpc()?.to_string(),
             node.metrics().unwrap_or_default(),
-            node.config_file().display().to_string(),
+            configuration.display().to_string(),
         ]);
     }
     let first = network.nodes().first();
@@ -138,12 +170,18 @@ fn explain(network: &NetworkFolder) -> anyhow::Result<String> {
         .map(|node| node.rpc())
         .transpose()?
         .map(|rpc| rpc.to_string());
+    let neo_go = network.nodes().iter().find(|node| node.has_neo_go());
+    let neo_go = neo_go.map(|node| {
+        let folder = node.path().display();
+        format!("and those of neo-go:\n  cd {folder} && neo-go node --config-file {NEO_GO_FILE}\n")
+    });
     Ok(format!(
         "Network {magic} of {validators} validators, {quorum} of whom decide; genesis {hash}.\n\n{table}\n\n\
-         Start each node:\n  neo-cli run --config {root}/node0/config.json\n\n\
+         Start each node:\n  neo-cli run --config {root}/node0/config.json\n{neo_go}\n\
          Funds: the genesis block gives {neo} NEO and {gas} GAS to {account}, the {quorum}-of-{validators} account of \
          the validators. To pay from it, which takes the wallets of {quorum} of them:\n  \
          neo-cli transfer --from-validators {root} --token GAS --amount 1000 --to ADDRESS --rpc {endpoint}",
+        neo_go = neo_go.unwrap_or_default(),
         magic = genesis.magic,
         quorum = bft_quorum(validators),
         hash = genesis.genesis_block().hash(),

@@ -49,6 +49,8 @@ impl DevnetFolder {
         let validators = devnet.validators.unwrap_or(VALIDATORS);
         let plan = NetworkPlan {
             validators,
+            protocol: devnet.protocol.unwrap_or_default(),
+            neo_go: devnet.mixed.neo_go,
             block_time: devnet.block_time.unwrap_or(BLOCK_TIME),
             magic: NetworkPlan::random_magic(),
             witness_limit: devnet.witness_limit,
@@ -100,6 +102,20 @@ fn check_options(devnet: &Devnet, network: &NetworkFolder) -> anyhow::Result<()>
             there.to_string(),
         ));
     }
+    let there = network.protocol();
+    if let Some(asked) = devnet.protocol.filter(|asked| Some(*asked) != there) {
+        let there = there.map_or_else(|| "another".to_owned(), |there| there.number().to_string());
+        return Err(differs("--protocol", asked.number().to_string(), there));
+    }
+    let with_neo_go = network.nodes().iter().rev();
+    let there = with_neo_go.take_while(|node| node.has_neo_go()).count();
+    if devnet.mixed.neo_go > there {
+        return Err(differs(
+            "--neo-go",
+            devnet.mixed.neo_go.to_string(),
+            format!("files for {there}"),
+        ));
+    }
     let there = network.genesis().block_time();
     if let Some(asked) = devnet.block_time.filter(|asked| *asked != there) {
         return Err(differs(
@@ -123,8 +139,10 @@ fn check_ports(network: &NetworkFolder) -> anyhow::Result<()> {
     for (index, node) in network.nodes().iter().enumerate() {
         let config = node.config();
         let port = |path: Option<std::net::SocketAddr>| path.map_or(0, |address| address.port());
+        let mesh = config.network.listen.first();
+        let p2p = config.p2p.as_ref().and_then(|p2p| p2p.listen.first());
         let ports = NodePorts {
-            network: port(config.network.listen.first().copied()),
+            network: port(mesh.or(p2p).copied()),
             rpc: port(config.rpc.as_ref().map(|rpc| rpc.listen)),
             metrics: port(config.metrics.as_ref().map(|metrics| metrics.listen)),
         };
@@ -142,11 +160,14 @@ fn check_ports(network: &NetworkFolder) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::devnet::{Disturbances, Extent, TxRate};
+    use crate::devnet::{Disturbances, Extent, MixedPlan, TxRate, TxToken};
 
     fn devnet(data_dir: Option<PathBuf>) -> Devnet {
         Devnet {
             validators: None,
+            protocol: None,
+            mixed: MixedPlan::default(),
+            tx_token: TxToken::Both,
             block_time: None,
             extent: Extent::UntilInterrupted,
             tx_rate: TxRate::PerSecond(0),

@@ -3,6 +3,7 @@
 //! What is measured, and how:
 //! * A block is final at a node when it is stored durably with its witness there. The node reports that moment itself
 //!   (`run --events`), so nothing is polled; all processes share one machine's wall clock.
+//!   A neo-go process does not report; its RPC is asked every 20 ms.
 //! * Block intervals are differences of those moments at the lowest validator that lasts (0 unless that one attacks or
 //!   is killed), from block 2 on. Header timestamps play no part.
 //! * The latency of a transaction runs from the moment its request is written to the finality of its block at the node
@@ -22,6 +23,8 @@ mod folder;
 mod funding;
 mod load;
 mod memory;
+mod mixed;
+mod neo_go;
 mod observations;
 mod outcome;
 mod pacing;
@@ -40,10 +43,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::exit::Exit;
+use crate::network_files::ProtocolVersion;
 
 pub(crate) use cast::{Disturbances, Kill};
 pub(crate) use drill::{DrillKind, DrillPlan};
+pub(crate) use mixed::{MixedPlan, Ordeal};
 pub(crate) use pacing::TxRate;
+pub(crate) use senders::TxToken;
 pub(crate) use trials::{LeaderFault, LeaderTrials};
 
 /// What shall be run.
@@ -51,12 +57,18 @@ pub(crate) use trials::{LeaderFault, LeaderTrials};
 pub(crate) struct Devnet {
     /// Number of validators, if it was said.
     pub(crate) validators: Option<usize>,
+    /// How the validators agree, if it was said.
+    pub(crate) protocol: Option<ProtocolVersion>,
+    /// Which of them are neo-go processes, and what is done to them.
+    pub(crate) mixed: MixedPlan,
     /// Target block time, if it was said.
     pub(crate) block_time: Option<Duration>,
     /// When it ends.
     pub(crate) extent: Extent,
     /// How many transactions are sent.
     pub(crate) tx_rate: TxRate,
+    /// What they transfer.
+    pub(crate) tx_token: TxToken,
     /// Where to keep the network, if it is to be kept.
     pub(crate) data_dir: Option<PathBuf>,
     /// Limit of a block witness script, if it was said.
@@ -78,7 +90,7 @@ pub(crate) enum Extent {
     Duration(Duration),
     /// When so many blocks are final.
     Blocks(u32),
-    /// When all trials, or the drill, are done.
+    /// When all trials, the drill, the kills or the replacements are done.
     Trials,
     /// Never.
     UntilInterrupted,

@@ -108,11 +108,19 @@ impl Validator {
         seen: Arc<Observations>,
     ) -> anyhow::Result<Self> {
         let place = || format!("starting validator {index} (neo-go)");
-        let log = OpenOptions::new().create(true).append(true).open(Self::log(node));
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(Self::log(node));
         let log = log.with_context(place)?;
         let endpoint = node.rpc()?;
         let child = Command::new(program)
-            .args(["node", "--force-timestamp-logs", "--config-file", NEO_GO_FILE])
+            .args([
+                "node",
+                "--force-timestamp-logs",
+                "--config-file",
+                NEO_GO_FILE,
+            ])
             .current_dir(node.path())
             .stdin(Stdio::null())
             .stdout(log.try_clone().with_context(place)?)

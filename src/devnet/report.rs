@@ -12,16 +12,18 @@ use super::display::Display;
 use super::faucet::Faucet;
 use super::folder::DevnetFolder;
 use super::memory::MemoryWatch;
+use super::mixed::{Capture, Evidence, Life, MixedFigures, Observer, Software, Window, forks};
+use super::neo_go::NeoGoProgram;
 use super::observations::{NodeSeen, Observations};
 use super::process::last_lines;
 use super::processes::Processes;
 use super::session::{Findings, Session};
 use super::summary::{Measured, NodeFigures, Summary};
 use super::text::text;
-use super::usage::of_process;
+use super::usage::{Usage, of_process};
 use crate::exit::{Exit, OrExit as _};
 use crate::interrupt::Interrupt;
-use crate::network_files::NetworkFolder;
+use crate::network_files::{NetworkFolder, ProtocolVersion};
 use crate::output::{print_json, print_text};
 
 /// Lines of a dead validator's log that are shown.
@@ -33,13 +35,23 @@ const LOG_LINES: usize = 20;
 /// What went wrong, with its exit code.
 pub(crate) async fn run(devnet: Devnet, started: u64) -> anyhow::Result<Exit> {
     let interrupt = Interrupt::listen().context("listening for signals")?;
+    let program = match devnet.mixed.neo_go {
+        0 => None,
+        _ => Some(NeoGoProgram::find(devnet.mixed.program.as_deref())?),
+    };
     let folder = DevnetFolder::prepare(&devnet)?;
     let validators = folder.network().nodes().len();
     if let Some(drill) = devnet.drill {
         drill.check(validators)?;
     }
+    if devnet.mixed.neo_go > validators {
+        return Err(Exit::Usage.error(format!(
+            "--neo-go {}: the network has {validators} validators",
+            devnet.mixed.neo_go
+        )));
+    }
     let cast = Cast::of(&devnet.disturbances, validators).or_exit(Exit::Usage)?;
-    match run_in(&devnet, &folder, &cast, &interrupt, started).await {
+    match run_in(&devnet, &folder, &cast, program, &interrupt, started).await {
         Ok(exit) => Ok(exit),
         Err(error) if Exit::of(&error) == Exit::Interrupted => Err(error),
         Err(error) => {
@@ -56,6 +68,7 @@ async fn run_in(
     devnet: &Devnet,
     folder: &DevnetFolder,
     cast: &Cast,
+    program: Option<NeoGoProgram>,
     interrupt: &Interrupt,
     started: u64,
 ) -> anyhow::Result<Exit> {
@@ -69,7 +82,22 @@ async fn run_in(
     let seen = Arc::new(Observations::new(cast));
     let display = Display::new(seen.clone());
     display.say(&introduction(devnet, network, cast));
-    let processes = Processes::start(network, cast, &seen)?;
+    let version = program.as_ref().map(|program| program.version.clone());
+    let capture = Arc::new(Capture::new());
+    let observer = match network.protocol() {
+        Some(ProtocolVersion::V2) => {
+            let nodes = network.nodes().iter();
+            let p2p = nodes.filter_map(|node| node.config().p2p.as_ref()?.listen.first());
+            let addresses = p2p.map(ToString::to_string).collect();
+            Some(Observer::start(
+                network.genesis(),
+                addresses,
+                capture.clone(),
+            )?)
+        }
+        _ => None,
+    };
+    let processes = Processes::start(network, cast, &seen, (program, devnet.mixed.neo_go))?;
     let memory = MemoryWatch::new(cast.validators());
     let session = Session {
         devnet,
@@ -80,6 +108,7 @@ async fn run_in(
         faucet: &faucet,
         seen: &seen,
         endpoints: &endpoints,
+        capture: observer.as_ref().map(|_| &*capture),
         display: &display,
         interrupt,
     };
@@ -87,9 +116,12 @@ async fn run_in(
         findings = session.run(started) => findings,
         (index, how) = seen.until_one_ended() => Err(died(index, &how, &processes.all())),
         () = interrupted_early(interrupt, &seen) => Err(Exit::Interrupted.error("interrupted before the load began")),
+        () = listen(observer.as_ref()) => Err(Exit::Failure.error("the observer of consensus ended")),
         () = display.run() => Err(Exit::Failure.error("the display ended")),
     };
     let all = processes.all();
+    let usage: Vec<_> = all.iter().map(|(pid, _)| of_process(*pid)).collect();
+    let lives = processes.lives().all();
     processes.stop().await;
     display.clear();
     let findings = findings?;
@@ -99,6 +131,10 @@ async fn run_in(
             cast,
             memory: &memory,
             processes: &all,
+            usage: &usage,
+            lives: &lives,
+            capture: observer.as_ref().map(|_| &*capture),
+            neo_go: version,
         };
         run.summarise(nodes, findings)
     });
@@ -116,6 +152,18 @@ struct Run<'a> {
     cast: &'a Cast,
     memory: &'a MemoryWatch,
     processes: &'a [(u32, PathBuf)],
+    usage: &'a [Option<Usage>],
+    lives: &'a [Vec<Life>],
+    capture: Option<&'a Capture>,
+    neo_go: Option<String>,
+}
+
+/// Lets the observer listen, if there is one.
+async fn listen(observer: Option<&Observer>) {
+    match observer {
+        Some(observer) => observer.run().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// A signal before there is anything to summarise. Later ones end the load, which the session sees to.
@@ -151,6 +199,24 @@ fn introduction(devnet: &Devnet, network: &NetworkFolder, cast: &Cast) -> String
 impl Run<'_> {
     fn summarise(&self, seen: &[NodeSeen], findings: Findings) -> Summary {
         let (nodes, tips_agree) = self.figures(seen, findings.height, &findings.tips);
+        let mixed = self.capture.map(|capture| {
+            let window = Window {
+                from_ns: findings.moments.load_began,
+                until_ns: findings.moments.load_ended,
+            };
+            capture.read(|captured| {
+                MixedFigures::of(Evidence {
+                    neo_go: self.neo_go.clone(),
+                    seen: captured,
+                    lives: self.lives,
+                    window,
+                    equality: findings.equality,
+                    forks: forks(captured, seen),
+                    ordeal: findings.ordeal,
+                    block_time_ms: self.network.genesis().block_time().as_secs_f64() * 1_000.0,
+                })
+            })
+        });
         Summary::of(Measured {
             moments: findings.moments,
             block_time: self.network.genesis().block_time(),
@@ -164,6 +230,7 @@ impl Run<'_> {
             tips_agree,
             trials: findings.trials,
             drill: findings.drill,
+            mixed,
             own: of_process(std::process::id()),
         })
     }
@@ -182,16 +249,24 @@ impl Run<'_> {
         let figures = nodes.map(|(index, (node, seen))| {
             let tip = tip_of(index);
             let own = seen.blocks.last();
+            let life = self.lives.get(index).and_then(|lives| lives.last());
+            // neo-go gives no summary.
+            let usage = self.usage.get(index).copied().flatten();
+            let summary = seen.summary;
             NodeFigures {
                 index,
+                software: life.map_or(Software::NeoDbft, |life| life.software),
                 part: self.cast.part(index),
                 height: if tip.is_some() { height } else { seen.height() },
                 tip: tip.or(own.map(|block| block.hash)),
                 rpc: node.rpc().map(|rpc| rpc.to_string()).unwrap_or_default(),
                 metrics: node.metrics(),
                 pid: self.processes.get(index).map_or(0, |(pid, _)| *pid),
-                cpu_s: seen.summary.map(|summary| summary.cpu_s),
-                peak_rss_mb: seen.summary.map(|summary| summary.peak_rss_mb),
+                cpu_s: summary
+                    .map(|summary| summary.cpu_s)
+                    .or(usage.map(|usage| usage.cpu_s)),
+                peak_rss_mb: (summary.map(|summary| summary.peak_rss_mb))
+                    .or(usage.map(|usage| usage.peak_rss_mb)),
                 memory: self.memory.figures(index),
             }
         });
@@ -212,6 +287,16 @@ fn judge(summary: &Summary, seen: &Observations) -> anyhow::Result<Exit> {
         return Err(
             Exit::Disagreement.error(format!("the validators' tips differ: {}", tips.join(", ")))
         );
+    }
+    if let Some(mixed) = &summary.mixed
+        && !(mixed.forks.is_empty() && mixed.equality.holds())
+    {
+        let told = mixed.forks.iter().chain(&mixed.equality.differences);
+        let told: Vec<_> = told.map(String::as_str).collect();
+        return Err(Exit::Disagreement.error(format!(
+            "the validators' chains differ: {}",
+            told.join("; ")
+        )));
     }
     let ends = seen.read(|nodes| {
         nodes

@@ -34,6 +34,29 @@ const SIGNED_AHEAD: u64 = 100_000;
 /// How much the signing threads stand back behind the validators (Unix niceness).
 const NICENESS: i32 = 10;
 
+/// What the load transfers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum TxToken {
+    /// NEO and GAS in turn.
+    #[default]
+    Both,
+    /// Only NEO; each transfer also pays out the GAS that both accounts have earned.
+    Neo,
+    /// Only GAS.
+    Gas,
+}
+
+impl TxToken {
+    /// The token of the round with this number.
+    fn of(self, round: u64) -> Token {
+        match self {
+            Self::Both if round.is_multiple_of(2) => Token::Gas,
+            Self::Gas => Token::Gas,
+            Self::Both | Self::Neo => Token::Neo,
+        }
+    }
+}
+
 /// A signed transfer, ready to be sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Prepared {
@@ -45,10 +68,11 @@ pub(crate) struct Prepared {
     pub(crate) body: Bytes,
 }
 
-/// Accounts that send to each other in a ring, NEO and GAS in turn, so that balances stay level.
+/// Accounts that send to each other in a ring, so that balances stay level.
 #[derive(Debug)]
 pub(crate) struct Senders {
     accounts: Vec<(SigningAccount, UInt160)>,
+    token: TxToken,
     magic: Magic,
     system_fee: Datoshi,
     expiry: u32,
@@ -57,7 +81,7 @@ pub(crate) struct Senders {
 
 impl Senders {
     /// New accounts for this network.
-    pub(crate) fn generate(genesis: &GenesisConfig) -> Self {
+    pub(crate) fn generate(genesis: &GenesisConfig, token: TxToken) -> Self {
         let account = |_| {
             let account = SigningAccount::Single(PrivateKey::generate());
             let address = account.address();
@@ -67,10 +91,16 @@ impl Senders {
         Self {
             system_fee: system_fee(&example),
             accounts: (0..SENDERS).map(account).collect(),
+            token,
             magic: genesis.magic,
             expiry: genesis.max_valid_until_block_increment / 2,
             first_nonce: rand::random(),
         }
+    }
+
+    /// The accounts.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = UInt160> + '_ {
+        self.accounts.iter().map(|(_, address)| *address)
     }
 
     /// What they get when the validators' account has this much: at most a quarter of it.
@@ -91,11 +121,7 @@ impl Senders {
         let at = |number: u64| self.accounts.get(usize::try_from(number % count).ok()?);
         let (account, from) = at(number)?;
         let (_, to) = at(number.wrapping_add(1))?;
-        let token = if (number / count).is_multiple_of(2) {
-            Token::Gas
-        } else {
-            Token::Neo
-        };
+        let token = self.token.of(number / count);
         let script = transfer_script(token, from, to, 1, true);
         let mut transaction = UnsignedTransaction {
             nonce: self
@@ -207,7 +233,10 @@ mod tests {
 
     fn senders() -> Arc<Senders> {
         let key = PrivateKey::generate().public_key().clone();
-        Arc::new(Senders::generate(&GenesisConfig::new(Magic(7), vec![key])))
+        Arc::new(Senders::generate(
+            &GenesisConfig::new(Magic(7), vec![key]),
+            TxToken::Both,
+        ))
     }
 
     fn transaction(prepared: &Prepared) -> Transaction {
@@ -269,6 +298,15 @@ mod tests {
             assert!(supply.next().is_some());
             assert!(supply.ready.len() <= 2 * CHUNK);
         }
+    }
+
+    #[test]
+    fn the_load_can_be_of_one_token() {
+        let rounds = |token: TxToken| [0, 1, 2].map(|round| token.of(round));
+        assert_eq!(rounds(TxToken::Neo), [Token::Neo; 3]);
+        assert_eq!(rounds(TxToken::Gas), [Token::Gas; 3]);
+        let both = [Token::Gas, Token::Neo, Token::Gas];
+        assert_eq!(rounds(TxToken::Both), both);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::faucet::Faucet;
 use super::funding::fund;
 use super::load::{Load, Outcome};
 use super::memory::MemoryWatch;
+use super::mixed::{self, Capture, Equality, OrdealFigures};
 use super::observations::{NodeSeen, Observations};
 use super::outcome::{tips, transactions};
 use super::pacing::{TxRate, due};
@@ -47,6 +48,9 @@ const SHORTEST_DRAIN: Duration = Duration::from_secs(1);
 /// How much longer than the drain the slowest validator may take to reach the tip of the fastest.
 const SETTLE: Duration = Duration::from_secs(10);
 
+/// Senders whose balances are compared between validators of dBFT 2.0.
+const COMPARED_SENDERS: usize = 16;
+
 /// A network whose processes were started.
 pub(crate) struct Session<'a> {
     /// What was asked for.
@@ -65,6 +69,8 @@ pub(crate) struct Session<'a> {
     pub(crate) seen: &'a Arc<Observations>,
     /// Where their RPC servers listen.
     pub(crate) endpoints: &'a [Endpoint],
+    /// What passes between validators of dBFT 2.0.
+    pub(crate) capture: Option<&'a Capture>,
     /// What people see.
     pub(crate) display: &'a Display,
     /// Whether it shall end.
@@ -88,6 +94,18 @@ pub(crate) struct Findings {
     pub(crate) trials: Option<TrialFigures>,
     /// What the drill measured.
     pub(crate) drill: Option<DrillFigures>,
+    /// What was done to the validators of a network of dBFT 2.0.
+    pub(crate) ordeal: Option<OrdealFigures>,
+    /// Whether these hold the same chain.
+    pub(crate) equality: Equality,
+}
+
+/// What was done to the validators, each set once it is over.
+#[derive(Default)]
+struct Done {
+    trials: Cell<Option<TrialFigures>>,
+    drill: Cell<Option<DrillFigures>>,
+    ordeal: Cell<Option<OrdealFigures>>,
 }
 
 impl Session<'_> {
@@ -96,7 +114,10 @@ impl Session<'_> {
     /// # Errors
     /// If the network does not come up, or setup fails.
     pub(crate) async fn run(&self, started: u64) -> anyhow::Result<Findings> {
-        let senders = Arc::new(Senders::generate(self.network.genesis()));
+        let senders = Arc::new(Senders::generate(
+            self.network.genesis(),
+            self.devnet.tx_token,
+        ));
         // Signing goes on while the network comes up.
         let supply = match self.total() {
             Some(0) => None,
@@ -108,25 +129,36 @@ impl Session<'_> {
         let mut findings = Findings::default();
         findings.moments.started = started;
         let over = Cell::new(false);
-        let (trials, drill) = (Cell::new(None), Cell::new(None));
+        let done = Done::default();
         tokio::select! {
             loaded = self.load(supply, &mut findings, &over) => loaded?,
-            error = self.disturb(&over, &trials, &drill) => return Err(error),
+            error = self.disturb(&over, &done) => return Err(error),
             never = self.memory.run(self.processes) => match never {},
         }
-        findings.trials = trials.into_inner();
-        findings.drill = drill.into_inner();
+        findings.trials = done.trials.into_inner();
+        findings.drill = done.drill.into_inner();
+        findings.ordeal = done.ordeal.into_inner();
         self.settle(&mut findings).await?;
+        if self.capture.is_some() {
+            findings.equality = self.compare(&findings, &senders).await;
+        }
         Ok(findings)
     }
 
-    /// Kills who is to be killed, lets leaders fail, carries out a drill; returns only with an error.
-    async fn disturb(
-        &self,
-        over: &Cell<bool>,
-        outcome: &Cell<Option<TrialFigures>>,
-        drilled: &Cell<Option<DrillFigures>>,
-    ) -> anyhow::Error {
+    /// Whether all validators hold the same blocks, balances and application logs.
+    async fn compare(&self, findings: &Findings, senders: &Senders) -> Equality {
+        let genesis = self.network.genesis();
+        let mut accounts = vec![self.faucet.account, genesis.next_consensus()];
+        let validators = genesis.standby_validators.iter();
+        accounts.extend(validators.map(|key| key.script_hash()));
+        accounts.extend(senders.addresses().take(COMPARED_SENDERS));
+        let mut transactions: Vec<_> = findings.included.keys().copied().collect();
+        transactions.sort_unstable();
+        Equality::of(self.endpoints, findings.height, &accounts, &transactions).await
+    }
+
+    /// Kills who is to be killed, lets leaders fail, carries out a drill or an ordeal; returns only with an error.
+    async fn disturb(&self, over: &Cell<bool>, done: &Done) -> anyhow::Error {
         let disturbed = async {
             let began = Instant::now();
             let mut kills = self.devnet.disturbances.kills.clone();
@@ -145,7 +177,8 @@ impl Session<'_> {
                     endpoints: self.endpoints,
                     block_time: self.network.genesis().block_time(),
                 };
-                outcome.set(Some(trials::run(&stage, trials, self.display).await?));
+                done.trials
+                    .set(Some(trials::run(&stage, trials, self.display).await?));
                 over.set(true);
             }
             if let Some(plan) = self.devnet.drill {
@@ -155,7 +188,18 @@ impl Session<'_> {
                     seen: self.seen,
                     display: self.display,
                 };
-                drilled.set(Some(ground.run(plan).await?));
+                done.drill.set(Some(ground.run(plan).await?));
+                over.set(true);
+            }
+            if let (Some(ordeal), Some(capture)) = (self.devnet.mixed.ordeal, self.capture) {
+                let ground = mixed::Ground {
+                    processes: self.processes,
+                    network: self.network,
+                    seen: self.seen,
+                    capture,
+                    display: self.display,
+                };
+                done.ordeal.set(Some(ordeal.run(&ground).await?));
                 over.set(true);
             }
             Ok(())

@@ -12,6 +12,7 @@ use super::drill::DrillFigures;
 use super::events::{BlockEvent, NodeSummary};
 use super::load::Sent;
 use super::memory::MemoryFigures;
+use super::mixed::{MixedFigures, Software};
 use super::observations::NodeSeen;
 use super::statistics::{Pace, Percentiles, block_intervals, millis, ratio};
 use super::trials::TrialFigures;
@@ -70,6 +71,8 @@ pub(crate) struct Summary {
     pub(crate) trials: Option<TrialFigures>,
     /// What the drill measured.
     pub(crate) drill: Option<DrillFigures>,
+    /// What a network of dBFT 2.0 did.
+    pub(crate) mixed: Option<MixedFigures>,
     /// The validators.
     pub(crate) nodes: Vec<NodeFigures>,
 }
@@ -134,6 +137,8 @@ impl AttackFigures {
 pub(crate) struct NodeFigures {
     /// Its index.
     pub(crate) index: usize,
+    /// Its program.
+    pub(crate) software: Software,
     /// Its part in the run.
     pub(crate) part: Part,
     /// The height at which tips were compared, or its own if it did not reach it.
@@ -197,6 +202,8 @@ pub(crate) struct Measured<'a> {
     pub(crate) trials: Option<TrialFigures>,
     /// What the drill measured.
     pub(crate) drill: Option<DrillFigures>,
+    /// What a network of dBFT 2.0 did.
+    pub(crate) mixed: Option<MixedFigures>,
     /// What this program used.
     pub(crate) own: Option<Usage>,
 }
@@ -217,15 +224,16 @@ impl Summary {
             tips_agree,
             trials,
             drill,
+            mixed,
             own,
         } = measured;
         let first = seen.get(cast.reference());
         let all: &[BlockEvent] = first.map(|node| node.blocks.as_slice()).unwrap_or_default();
         let counted = all.partition_point(|block| block.height <= height);
         let reported = all.get(..counted).unwrap_or(all);
-        let blocks = match trials {
-            Some(_) => earliest(reported, cast, seen),
-            None => reported.to_vec(),
+        let blocks = match trials.is_some() || mixed.is_some() {
+            true => earliest(reported, cast, seen),
+            false => reported.to_vec(),
         };
         let blocks = blocks.as_slice();
         let seconds = moments.load().as_secs_f64();
@@ -296,6 +304,7 @@ impl Summary {
             byzantine: AttackFigures::of(cast, seen),
             trials,
             drill,
+            mixed,
             nodes,
         }
     }
@@ -402,6 +411,7 @@ mod tests {
             tips_agree: true,
             trials: None,
             drill: None,
+            mixed: None,
             own: None,
         });
         assert_eq!((summary.validators, summary.blocks), (2, 9));
@@ -467,6 +477,7 @@ mod tests {
             tips_agree: true,
             trials,
             drill: None,
+            mixed: None,
             own: None,
         });
         summary.pace
@@ -526,6 +537,7 @@ mod tests {
             tips_agree: false,
             trials: None,
             drill: None,
+            mixed: None,
             own: None,
         });
         assert_eq!(

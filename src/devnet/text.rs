@@ -2,6 +2,7 @@
 
 use super::cast::Part;
 use super::drill::DrillFigures;
+use super::mixed::MixedFigures;
 use super::statistics::Percentiles;
 use super::summary::Summary;
 
@@ -65,6 +66,7 @@ pub(super) fn text(summary: &Summary) -> String {
         ));
     }
     lines.extend(summary.drill.iter().flat_map(DrillFigures::lines));
+    lines.extend(summary.mixed.iter().flat_map(MixedFigures::lines));
     if let Some(attack) = &summary.byzantine {
         let kinds = |kinds: &std::collections::BTreeMap<String, u64>| {
             let each = kinds

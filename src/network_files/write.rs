@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use neo_ledger::GenesisConfig;
 use neo_node::config::{
     CheckpointConfig, ConsensusConfig, LogConfig, MetricsConfig, NetworkSection, NodeConfig,
-    PeerConfig, ProtocolConfig, RpcConfig, SecurityConfig, WalletConfig,
+    P2pSection, PeerConfig, ProtocolConfig, RpcConfig, SecurityConfig, WalletConfig,
 };
 use neo_node::vote_log_file;
 use neo_primitives::wallet::{Nep6Account, Nep6Wallet, nep2};
@@ -21,7 +21,7 @@ use super::ports::local;
 use super::private::{create_folder, random_password, write_file};
 use super::{
     CONFIG_FILE, DATA_FOLDER, GENESIS_FILE, NetworkFolder, NetworkPlan, NodePorts, PASSWORD_FILE,
-    WALLET_FILE, node_folder,
+    ProtocolVersion, WALLET_FILE, node_folder,
 };
 use crate::exit::{Exit, OrExit as _};
 
@@ -160,6 +160,7 @@ fn node_config(
     let all = genesis.standby_validators.iter().zip(&plan.ports);
     let others = all.clone().skip(index + 1).chain(all.take(index));
     let peers = others
+        .clone()
         .map(|(key, ports)| {
             Ok(PeerConfig {
                 public_key: Some(key.clone()),
@@ -167,12 +168,24 @@ fn node_config(
             })
         })
         .collect::<anyhow::Result<_>>()?;
+    let (mesh, p2p) = match plan.protocol {
+        ProtocolVersion::V3 => ((vec![local(network)], peers), None),
+        ProtocolVersion::V2 => {
+            let others = others.map(|(_, ports)| local(ports.network).to_string());
+            let p2p = P2pSection {
+                listen: vec![local(network)],
+                peers: others.collect(),
+                ..P2pSection::default()
+            };
+            ((Vec::new(), Vec::new()), Some(p2p))
+        }
+    };
     let crowd = Crowd::of(plan.validators);
     let config = NodeConfig {
         schema: None,
         description: Some(format!("validator {index} of {}", plan.validators)),
         protocol: ProtocolConfig {
-            version: 3,
+            version: plan.protocol.number(),
             genesis: genesis.clone(),
         },
         data_dir: PathBuf::from(DATA_FOLDER),
@@ -188,13 +201,13 @@ fn node_config(
             ..ConsensusConfig::default()
         },
         network: NetworkSection {
-            listen: vec![local(network)],
-            peers,
+            listen: mesh.0,
+            peers: mesh.1,
             heartbeat_ms: crowd.heartbeat_ms,
             max_dials: crowd.max_dials,
             ..NetworkSection::default()
         },
-        p2p: None,
+        p2p,
         rpc: Some(RpcConfig::at(local(rpc))),
         metrics: Some(MetricsConfig {
             listen: local(metrics),
@@ -263,6 +276,32 @@ mod tests {
         }
         // Nothing else is left beside it.
         assert_eq!(root.parent().unwrap().read_dir().unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_network_of_dbft_2_has_neo_go_beside_ours() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("net");
+        let plan = NetworkPlan {
+            protocol: ProtocolVersion::V2,
+            neo_go: 1,
+            ..plan(4)
+        };
+        let network = create(&root, &plan).unwrap();
+        assert_eq!(network.protocol(), Some(ProtocolVersion::V2));
+        for (index, node) in network.nodes().iter().enumerate() {
+            let p2p = node.config().p2p.as_ref().unwrap();
+            assert_eq!(p2p.listen, [local(plan.ports[index].network)]);
+            assert_eq!(p2p.peers.len(), 3);
+            assert!(!p2p.peers.contains(&p2p.listen[0].to_string()));
+            assert!(node.config().network.listen.is_empty());
+            let data = root.join(node_folder(index)).join(DATA_FOLDER);
+            let files = data.read_dir().unwrap().count();
+            assert_eq!((node.has_neo_go(), files == 0), (index == 3, index == 3));
+        }
+        let yaml = std::fs::read_to_string(root.join("node3").join(NEO_GO_FILE)).unwrap();
+        let password = std::fs::read_to_string(root.join("node3").join(PASSWORD_FILE)).unwrap();
+        assert!(yaml.contains(&format!("Password: \"{}\"", password.trim())));
     }
 
     #[test]

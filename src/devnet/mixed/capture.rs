@@ -1,11 +1,13 @@
 //! What was seen on the validators' network.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use neo_consensus::v2::Kind;
 use neo_primitives::{Header, Height, UInt256};
 use parking_lot::Mutex;
 use tokio::sync::watch;
+
+use super::super::observations::NodeSeen;
 
 /// Payloads and blocks that are remembered; of a longer run, the first ones.
 const MOST: usize = 1 << 20;
@@ -128,9 +130,30 @@ impl Capture {
     }
 }
 
+/// Heights of which two different blocks were seen, by the observer or by any validator at any time.
+pub(crate) fn forks(seen: &Seen, nodes: &[NodeSeen]) -> Vec<String> {
+    let by_p2p = seen
+        .blocks
+        .iter()
+        .map(|(height, block)| (*height, block.hash));
+    let reported = nodes.iter().flat_map(|node| &node.blocks);
+    let mut hashes: BTreeMap<Height, BTreeSet<UInt256>> = BTreeMap::new();
+    for (height, hash) in by_p2p.chain(reported.map(|block| (block.height, block.hash))) {
+        hashes.entry(height).or_default().insert(hash);
+    }
+    let forked = hashes.into_iter().filter(|(_, hashes)| hashes.len() > 1);
+    forked
+        .map(|(height, hashes)| {
+            let hashes: Vec<_> = hashes.iter().map(ToString::to_string).collect();
+            format!("height {height}: {}", hashes.join(" and "))
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::devnet::events::BlockEvent;
     use std::sync::Arc;
 
     fn sighting(t_ns: u64, validator: usize, kind: Kind) -> Sighting {
@@ -149,7 +172,11 @@ mod tests {
         capture.sighted(sighting(10, 1, Kind::Commit));
         let waiting = tokio::spawn({
             let capture = capture.clone();
-            async move { capture.until(|seen| seen.first(1, &[Kind::Commit], 20)).await }
+            async move {
+                capture
+                    .until(|seen| seen.first(1, &[Kind::Commit], 20))
+                    .await
+            }
         });
         for (t_ns, validator, kind) in [
             (21, 2, Kind::Commit),
@@ -164,5 +191,44 @@ mod tests {
         assert_eq!(waiting.await.unwrap(), sighting(23, 1, Kind::Commit));
         capture.unverified();
         assert_eq!(capture.read(|seen| seen.unverified), 1);
+    }
+
+    #[test]
+    fn two_blocks_of_a_height_are_a_fork() {
+        let hash = |byte| UInt256::from_wire([byte; 32]);
+        let block = |height, byte| BlockEvent {
+            height: Height(height),
+            hash: hash(byte),
+            t_ns: 0,
+            transactions: 0,
+            view: None,
+            decision_us: None,
+            witness_us: None,
+        };
+        let node = |blocks: Vec<BlockEvent>| NodeSeen {
+            blocks,
+            ..NodeSeen::default()
+        };
+        let mut seen = Seen::default();
+        let by_p2p = BlockSighting {
+            primary: 0,
+            hash: hash(1),
+            t_ns: 0,
+        };
+        seen.blocks.insert(Height(1), by_p2p);
+        let agree = [
+            node(vec![block(1, 1), block(2, 2)]),
+            node(vec![block(2, 2)]),
+        ];
+        assert!(forks(&seen, &agree).is_empty());
+        let differ = [
+            node(vec![block(2, 2)]),
+            node(vec![block(1, 9), block(2, 2)]),
+        ];
+        let found = forks(&seen, &differ);
+        assert!(
+            found.len() == 1 && found[0].starts_with("height 1: "),
+            "{found:?}"
+        );
     }
 }

@@ -200,9 +200,21 @@ fn normalised(log: Value) -> Value {
     }
     let executions = log.get("executions").and_then(Value::as_array);
     let executions = executions.map(|executions| {
-        let parts = ["trigger", "vmstate", "exception", "gasconsumed", "stack", "notifications"];
+        let parts = [
+            "trigger",
+            "vmstate",
+            "exception",
+            "gasconsumed",
+            "stack",
+            "notifications",
+        ];
         let reduced = executions.iter().map(|execution| {
-            let part = |name: &str| (name.to_owned(), execution.get(name).cloned().unwrap_or_default());
+            let part = |name: &str| {
+                (
+                    name.to_owned(),
+                    execution.get(name).cloned().unwrap_or_default(),
+                )
+            };
             Value::Object(parts.into_iter().map(part).collect())
         });
         reduced.collect::<Vec<_>>()

@@ -6,12 +6,12 @@ use std::time::Duration;
 use neo_consensus::v2::Kind;
 use tokio::time::timeout;
 
-use super::capture::{Capture, Sighting};
-use super::lives::Software;
 use super::super::display::Display;
 use super::super::observations::Observations;
 use super::super::processes::Processes;
 use super::super::statistics::millis;
+use super::capture::{Capture, Sighting};
+use super::lives::Software;
 use crate::exit::Exit;
 use crate::network_files::NetworkFolder;
 
@@ -66,8 +66,11 @@ impl Ground<'_> {
     pub(super) async fn blocks(&self, count: u32) -> anyhow::Result<()> {
         let tip = self.seen.greatest_height();
         let goal = tip.checked_add(count).unwrap_or(tip);
-        self.within("all validators have more blocks", self.seen.until_height(goal))
-            .await
+        self.within(
+            "all validators have more blocks",
+            self.seen.until_height(goal),
+        )
+        .await
     }
 
     /// Waits until a validator that was started listens.
@@ -116,8 +119,12 @@ impl Ground<'_> {
 pub(super) fn longest_gap_ms(capture: &Capture, from_ns: u64, until_ns: u64) -> f64 {
     capture.read(|seen| {
         let times: Vec<u64> = seen.blocks.values().map(|block| block.t_ns).collect();
-        let gaps = times.array_windows().filter(|[before, after]| *after > from_ns && *before < until_ns);
-        let longest = gaps.map(|[before, after]| after.saturating_sub(*before)).max();
+        let gaps = times
+            .array_windows()
+            .filter(|[before, after]| *after > from_ns && *before < until_ns);
+        let longest = gaps
+            .map(|[before, after]| after.saturating_sub(*before))
+            .max();
         longest.map_or(0.0, millis)
     })
 }

@@ -4,11 +4,11 @@ use neo_consensus::v2::Kind;
 use neo_primitives::Height;
 use serde::Serialize;
 
+use super::super::clock::now_ns;
+use super::super::statistics::millis;
 use super::ground::{Ground, longest_gap_ms};
 use super::lives::Software;
 use super::observer::PREPARING;
-use super::super::clock::now_ns;
-use super::super::statistics::millis;
 
 /// Blocks that all validators make together before one is killed.
 const QUIET_BLOCKS: u32 = 3;
@@ -78,7 +78,10 @@ async fn one(ground: &Ground<'_>, validator: usize) -> anyhow::Result<KillFigure
     // What it had sent may still be decided without a view change.
     let validators = ground.validators();
     let missed = ground.capture.until(|seen| {
-        let mut later = seen.blocks.iter().filter(|(_, block)| block.t_ns > killed_ns);
+        let mut later = seen
+            .blocks
+            .iter()
+            .filter(|(_, block)| block.t_ns > killed_ns);
         later.find_map(|(height, block)| {
             let led = usize::try_from(height.0).ok()? % validators;
             (led == validator && block.primary != validator).then_some((*height, block.primary))
@@ -107,7 +110,8 @@ async fn one(ground: &Ground<'_>, validator: usize) -> anyhow::Result<KillFigure
         next_primary_software: Some(ground.software(next_primary)),
         longest_gap_ms: longest_gap_ms(ground.capture, killed_ns, commit.t_ns),
         ready_ms,
-        first_preparation_ms: preparation.map(|first| millis(first.t_ns.saturating_sub(started_ns))),
+        first_preparation_ms: preparation
+            .map(|first| millis(first.t_ns.saturating_sub(started_ns))),
         first_commit_ms: millis(commit.t_ns.saturating_sub(started_ns)),
         recovery_requests,
         answered_by,

@@ -11,15 +11,15 @@ mod replacement;
 mod share;
 mod verdict;
 
-pub(crate) use capture::Capture;
+pub(crate) use capture::{Capture, forks};
 pub(crate) use equality::Equality;
 pub(crate) use ground::Ground;
 pub(crate) use kills::KillFigures;
-pub(crate) use lives::{Lives, Software};
+pub(crate) use lives::{Life, Lives, Software};
 pub(crate) use observer::Observer;
 pub(crate) use replacement::ReplacementFigures;
 pub(crate) use share::Window;
-pub(crate) use verdict::MixedFigures;
+pub(crate) use verdict::{Evidence, MixedFigures};
 
 use std::path::PathBuf;
 

@@ -17,8 +17,8 @@ use neo_primitives::{
 use parking_lot::RwLock;
 use tokio::sync::Mutex;
 
-use super::capture::{Capture, Sighting};
 use super::super::clock::now_ns;
+use super::capture::{Capture, Sighting};
 
 /// Blocks that it holds; older ones are forgotten.
 const BLOCKS: usize = 5_000;
@@ -41,7 +41,9 @@ impl Chain {
 impl NeoChain for Chain {
     fn height(&self) -> Height {
         let blocks = self.0.read();
-        blocks.last_key_value().map_or(Height(0), |(height, _)| *height)
+        blocks
+            .last_key_value()
+            .map_or(Height(0), |(height, _)| *height)
     }
 
     fn header(&self, height: Height) -> Option<SignedHeader> {

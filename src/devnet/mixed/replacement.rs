@@ -4,10 +4,10 @@ use neo_consensus::v2::Kind;
 use neo_primitives::Height;
 use serde::Serialize;
 
-use super::ground::{Ground, longest_gap_ms};
-use super::lives::Software;
 use super::super::clock::now_ns;
 use super::super::statistics::millis;
+use super::ground::{Ground, longest_gap_ms};
+use super::lives::Software;
 
 /// Blocks that all validators make together before one is replaced.
 const QUIET_BLOCKS: u32 = 3;

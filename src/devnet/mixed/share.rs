@@ -6,10 +6,10 @@ use neo_consensus::v2::Kind;
 use neo_primitives::Height;
 use serde::Serialize;
 
+use super::super::statistics::ratio;
 use super::capture::Seen;
 use super::lives::{Life, Software};
 use super::observer::PREPARING;
-use super::super::statistics::ratio;
 
 /// The part of one validator in the captured heights.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -74,7 +74,9 @@ pub(crate) fn participation(
     let spans = spans(seen, window);
     let mut kinds: HashMap<(Height, usize), (bool, bool)> = HashMap::new();
     for payload in &seen.payloads {
-        let at = kinds.entry((payload.height, payload.validator)).or_default();
+        let at = kinds
+            .entry((payload.height, payload.validator))
+            .or_default();
         at.0 |= PREPARING.contains(&payload.kind);
         at.1 |= payload.kind == Kind::Commit;
     }
@@ -130,7 +132,11 @@ fn first_commit(seen: &Seen, validator: usize, life: &Life) -> Option<u64> {
 }
 
 /// How many captured heights were led by validators of each program, as they were then.
-pub(crate) fn primaries(seen: &Seen, lives: &[Vec<Life>], window: Window) -> BTreeMap<Software, usize> {
+pub(crate) fn primaries(
+    seen: &Seen,
+    lives: &[Vec<Life>],
+    window: Window,
+) -> BTreeMap<Software, usize> {
     let mut counts = BTreeMap::new();
     for span in spans(seen, window) {
         let Some(block) = seen.blocks.get(&span.height) else {
@@ -139,7 +145,10 @@ pub(crate) fn primaries(seen: &Seen, lives: &[Vec<Life>], window: Window) -> BTr
         let Some(lives) = lives.get(block.primary) else {
             continue;
         };
-        let then = lives.iter().rev().find(|life| life.began_ns <= span.ended_ns);
+        let then = lives
+            .iter()
+            .rev()
+            .find(|life| life.began_ns <= span.ended_ns);
         if let Some(life) = then {
             *counts.entry(life.software).or_default() += 1;
         }
@@ -226,7 +235,10 @@ mod tests {
             vec![life(0, None, Software::NeoGo)],
         ];
         let (_, all) = participation(&seen, &lives, WINDOW);
-        assert_eq!((all[0].alive, all[0].committed, all[0].share), (8, 7, 0.875));
+        assert_eq!(
+            (all[0].alive, all[0].committed, all[0].share),
+            (8, 7, 0.875)
+        );
         assert_eq!(all[1].share, 1.0);
         assert_eq!((all[0].led, all[1].led), (4, 4));
     }

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::super::statistics::{millis, percentile};
+use super::OrdealFigures;
 use super::capture::Seen;
 use super::equality::Equality;
 use super::kills::KillFigures;
 use super::lives::{Life, Software};
 use super::replacement::ReplacementFigures;
 use super::share::{Participation, Window, participation, primaries};
-use super::super::statistics::{millis, percentile};
-use super::OrdealFigures;
 
 /// The smallest share of the heights through which a validator was alive that must have its payloads.
 const SHARE: f64 = 0.95;
@@ -83,7 +83,12 @@ pub(crate) struct Evidence<'a> {
 impl MixedFigures {
     /// Works them out.
     pub(crate) fn of(evidence: Evidence<'_>) -> Self {
-        let Evidence { seen, lives, window, .. } = evidence;
+        let Evidence {
+            seen,
+            lives,
+            window,
+            ..
+        } = evidence;
         let (captured_heights, validators) = participation(seen, lives, window);
         let (kills, replacements) = match evidence.ordeal {
             Some(OrdealFigures::Kills(kills)) => (kills, Vec::new()),
@@ -115,7 +120,12 @@ impl MixedFigures {
             ("balances_equal", self.equality.balances_equal),
             ("logs_equal", self.equality.logs_equal),
             ("all_payloads_signed", self.unverified_payloads == 0),
-            ("share", self.validators.iter().all(|one| one.alive == 0 || one.share >= SHARE)),
+            (
+                "share",
+                self.validators
+                    .iter()
+                    .all(|one| one.alive == 0 || one.share >= SHARE),
+            ),
         ]);
         let kinds = lives.iter().flatten().map(|life| life.software);
         let all_led = kinds.clone().all(|kind| self.primaries.contains_key(&kind));
@@ -125,14 +135,24 @@ impl MixedFigures {
             verdicts.insert("pace", p50.is_some_and(|p50| p50 < PACE * block_time_ms));
         }
         if !self.kills.is_empty() {
-            let next: Vec<_> = self.kills.iter().filter_map(|kill| kill.next_primary_software).collect();
+            let next: Vec<_> = self
+                .kills
+                .iter()
+                .filter_map(|kill| kill.next_primary_software)
+                .collect();
             let all_next = kinds.clone().all(|kind| next.contains(&kind));
             verdicts.insert("view_change_to_all_kinds", all_next);
             let several = kinds.collect::<std::collections::BTreeSet<_>>().len() > 1;
             let recovered = |kill: &KillFigures| {
-                kill.answered_by.iter().any(|by| *by != kill.software || !several)
+                kill.answered_by
+                    .iter()
+                    .any(|by| *by != kill.software || !several)
             };
-            let of = |software: Software| self.kills.iter().filter(move |kill| kill.software == software);
+            let of = |software: Software| {
+                self.kills
+                    .iter()
+                    .filter(move |kill| kill.software == software)
+            };
             let each = [Software::NeoDbft, Software::NeoGo]
                 .into_iter()
                 .all(|software| of(software).next().is_none() || of(software).any(recovered));
@@ -143,21 +163,19 @@ impl MixedFigures {
             let short = longest.is_some_and(|longest| longest <= REPLACEMENT_GAP_MS);
             verdicts.insert("no_gap_over_8_s", short);
             let ours = |lives: &Vec<Life>| {
-                lives.last().is_some_and(|life| life.software == Software::NeoDbft)
+                lives
+                    .last()
+                    .is_some_and(|life| life.software == Software::NeoDbft)
             };
             verdicts.insert("all_replaced", lives.iter().all(ours));
         }
         verdicts
     }
 
-    /// Whether all of it holds.
-    pub(crate) fn holds(&self) -> bool {
-        self.verdicts.values().all(|holds| *holds)
-    }
-
     /// Lines for people.
     pub(crate) fn lines(&self) -> Vec<String> {
-        let ms = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.0} ms"));
+        let ms =
+            |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.0} ms"));
         let intervals = self.block_interval_ms;
         let led: Vec<_> = self
             .primaries
@@ -182,7 +200,13 @@ impl MixedFigures {
                 self.forks.len()
             ),
         ];
-        lines.extend(self.equality.differences.iter().chain(&self.forks).map(|what| format!("    {what}")));
+        lines.extend(
+            self.equality
+                .differences
+                .iter()
+                .chain(&self.forks)
+                .map(|what| format!("    {what}")),
+        );
         lines.extend(self.validators.iter().map(|one| {
             format!(
                 "    validator {} ({}): prepared {} and committed {} of {} heights, led {}",
@@ -194,9 +218,11 @@ impl MixedFigures {
                 one.led
             )
         }));
-        lines.extend(self.verdicts.iter().map(|(what, holds)| {
-            format!("    {:<32}{}", what, if *holds { "yes" } else { "NO" })
-        }));
+        lines.extend(
+            self.verdicts.iter().map(|(what, holds)| {
+                format!("    {:<32}{}", what, if *holds { "yes" } else { "NO" })
+            }),
+        );
         lines
     }
 }

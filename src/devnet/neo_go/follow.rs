@@ -58,11 +58,7 @@ pub(crate) async fn follow(endpoint: Endpoint, index: usize, seen: &Observations
 }
 
 /// A block as an event.
-async fn block(
-    client: &mut RpcClient,
-    height: Height,
-    t_ns: u64,
-) -> Result<BlockEvent, RpcError> {
+async fn block(client: &mut RpcClient, height: Height, t_ns: u64) -> Result<BlockEvent, RpcError> {
     let text: String = client.call("getblock", json!([height, 0])).await?;
     let odd = |problem: String| RpcError::Answer {
         endpoint: client.endpoint().clone(),

@@ -41,9 +41,8 @@ impl NeoGoProgram {
     }
 
     fn at(path: PathBuf) -> anyhow::Result<Self> {
-        let refused = |problem: String| {
-            Exit::Usage.error(format!("{}: {problem}: {ADVICE}", path.display()))
-        };
+        let refused =
+            |problem: String| Exit::Usage.error(format!("{}: {problem}: {ADVICE}", path.display()));
         let asked = Command::new(&path)
             .arg("--version")
             .stdin(Stdio::null())
