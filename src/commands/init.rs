@@ -65,6 +65,7 @@ pub(crate) fn init(arguments: &InitArguments, json: bool) -> anyhow::Result<Exit
         validators,
         protocol: arguments.protocol,
         neo_go,
+        neo_go_min_peers: None,
         block_time: arguments.block_time,
         magic: arguments
             .magic

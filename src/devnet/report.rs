@@ -116,7 +116,6 @@ async fn run_in(
         findings = session.run(started) => findings,
         (index, how) = seen.until_one_ended() => Err(died(index, &how, &processes.all())),
         () = interrupted_early(interrupt, &seen) => Err(Exit::Interrupted.error("interrupted before the load began")),
-        () = listen(observer.as_ref()) => Err(Exit::Failure.error("the observer of consensus ended")),
         () = display.run() => Err(Exit::Failure.error("the display ended")),
     };
     let all = processes.all();
@@ -156,14 +155,6 @@ struct Run<'a> {
     lives: &'a [Vec<Life>],
     capture: Option<&'a Capture>,
     neo_go: Option<String>,
-}
-
-/// Lets the observer listen, if there is one.
-async fn listen(observer: Option<&Observer>) {
-    match observer {
-        Some(observer) => observer.run().await,
-        None => std::future::pending().await,
-    }
 }
 
 /// A signal before there is anything to summarise. Later ones end the load, which the session sees to.

@@ -139,7 +139,9 @@ impl Session<'_> {
         findings.drill = done.drill.into_inner();
         findings.ordeal = done.ordeal.into_inner();
         self.settle(&mut findings).await?;
-        if self.capture.is_some() {
+        if let Some(capture) = self.capture {
+            let genesis = self.network.genesis();
+            mixed::read_witnesses(capture, self.endpoints, genesis).await;
             findings.equality = self.compare(&findings, &senders).await;
         }
         Ok(findings)

@@ -31,6 +31,8 @@ pub(super) struct NeoGoNode<'a> {
     pub(super) index: usize,
     /// Of its wallet.
     pub(super) password: &'a str,
+    /// With how many others it begins with consensus, if not with 2f as neo-go's documentation recommends.
+    pub(super) min_peers: Option<usize>,
 }
 
 impl NeoGoNode<'_> {
@@ -97,6 +99,7 @@ impl NeoGoNode<'_> {
     fn application(&self, own: NodePorts) -> String {
         let quoted = |address: SocketAddr| format!("\"{address}\"");
         let validators = self.genesis.standby_validators.len();
+        let faulty = validators.saturating_sub(bft_quorum(validators));
         format!(
             "ApplicationConfiguration:
   LogLevel: info
@@ -132,8 +135,7 @@ impl NeoGoNode<'_> {
             p2p = quoted(local(own.network)),
             rpc = quoted(local(own.rpc)),
             metrics = quoted(local(own.metrics)),
-            // What neo-go's documentation recommends: consensus begins with 2f others.
-            min_peers = 2 * validators.saturating_sub(bft_quorum(validators)),
+            min_peers = self.min_peers.unwrap_or(2 * faulty),
             // Hexadecimal digits: nothing that YAML would read otherwise.
             password = self.password,
         )
@@ -174,6 +176,7 @@ mod tests {
             ports: &NodePorts::from_base(20_000, validators).unwrap(),
             index: 2,
             password: "abc",
+            min_peers: None,
         };
         node.yaml()
     }

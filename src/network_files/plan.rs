@@ -65,6 +65,8 @@ pub(crate) struct NetworkPlan {
     pub(crate) protocol: ProtocolVersion,
     /// How many of them, the last ones, are neo-go processes.
     pub(crate) neo_go: usize,
+    /// With how many others these begin with consensus, if not with 2f.
+    pub(crate) neo_go_min_peers: Option<usize>,
     /// Target time between blocks; zero for no pacing.
     pub(crate) block_time: Duration,
     /// Network magic.
@@ -136,6 +138,7 @@ mod tests {
             validators,
             protocol: ProtocolVersion::V3,
             neo_go: 0,
+            neo_go_min_peers: None,
             block_time: Duration::from_millis(block_time_ms),
             magic: Magic(7),
             witness_limit,

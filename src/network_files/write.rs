@@ -108,6 +108,7 @@ fn write_node(
             ports: &plan.ports,
             index,
             password: &password,
+            min_peers: plan.neo_go_min_peers,
         };
         let yaml = node.yaml().map_err(|problem| Exit::Usage.error(problem))?;
         write_file(&folder.join(NEO_GO_FILE), yaml.as_bytes())?;
@@ -237,6 +238,7 @@ mod tests {
             validators,
             protocol: ProtocolVersion::V3,
             neo_go: 0,
+            neo_go_min_peers: None,
             block_time: Duration::from_secs(1),
             magic: Magic(7),
             witness_limit: None,

@@ -45,6 +45,8 @@ pub(crate) struct Seen {
     pub(crate) payloads: Vec<Sighting>,
     /// Blocks by height.
     pub(crate) blocks: BTreeMap<Height, BlockSighting>,
+    /// Validators whose signatures are in the blocks that validators have stored.
+    pub(crate) witnessed: BTreeSet<(Height, usize)>,
     /// Payloads that no validator has signed, or that are none of consensus.
     pub(crate) unverified: u64,
 }
@@ -90,6 +92,11 @@ impl Capture {
     /// A payload came that no validator has signed.
     pub(crate) fn unverified(&self) {
         self.change(|seen| seen.unverified = seen.unverified.saturating_add(1));
+    }
+
+    /// These signatures were found in stored blocks.
+    pub(super) fn witnessed(&self, signers: BTreeSet<(Height, usize)>) {
+        self.change(|seen| seen.witnessed.extend(signers));
     }
 
     /// A block came.

@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use neo_primitives::{Height, UInt160, UInt256};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
+use super::batch::{BATCH, ask};
 use crate::payment::Balances;
 use crate::rpc::{Connection, Endpoint, RpcClient};
 
-/// Calls in one request.
-const BATCH: usize = 64;
 /// Differences that are told; more are counted.
 const TOLD: usize = 10;
 /// Within this all validators must be at one height for as long as balances take to ask.
@@ -159,37 +157,6 @@ impl Equality {
         self.differs("the validators were never at one height".to_owned());
         false
     }
-}
-
-/// The answers to a batch of calls, in the order of the calls: results, or objects with the member `error`.
-async fn ask(connection: &mut Connection, batch: &[(&str, Value)]) -> Result<Vec<Value>, String> {
-    #[derive(Deserialize)]
-    struct Answer {
-        id: usize,
-        #[serde(default)]
-        result: Value,
-        #[serde(default)]
-        error: Value,
-    }
-    let calls = batch.iter().enumerate();
-    let calls = calls.map(|(id, (method, parameters))| {
-        json!({"jsonrpc": "2.0", "id": id, "method": method, "params": parameters})
-    });
-    let body = Value::Array(calls.collect()).to_string();
-    let posted = connection.post(Bytes::from(body)).await;
-    let posted = posted.map_err(|error| error.to_string())?;
-    let answers: Vec<Answer> = serde_json::from_slice(&posted)
-        .map_err(|error| format!("{}: no batch of answers: {error}", connection.endpoint()))?;
-    let mut ordered = vec![json!({"error": "no answer"}); batch.len()];
-    for answer in answers {
-        if let Some(place) = ordered.get_mut(answer.id) {
-            *place = match answer.error {
-                Value::Null => answer.result,
-                error => json!({"error": error}),
-            };
-        }
-    }
-    Ok(ordered)
 }
 
 /// What an application log says, whatever its writer adds: the transaction, and of each execution its trigger, end,

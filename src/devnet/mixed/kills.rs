@@ -2,6 +2,7 @@
 
 use neo_consensus::v2::Kind;
 use neo_primitives::Height;
+use rustix::process::Signal;
 use serde::Serialize;
 
 use super::super::clock::now_ns;
@@ -32,8 +33,10 @@ pub(crate) struct KillFigures {
     pub(crate) next_primary: usize,
     /// The program of that one.
     pub(crate) next_primary_software: Option<Software>,
-    /// The longest time between blocks from the kill until it was back, in milliseconds.
+    /// The longest time between blocks from the kill until it was started again, in milliseconds.
     pub(crate) longest_gap_ms: f64,
+    /// How long the others were frozen after its start, in milliseconds.
+    pub(crate) alone_ms: f64,
     /// From its start to its RPC answering, in milliseconds.
     pub(crate) ready_ms: f64,
     /// From its start to its first PrepareRequest or PrepareResponse on the network.
@@ -88,10 +91,12 @@ async fn one(ground: &Ground<'_>, validator: usize) -> anyhow::Result<KillFigure
         })
     });
     let (missed_height, next_primary) = ground.within("a view without it", missed).await?;
-    let started_ns = now_ns();
-    ground.processes.restart(validator)?;
-    ground.until_ready(validator).await?;
-    let ready_ms = millis(now_ns().saturating_sub(started_ns));
+    let begin = match software {
+        // It asks for recovery as soon as it starts.
+        Software::NeoDbft => begin(ground, validator).await?,
+        Software::NeoGo => begin_alone(ground, validator).await?,
+    };
+    let (started_ns, ready_ms) = (begin.started_ns, begin.ready_ms);
     let commit = ground
         .capture
         .until(|seen| seen.first(validator, &[Kind::Commit], started_ns));
@@ -108,7 +113,8 @@ async fn one(ground: &Ground<'_>, validator: usize) -> anyhow::Result<KillFigure
         view: (validator + validators - next_primary) % validators,
         next_primary,
         next_primary_software: Some(ground.software(next_primary)),
-        longest_gap_ms: longest_gap_ms(ground.capture, killed_ns, commit.t_ns),
+        longest_gap_ms: longest_gap_ms(ground.capture, killed_ns, started_ns),
+        alone_ms: begin.alone_ms,
         ready_ms,
         first_preparation_ms: preparation
             .map(|first| millis(first.t_ns.saturating_sub(started_ns))),
@@ -116,4 +122,51 @@ async fn one(ground: &Ground<'_>, validator: usize) -> anyhow::Result<KillFigure
         recovery_requests,
         answered_by,
     })
+}
+
+/// How a validator was started again.
+struct Begin {
+    started_ns: u64,
+    ready_ms: f64,
+    alone_ms: f64,
+}
+
+async fn begin(ground: &Ground<'_>, validator: usize) -> anyhow::Result<Begin> {
+    let started_ns = now_ns();
+    ground.processes.restart(validator)?;
+    ground.until_ready(validator).await?;
+    Ok(Begin {
+        started_ns,
+        ready_ms: millis(now_ns().saturating_sub(started_ns)),
+        alone_ms: 0.0,
+    })
+}
+
+/// neo-go asks for recovery only when a view has timed out in which it has heard of less than M validators; a neo-go
+/// that comes back while the others go on hears them all. So these are frozen (SIGSTOP) right after a block, and go on
+/// as soon as the RecoveryRequest of the one that was started is on the network.
+async fn begin_alone(ground: &Ground<'_>, validator: usize) -> anyhow::Result<Begin> {
+    let tip = ground.capture.read(|seen| seen.blocks.len());
+    let next = ground
+        .capture
+        .until(|seen| (seen.blocks.len() > tip).then_some(()));
+    ground.within("a block", next).await?;
+    let others = || (0..ground.validators()).filter(|other| *other != validator);
+    for other in others() {
+        ground.processes.signal(other, Signal::STOP)?;
+    }
+    let begun = async {
+        let mut begin = begin(ground, validator).await?;
+        let request = ground
+            .capture
+            .until(|seen| seen.first(validator, &[Kind::RecoveryRequest], begin.started_ns));
+        ground.within("its RecoveryRequest", request).await?;
+        begin.alone_ms = millis(now_ns().saturating_sub(begin.started_ns));
+        Ok(begin)
+    };
+    let begun = begun.await;
+    for other in others() {
+        ground.processes.signal(other, Signal::CONT)?;
+    }
+    begun
 }

@@ -1,6 +1,7 @@
 //! Networks of dBFT 2.0 whose validators are this program or real neo-go processes: who took part in what, kills,
 //! replacements, and whether all hold the same chain.
 
+mod batch;
 mod capture;
 mod equality;
 mod ground;
@@ -10,6 +11,7 @@ mod observer;
 mod replacement;
 mod share;
 mod verdict;
+mod witnesses;
 
 pub(crate) use capture::{Capture, forks};
 pub(crate) use equality::Equality;
@@ -23,6 +25,10 @@ pub(crate) use verdict::{Evidence, MixedFigures};
 
 use std::path::PathBuf;
 
+use neo_ledger::GenesisConfig;
+
+use crate::rpc::Endpoint;
+
 /// What is asked of a network besides agreeing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct MixedPlan {
@@ -32,6 +38,17 @@ pub(crate) struct MixedPlan {
     pub(crate) program: Option<PathBuf>,
     /// What is done to them.
     pub(crate) ordeal: Option<Ordeal>,
+}
+
+/// Writes down whose Commits are in the blocks that the validators have stored of the captured heights.
+pub(crate) async fn read_witnesses(
+    capture: &Capture,
+    endpoints: &[Endpoint],
+    genesis: &GenesisConfig,
+) {
+    let heights: Vec<_> = capture.read(|seen| seen.blocks.keys().copied().collect());
+    let signers = witnesses::signers(endpoints, &heights, genesis).await;
+    capture.witnessed(signers);
 }
 
 /// What is done to the validators, one after the other; the run ends with it.

@@ -23,8 +23,10 @@ pub(crate) struct Participation {
     pub(crate) alive: usize,
     /// Those of them with its PrepareRequest or PrepareResponse.
     pub(crate) prepared: usize,
-    /// Those of them with its Commit.
+    /// Those of them with its Commit, as a payload or in the witness of a stored block.
     pub(crate) committed: usize,
+    /// Those of them with its Commit as a payload.
+    pub(crate) commit_payloads: usize,
     /// The share of both, the smaller one.
     pub(crate) share: f64,
     /// Heights that it led to their block.
@@ -89,7 +91,12 @@ pub(crate) fn participation(
             let there = |span: &&&Span| kinds.get(&(span.height, validator)).is_some_and(pick);
             alive.iter().filter(there).count()
         };
-        let (prepared, committed) = (found(|kinds| kinds.0), found(|kinds| kinds.1));
+        let (prepared, commit_payloads) = (found(|kinds| kinds.0), found(|kinds| kinds.1));
+        let committed = |span: &&&Span| {
+            let at = (span.height, validator);
+            seen.witnessed.contains(&at) || kinds.get(&at).is_some_and(|kinds| kinds.1)
+        };
+        let committed = alive.iter().filter(committed).count();
         let led = |span: &&Span| {
             let block = seen.blocks.get(&span.height);
             block.is_some_and(|block| block.primary == validator)
@@ -100,6 +107,7 @@ pub(crate) fn participation(
             alive: alive.len(),
             prepared,
             committed,
+            commit_payloads,
             share: ratio(prepared.min(committed) as f64, alive.len() as f64),
             led: spans.iter().filter(led).count(),
         }
@@ -240,6 +248,12 @@ mod tests {
             (8, 7, 0.875)
         );
         assert_eq!(all[1].share, 1.0);
+        // Its signature in the block shows that it did commit; it is not seen to have prepared.
+        let mut seen = seen;
+        seen.witnessed.insert((Height(5), 0));
+        let (_, again) = participation(&seen, &lives, WINDOW);
+        assert_eq!((again[0].committed, again[0].commit_payloads), (8, 7));
+        assert_eq!((again[0].prepared, again[0].share), (7, 0.875));
         assert_eq!((all[0].led, all[1].led), (4, 4));
     }
 }

@@ -209,12 +209,13 @@ impl MixedFigures {
         );
         lines.extend(self.validators.iter().map(|one| {
             format!(
-                "    validator {} ({}): prepared {} and committed {} of {} heights, led {}",
+                "    validator {} ({}): prepared {} and committed {} of {} heights ({} Commits as payloads), led {}",
                 one.validator,
                 one.software.name(),
                 one.prepared,
                 one.committed,
                 one.alive,
+                one.commit_payloads,
                 one.led
             )
         }));
