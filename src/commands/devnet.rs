@@ -8,7 +8,7 @@ use clap::Args;
 use crate::byzantine::AttackMode;
 use crate::devnet::{
     Devnet, Disturbances, DrillKind, DrillPlan, Extent, Kill, LeaderFault, LeaderTrials, MixedPlan,
-    Ordeal, TxRate, TxToken,
+    Ordeal, Turns, TxRate, TxToken,
 };
 use crate::duration::parse_duration;
 use crate::exit::Exit;
@@ -34,9 +34,9 @@ pub(crate) struct DevnetArguments {
     #[arg(long, value_name = "PATH")]
     neo_go_bin: Option<PathBuf>,
     /// With --protocol 2: kill each validator in turn (`kill -9`), wait until another one has led in its place, start it
-    /// again and wait for its Commit. The run ends with the last one.
-    #[arg(long, requires = "protocol", conflicts_with_all = ["duration", "blocks", "byzantine", "kill", "fail_leader", "drill"])]
-    kill_each: bool,
+    /// again and wait for its Commit. The run ends with the last one. Only these, if indexes are given.
+    #[arg(long, value_name = "I,J,...", num_args = 0..=1, require_equals = true, default_missing_value = "all", requires = "protocol", conflicts_with_all = ["duration", "blocks", "byzantine", "kill", "fail_leader", "drill"])]
+    kill_each: Option<Turns>,
     /// With --protocol 2: all validators begin as neo-go processes, and each in turn is replaced by one of ours with the
     /// same wallet and an empty data folder. The run ends with the last one.
     #[arg(long, requires = "protocol", conflicts_with_all = ["duration", "blocks", "byzantine", "kill", "fail_leader", "drill", "kill_each", "neo_go"])]
@@ -146,10 +146,9 @@ fn mixed(arguments: &DevnetArguments) -> anyhow::Result<MixedPlan> {
         true => arguments.validators.unwrap_or(VALIDATORS),
         false => arguments.neo_go.unwrap_or(0),
     };
-    let ordeal = match (arguments.kill_each, arguments.replace) {
-        (_, true) => Some(Ordeal::Replacement),
-        (true, false) => Some(Ordeal::Kills),
-        (false, false) => None,
+    let ordeal = match arguments.replace {
+        true => Some(Ordeal::Replacement),
+        false => arguments.kill_each.clone().map(Ordeal::Kills),
     };
     if arguments.protocol == Some(ProtocolVersion::V2) {
         let of_the_mesh = [

@@ -47,7 +47,7 @@ use crate::network_files::ProtocolVersion;
 
 pub(crate) use cast::{Disturbances, Kill};
 pub(crate) use drill::{DrillKind, DrillPlan};
-pub(crate) use mixed::{MixedPlan, Ordeal};
+pub(crate) use mixed::{MixedPlan, Ordeal, Turns};
 pub(crate) use pacing::TxRate;
 pub(crate) use senders::TxToken;
 pub(crate) use trials::{LeaderFault, LeaderTrials};

@@ -12,7 +12,9 @@ use super::display::Display;
 use super::faucet::Faucet;
 use super::folder::DevnetFolder;
 use super::memory::MemoryWatch;
-use super::mixed::{Capture, Evidence, Life, MixedFigures, Observer, Software, Window, forks};
+use super::mixed::{
+    Capture, Evidence, Life, MixedFigures, Observer, Ordeal, Software, Window, forks,
+};
 use super::neo_go::NeoGoProgram;
 use super::observations::{NodeSeen, Observations};
 use super::process::last_lines;
@@ -48,6 +50,14 @@ pub(crate) async fn run(devnet: Devnet, started: u64) -> anyhow::Result<Exit> {
         return Err(Exit::Usage.error(format!(
             "--neo-go {}: the network has {validators} validators",
             devnet.mixed.neo_go
+        )));
+    }
+    if let Some(Ordeal::Kills(turns)) = &devnet.mixed.ordeal
+        && let Some(beyond) = turns.beyond(validators)
+    {
+        return Err(Exit::Usage.error(format!(
+            "--kill-each {beyond}: the network has the validators 0 to {}",
+            validators.saturating_sub(1)
         )));
     }
     let cast = Cast::of(&devnet.disturbances, validators).or_exit(Exit::Usage)?;

@@ -147,7 +147,7 @@ impl Session<'_> {
         Ok(findings)
     }
 
-    /// Whether all validators hold the same blocks, balances and application logs.
+    /// Whether all validators that last hold the same blocks, balances and application logs.
     async fn compare(&self, findings: &Findings, senders: &Senders) -> Equality {
         let genesis = self.network.genesis();
         let mut accounts = vec![self.faucet.account, genesis.next_consensus()];
@@ -156,7 +156,8 @@ impl Session<'_> {
         accounts.extend(senders.addresses().take(COMPARED_SENDERS));
         let mut transactions: Vec<_> = findings.included.keys().copied().collect();
         transactions.sort_unstable();
-        Equality::of(self.endpoints, findings.height, &accounts, &transactions).await
+        let (_, endpoints) = self.lasting();
+        Equality::of(&endpoints, findings.height, &accounts, &transactions).await
     }
 
     /// Kills who is to be killed, lets leaders fail, carries out a drill or an ordeal; returns only with an error.
@@ -193,7 +194,7 @@ impl Session<'_> {
                 done.drill.set(Some(ground.run(plan).await?));
                 over.set(true);
             }
-            if let (Some(ordeal), Some(capture)) = (self.devnet.mixed.ordeal, self.capture) {
+            if let (Some(ordeal), Some(capture)) = (&self.devnet.mixed.ordeal, self.capture) {
                 let ground = mixed::Ground {
                     processes: self.processes,
                     network: self.network,

@@ -1,5 +1,7 @@
 //! Each validator in turn is killed (`kill -9`), missed for a view change, started again, and back.
 
+use std::str::FromStr;
+
 use neo_consensus::v2::Kind;
 use neo_primitives::Height;
 use rustix::process::Signal;
@@ -49,13 +51,57 @@ pub(crate) struct KillFigures {
     pub(crate) answered_by: Vec<Software>,
 }
 
-/// Kills each validator once.
+/// Which validators are killed, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Turns {
+    /// All.
+    All,
+    /// These.
+    Of(Vec<usize>),
+}
+
+impl FromStr for Turns {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "all" {
+            return Ok(Self::All);
+        }
+        let index = |part: &str| {
+            let parsed = part.parse();
+            parsed.map_err(|_| format!("`{part}` is no index of a validator"))
+        };
+        text.split(',')
+            .map(index)
+            .collect::<Result<_, _>>()
+            .map(Self::Of)
+    }
+}
+
+impl Turns {
+    /// The first one that such a network does not have.
+    pub(crate) fn beyond(&self, validators: usize) -> Option<usize> {
+        match self {
+            Self::All => None,
+            Self::Of(turns) => turns.iter().copied().find(|turn| *turn >= validators),
+        }
+    }
+
+    fn of(&self, validators: usize) -> Vec<usize> {
+        match self {
+            Self::All => (0..validators).collect(),
+            Self::Of(turns) => turns.clone(),
+        }
+    }
+}
+
+/// Kills one validator after the other.
 ///
 /// # Errors
 /// If blocks stop, no view changes, or one does not come back.
-pub(crate) async fn run(ground: &Ground<'_>) -> anyhow::Result<Vec<KillFigures>> {
+pub(crate) async fn run(ground: &Ground<'_>, turns: &Turns) -> anyhow::Result<Vec<KillFigures>> {
     let mut done = Vec::new();
-    for validator in 0..ground.validators() {
+    for validator in turns.of(ground.validators()) {
         let figures = one(ground, validator).await?;
         ground.display.say(&format!(
             "validator {validator} ({}) killed: longest gap {:.0} ms, validator {} led view {} of height {}; first Commit \
@@ -169,4 +215,21 @@ async fn begin_alone(ground: &Ground<'_>, validator: usize) -> anyhow::Result<Be
         ground.processes.signal(other, Signal::CONT)?;
     }
     begun
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns_are_all_or_named() {
+        assert_eq!("all".parse(), Ok(Turns::All));
+        assert_eq!("2,0".parse(), Ok(Turns::Of(vec![2, 0])));
+        for text in ["", "1,", "x", "-1"] {
+            assert!(text.parse::<Turns>().is_err(), "{text}");
+        }
+        assert_eq!(Turns::All.of(3), [0, 1, 2]);
+        assert_eq!(Turns::Of(vec![3, 0]).beyond(4), None);
+        assert_eq!(Turns::Of(vec![3, 4]).beyond(4), Some(4));
+    }
 }

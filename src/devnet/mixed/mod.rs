@@ -16,7 +16,7 @@ mod witnesses;
 pub(crate) use capture::{Capture, forks};
 pub(crate) use equality::Equality;
 pub(crate) use ground::Ground;
-pub(crate) use kills::KillFigures;
+pub(crate) use kills::{KillFigures, Turns};
 pub(crate) use lives::{Life, Lives, Software};
 pub(crate) use observer::Observer;
 pub(crate) use replacement::ReplacementFigures;
@@ -52,10 +52,10 @@ pub(crate) async fn read_witnesses(
 }
 
 /// What is done to the validators, one after the other; the run ends with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ordeal {
-    /// Each is killed and started again.
-    Kills,
+    /// These are killed and started again.
+    Kills(Turns),
     /// Each neo-go process is replaced by one of ours.
     Replacement,
 }
@@ -74,9 +74,9 @@ impl Ordeal {
     ///
     /// # Errors
     /// If a validator does not come back, or blocks stop.
-    pub(crate) async fn run(self, ground: &Ground<'_>) -> anyhow::Result<OrdealFigures> {
+    pub(crate) async fn run(&self, ground: &Ground<'_>) -> anyhow::Result<OrdealFigures> {
         Ok(match self {
-            Self::Kills => OrdealFigures::Kills(kills::run(ground).await?),
+            Self::Kills(turns) => OrdealFigures::Kills(kills::run(ground, turns).await?),
             Self::Replacement => OrdealFigures::Replacements(replacement::run(ground).await?),
         })
     }

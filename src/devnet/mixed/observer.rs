@@ -160,11 +160,13 @@ impl Listener {
         while let Some(event) = self.events.recv().await {
             match event {
                 NeoEvent::Extensible { hash, payload, .. } => {
+                    // The hash does not cover the signature: with another one it may still be a validator's.
+                    let Some(sighting) = self.sighting(*payload) else {
+                        self.capture.unverified();
+                        continue;
+                    };
                     self.handle.ignore_extensible(hash);
-                    match self.sighting(*payload) {
-                        Some(sighting) => self.capture.sighted(sighting),
-                        None => self.capture.unverified(),
-                    }
+                    self.capture.sighted(sighting);
                 }
                 NeoEvent::Block { block, .. } => {
                     self.capture.block(&block.header, now_ns());
@@ -205,7 +207,8 @@ mod tests {
     /// A Commit of validator 0, with this signer.
     fn commit(key: &PrivateKey, signer: &PrivateKey, magic: Magic) -> ExtensiblePayload {
         let mut data = vec![0x30, 1, 0, 0, 0, 0, 0];
-        data.extend([7; 64]);
+        // Each is another one, also by its hash, which does not cover the signature.
+        data.extend([signer.public_key().as_bytes()[1]; 64]);
         let mut payload = ExtensiblePayload {
             category: "dBFT".to_owned(),
             valid_block_start: Height(0),

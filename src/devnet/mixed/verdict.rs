@@ -244,3 +244,156 @@ fn intervals(seen: &Seen, window: Window) -> IntervalFigures {
         longest: all.last().copied().map(millis),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::devnet::mixed::capture::{BlockSighting, Sighting};
+    use neo_consensus::v2::Kind;
+    use neo_primitives::{Height, UInt256};
+
+    const MS: u64 = 1_000_000;
+
+    /// Blocks every second, led in turn by the validators; all take part. One block is late by so much.
+    fn seen(validators: usize, late_ms: u64) -> Seen {
+        let mut seen = Seen::default();
+        for height in 0..=40u32 {
+            let late = if height > 20 { late_ms } else { 0 };
+            let t_ns = (u64::from(height) * 1_000 + late) * MS;
+            for validator in 0..validators {
+                for kind in [Kind::PrepareResponse, Kind::Commit] {
+                    seen.payloads.push(Sighting {
+                        t_ns: t_ns.saturating_sub(1),
+                        height: Height(height),
+                        view: 0,
+                        validator,
+                        kind,
+                    });
+                }
+            }
+            let block = BlockSighting {
+                primary: height as usize % validators,
+                hash: UInt256::ZERO,
+                t_ns,
+            };
+            seen.blocks.insert(Height(height), block);
+        }
+        seen
+    }
+
+    fn life(software: Software) -> Vec<Life> {
+        vec![Life {
+            software,
+            began_ns: 0,
+            ended_ns: None,
+            height: Height(0),
+        }]
+    }
+
+    fn equality() -> Equality {
+        Equality {
+            hashes_equal: true,
+            balances_equal: true,
+            logs_equal: true,
+            ..Equality::default()
+        }
+    }
+
+    fn figures(seen: &Seen, lives: &[Vec<Life>], ordeal: Option<OrdealFigures>) -> MixedFigures {
+        MixedFigures::of(Evidence {
+            neo_go: None,
+            seen,
+            lives,
+            window: Window {
+                from_ns: 0,
+                until_ns: 100_000 * MS,
+            },
+            equality: equality(),
+            forks: Vec::new(),
+            ordeal,
+            block_time_ms: 1_000.0,
+        })
+    }
+
+    fn failed(figures: &MixedFigures) -> Vec<&'static str> {
+        let all = figures.verdicts.iter();
+        all.filter(|(_, holds)| !**holds)
+            .map(|(what, _)| *what)
+            .collect()
+    }
+
+    #[test]
+    fn a_network_in_which_all_take_part_holds() {
+        let lives = [life(Software::NeoDbft), life(Software::NeoGo)];
+        let good = figures(&seen(2, 0), &lives, None);
+        assert_eq!(failed(&good), Vec::<&str>::new());
+        assert_eq!(good.block_interval_ms.p50, Some(1_000.0));
+        assert_eq!(good.primaries.values().sum::<usize>(), 40);
+        let mut absent = seen(2, 0);
+        absent.payloads.retain(|payload| payload.validator == 0);
+        absent.unverified = 1;
+        for block in absent.blocks.values_mut() {
+            block.primary = 0;
+        }
+        let bad = figures(&absent, &lives, None);
+        assert_eq!(
+            failed(&bad),
+            ["all_payloads_signed", "primaries_of_all_kinds", "share"]
+        );
+    }
+
+    #[test]
+    fn kills_need_both_kinds_as_next_primary_and_as_answers() {
+        let lives = [life(Software::NeoDbft), life(Software::NeoGo)];
+        let kill = |validator, software, next, answered_by| KillFigures {
+            validator,
+            software,
+            missed_height: Height(4),
+            view: 1,
+            next_primary: usize::from(next == Software::NeoGo),
+            next_primary_software: Some(next),
+            longest_gap_ms: 6_000.0,
+            alone_ms: 0.0,
+            ready_ms: 1.0,
+            first_preparation_ms: None,
+            first_commit_ms: 2.0,
+            recovery_requests: 1,
+            answered_by,
+        };
+        use Software::{NeoDbft, NeoGo};
+        let good = vec![
+            kill(0, NeoDbft, NeoGo, vec![NeoDbft, NeoGo]),
+            kill(1, NeoGo, NeoDbft, vec![NeoDbft]),
+        ];
+        let good = figures(&seen(2, 0), &lives, Some(OrdealFigures::Kills(good)));
+        assert_eq!(failed(&good), Vec::<&str>::new());
+        let bad = vec![
+            kill(0, NeoDbft, NeoGo, vec![NeoDbft]),
+            kill(1, NeoGo, NeoGo, vec![NeoDbft]),
+        ];
+        let bad = figures(&seen(2, 0), &lives, Some(OrdealFigures::Kills(bad)));
+        assert_eq!(
+            failed(&bad),
+            ["recovered_through_other_kind", "view_change_to_all_kinds"]
+        );
+    }
+
+    #[test]
+    fn a_replacement_has_no_long_gap_and_ends_with_ours() {
+        let replaced = ReplacementFigures {
+            validator: 0,
+            height: Height(9),
+            stop_ms: 1.0,
+            level_ms: 1.0,
+            first_commit_ms: 9_000.0,
+            longest_gap_ms: 6_000.0,
+        };
+        let ordeal = || Some(OrdealFigures::Replacements(vec![replaced.clone()]));
+        let ours = [life(Software::NeoDbft), life(Software::NeoDbft)];
+        let good = figures(&seen(2, 6_900), &ours, ordeal());
+        assert_eq!(failed(&good), Vec::<&str>::new());
+        let mixed = [life(Software::NeoDbft), life(Software::NeoGo)];
+        let bad = figures(&seen(2, 7_100), &mixed, ordeal());
+        assert_eq!(failed(&bad), ["all_replaced", "no_gap_over_8_s"]);
+    }
+}

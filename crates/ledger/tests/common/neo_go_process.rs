@@ -126,7 +126,7 @@ pub fn free_port() -> u16 {
 }
 
 /// The node's program.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("NEO_GO_BIN") {
         return path.into();
     }
