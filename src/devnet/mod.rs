@@ -16,6 +16,7 @@ mod calls;
 mod cast;
 mod clock;
 mod display;
+mod disturbing;
 mod drill;
 mod events;
 mod faucet;

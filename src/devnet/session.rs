@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use neo_primitives::{Height, UInt256};
 use serde_json::{Value, json};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::cast::Cast;
 use super::clock::now_ns;
 use super::display::Display;
-use super::drill::{DrillFigures, Ground};
+use super::disturbing::Done;
+use super::drill::DrillFigures;
 use super::faucet::Faucet;
 use super::funding::fund;
 use super::load::{Load, Outcome};
@@ -24,7 +25,7 @@ use super::pacing::{TxRate, due};
 use super::processes::Processes;
 use super::senders::{Senders, Supply};
 use super::summary::Moments;
-use super::trials::{self, Stage, TrialFigures};
+use super::trials::TrialFigures;
 use super::{Devnet, Extent};
 use crate::exit::{Exit, OrExit as _};
 use crate::interrupt::Interrupt;
@@ -100,14 +101,6 @@ pub(crate) struct Findings {
     pub(crate) equality: Equality,
 }
 
-/// What was done to the validators, each set once it is over.
-#[derive(Default)]
-struct Done {
-    trials: Cell<Option<TrialFigures>>,
-    drill: Cell<Option<DrillFigures>>,
-    ordeal: Cell<Option<OrdealFigures>>,
-}
-
 impl Session<'_> {
     /// Runs setup, load and drain.
     ///
@@ -158,59 +151,6 @@ impl Session<'_> {
         transactions.sort_unstable();
         let (_, endpoints) = self.lasting();
         Equality::of(&endpoints, findings.height, &accounts, &transactions).await
-    }
-
-    /// Kills who is to be killed, lets leaders fail, carries out a drill or an ordeal; returns only with an error.
-    async fn disturb(&self, over: &Cell<bool>, done: &Done) -> anyhow::Error {
-        let disturbed = async {
-            let began = Instant::now();
-            let mut kills = self.devnet.disturbances.kills.clone();
-            kills.sort_by_key(|kill| kill.after);
-            for kill in kills {
-                sleep_until(began + kill.after).await;
-                self.processes.kill(kill.validator)?;
-                self.display
-                    .say(&format!("validator {} killed", kill.validator));
-                self.processes.bury(kill.validator).await;
-            }
-            if let Some(trials) = self.devnet.trials {
-                let stage = Stage {
-                    processes: self.processes,
-                    seen: self.seen,
-                    endpoints: self.endpoints,
-                    block_time: self.network.genesis().block_time(),
-                };
-                done.trials
-                    .set(Some(trials::run(&stage, trials, self.display).await?));
-                over.set(true);
-            }
-            if let Some(plan) = self.devnet.drill {
-                let ground = Ground {
-                    processes: self.processes,
-                    network: self.network,
-                    seen: self.seen,
-                    display: self.display,
-                };
-                done.drill.set(Some(ground.run(plan).await?));
-                over.set(true);
-            }
-            if let (Some(ordeal), Some(capture)) = (&self.devnet.mixed.ordeal, self.capture) {
-                let ground = mixed::Ground {
-                    processes: self.processes,
-                    network: self.network,
-                    seen: self.seen,
-                    capture,
-                    display: self.display,
-                };
-                done.ordeal.set(Some(ordeal.run(&ground).await?));
-                over.set(true);
-            }
-            Ok(())
-        };
-        match disturbed.await {
-            Err(error) => error,
-            Ok(()) => std::future::pending().await,
-        }
     }
 
     /// The endpoints of the validators that last, with their indexes.

@@ -4,6 +4,7 @@
 mod batch;
 mod capture;
 mod equality;
+mod figures;
 mod ground;
 mod kills;
 mod lives;
@@ -15,13 +16,13 @@ mod witnesses;
 
 pub(crate) use capture::{Capture, forks};
 pub(crate) use equality::Equality;
+pub(crate) use figures::{Evidence, MixedFigures};
 pub(crate) use ground::Ground;
 pub(crate) use kills::{KillFigures, Turns};
 pub(crate) use lives::{Life, Lives, Software};
 pub(crate) use observer::Observer;
 pub(crate) use replacement::ReplacementFigures;
 pub(crate) use share::Window;
-pub(crate) use verdict::{Evidence, MixedFigures};
 
 use std::path::PathBuf;
 
