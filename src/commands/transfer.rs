@@ -18,7 +18,7 @@ use crate::output::{print_json, print_text};
 use crate::payment::{
     Chain, Keys, Receipt, SigningAccount, TransferRun, check_balance, quote, wait_for_receipt,
 };
-use crate::rpc::{Endpoint, RpcClient, RpcError};
+use crate::rpc::{Endpoint, RpcClient, RpcError, RpcExit as _};
 
 /// Send NEO or GAS and wait for the receipt.
 #[derive(Debug, Args)]

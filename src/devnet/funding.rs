@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::exit::{Exit, OrExit as _};
 use crate::network_files::NetworkFolder;
 use crate::payment::{Keys, SigningAccount, TransferRun, system_fee, wait_for_receipt};
-use crate::rpc::{Endpoint, RpcClient, RpcError};
+use crate::rpc::{Endpoint, RpcClient, RpcError, RpcExit as _};
 
 /// Longest script of one setup transaction, in bytes. A transaction may have 65,535, and must leave room in a block.
 const MAX_SCRIPT: usize = 40_000;

@@ -8,7 +8,7 @@ use neo_primitives::{Block, Height, Reader, UInt256};
 use serde_json::json;
 
 use crate::exit::Exit;
-use crate::rpc::{Endpoint, RpcClient, RpcError};
+use crate::rpc::{Endpoint, RpcClient, RpcError, RpcExit as _};
 
 /// In which block each transaction of these heights is, as the node at `endpoint` tells it.
 ///

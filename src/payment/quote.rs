@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Balances, SigningAccount};
 use crate::amount::format_amount;
 use crate::exit::{Exit, OrExit as _};
-use crate::rpc::{RpcClient, RpcError};
+use crate::rpc::{RpcClient, RpcError, RpcExit as _};
 
 /// How long a transaction stays valid, in milliseconds of blocks.
 const VALID_MILLIS: u64 = 300_000;

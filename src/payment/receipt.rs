@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::exit::Exit;
-use crate::rpc::{RpcClient, RpcError};
+use crate::rpc::{RpcClient, RpcError, RpcExit as _};
 
 /// Pause between two questions.
 const POLL: Duration = Duration::from_millis(100);

@@ -1,11 +1,21 @@
-//! A JSON-RPC client of Neo nodes: HTTP/1.1 over kept-alive connections.
+//! The JSON-RPC client, with the exit codes of its errors.
 
-mod client;
-mod connection;
-mod endpoint;
-mod error;
+pub(crate) use neo_rpc::{Connection, Endpoint, RpcClient, RpcError};
 
-pub(crate) use client::RpcClient;
-pub(crate) use connection::Connection;
-pub(crate) use endpoint::Endpoint;
-pub(crate) use error::RpcError;
+use crate::exit::Exit;
+
+/// With which exit code a command ends because of an error.
+pub(crate) trait RpcExit {
+    /// The exit code for a command that ends with this error; `refused` where the server refused the call.
+    fn exit(self, refused: Exit) -> anyhow::Error;
+}
+
+impl RpcExit for RpcError {
+    fn exit(self, refused: Exit) -> anyhow::Error {
+        let exit = match self {
+            Self::Refused { .. } => refused,
+            _ => Exit::Unreachable,
+        };
+        exit.error(self)
+    }
+}

@@ -55,7 +55,7 @@ pub trait Ledger: ChainReader {
 }
 
 /// A block of which everything was verified that needs no state: its witness, its merkle root, the signatures of its
-/// transactions. Only a ledger makes one.
+/// transactions. Only ledgers make them.
 #[derive(Clone, Debug)]
 pub struct VerifiedBlock {
     pub(crate) block: Arc<Block>,
@@ -66,6 +66,23 @@ pub struct VerifiedBlock {
 }
 
 impl VerifiedBlock {
+    /// For implementations of [`Ledger::verify`]: vouches that the block's witness is that of `signed_by`, and that its
+    /// merkle root is its transactions'.
+    #[must_use]
+    pub fn vouched(block: Arc<Block>, signed_by: UInt160) -> Self {
+        Self {
+            block,
+            signed_by,
+            beyond: None,
+        }
+    }
+
+    /// The account whose witness it carries.
+    #[must_use]
+    pub fn signed_by(&self) -> &UInt160 {
+        &self.signed_by
+    }
+
     /// The block.
     #[must_use]
     pub fn block(&self) -> &Arc<Block> {

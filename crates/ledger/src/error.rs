@@ -106,6 +106,12 @@ pub enum LedgerError {
         /// What of it, and where.
         reason: Box<Rejected>,
     },
+    /// No attached Neo node serves, or what it says is not believed.
+    #[error("no Neo node serves: {0}")]
+    NoNode(String),
+    /// Only the attached Neo node answers this.
+    #[error("{0}: ask the attached Neo node")]
+    AskTheNode(&'static str),
     /// The ledger cannot do this.
     #[error("this ledger cannot {0}; attach a Neo node")]
     Unsupported(String),
@@ -118,7 +124,11 @@ impl LedgerError {
     pub fn is_fatal(&self) -> bool {
         !matches!(
             self,
-            Self::UnknownParent(_) | Self::UnknownBlock(_) | Self::Unsupported(_)
+            Self::UnknownParent(_)
+                | Self::UnknownBlock(_)
+                | Self::Unsupported(_)
+                | Self::NoNode(_)
+                | Self::AskTheNode(_)
         )
     }
 }

@@ -138,6 +138,14 @@ pub enum Rejected {
         /// The pool's capacity.
         capacity: u32,
     },
+    /// The attached Neo node refuses it.
+    #[error("the Neo node refuses it: {message} ({code})")]
+    ByNode {
+        /// The node's JSON-RPC error number.
+        code: i64,
+        /// The node's words.
+        message: String,
+    },
     /// The ledger itself failed.
     #[error("the ledger cannot check transactions: {reason}")]
     Unavailable {
@@ -186,6 +194,10 @@ impl Rejected {
             Self::InsufficientFunds { .. } | Self::InsufficientNetworkFee { .. } => {
                 (-511, "Insufficient funds for fee")
             }
+            Self::ByNode { code, .. } => match i32::try_from(*code) {
+                Ok(code @ -599..=-501) => (code, "Refused by the Neo node"),
+                _ => (-500, "Inventory verification failed"),
+            },
         }
     }
 }
@@ -207,5 +219,16 @@ mod tests {
         };
         assert!(target.to_string().contains("attach a Neo node"));
         assert_eq!(target.code().0, -505);
+    }
+
+    #[test]
+    fn an_attached_nodes_number_is_passed_on_when_it_is_one_of_a_refusal() {
+        for (theirs, ours) in [(-511, -511), (-500, -500), (-32602, -500), (i64::MIN, -500)] {
+            let refusal = Rejected::ByNode {
+                code: theirs,
+                message: "no".into(),
+            };
+            assert_eq!(refusal.code().0, ours);
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! Why an RPC call failed.
 
+use std::time::Duration;
+
 use super::Endpoint;
-use crate::exit::Exit;
 
 /// Why a call gave no result.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum RpcError {
+pub enum RpcError {
     /// No connection, or it broke.
     #[error("{endpoint}: {problem}")]
     Transport {
@@ -15,14 +16,14 @@ pub(crate) enum RpcError {
         problem: String,
     },
     /// No answer in time.
-    #[error("{endpoint} did not answer {method} within {seconds} s")]
+    #[error("{endpoint} did not answer {method} within {waited:?}")]
     Timeout {
         /// The server.
         endpoint: Endpoint,
         /// The method, or what was sent.
         method: String,
-        /// Seconds waited.
-        seconds: u64,
+        /// How long it was waited for.
+        waited: Duration,
     },
     /// The answer is not one of JSON-RPC, or not of the method's shape.
     #[error("{endpoint}: the answer to {method} makes no sense: {problem}")]
@@ -50,19 +51,11 @@ pub(crate) enum RpcError {
 
 impl RpcError {
     /// Neo's error number, if the server gave one.
-    pub(crate) fn code(&self) -> Option<i64> {
+    #[must_use]
+    pub fn code(&self) -> Option<i64> {
         match self {
             Self::Refused { code, .. } => Some(*code),
             _ => None,
         }
-    }
-
-    /// The exit code for a command that ends with this error; `refused` where the server refused the call.
-    pub(crate) fn exit(self, refused: Exit) -> anyhow::Error {
-        let exit = match self {
-            Self::Refused { .. } => refused,
-            _ => Exit::Unreachable,
-        };
-        exit.error(self)
     }
 }

@@ -10,22 +10,31 @@ use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::{Endpoint, RpcError};
-
-/// Longest answer that is read. The largest block that can be configured, in Base64, fits.
-const MAX_ANSWER: usize = 64 << 20;
+use super::{Endpoint, Limits, RpcError};
 
 /// A connection that posts one request at a time and is made anew when the server closed it.
-pub(crate) struct Connection {
+pub struct Connection {
     endpoint: Endpoint,
     uri: Uri,
     host: HeaderValue,
+    max_answer: usize,
     sender: Option<SendRequest<Full<Bytes>>>,
 }
 
 impl Connection {
     /// A connection that is opened with its first request.
-    pub(crate) fn new(endpoint: Endpoint) -> Result<Self, RpcError> {
+    ///
+    /// # Errors
+    /// When the endpoint cannot be written into a request.
+    pub fn new(endpoint: Endpoint) -> Result<Self, RpcError> {
+        Self::with_limits(endpoint, &Limits::default())
+    }
+
+    /// As [`Connection::new`], reading answers up to a bound. The time limit is its user's.
+    ///
+    /// # Errors
+    /// As [`Connection::new`].
+    pub fn with_limits(endpoint: Endpoint, limits: &Limits) -> Result<Self, RpcError> {
         let broken = |problem: String| RpcError::Transport {
             endpoint: endpoint.clone(),
             problem,
@@ -38,18 +47,23 @@ impl Connection {
             endpoint,
             uri,
             host,
+            max_answer: limits.answer,
             sender: None,
         })
     }
 
     /// The server.
-    pub(crate) fn endpoint(&self) -> &Endpoint {
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
     /// Posts a JSON body and gives the body of the answer. An idle connection that the server closed is replaced;
     /// a request that may have arrived is never sent again.
-    pub(crate) async fn post(&mut self, body: Bytes) -> Result<Bytes, RpcError> {
+    ///
+    /// # Errors
+    /// [`RpcError::Transport`].
+    pub async fn post(&mut self, body: Bytes) -> Result<Bytes, RpcError> {
         let mut sender = self.ready().await?;
         let request = Request::builder()
             .method(Method::POST)
@@ -63,7 +77,7 @@ impl Connection {
             .await
             .map_err(|error| self.broken(error))?;
         let status = answer.status();
-        let body = Limited::new(answer.into_body(), MAX_ANSWER)
+        let body = Limited::new(answer.into_body(), self.max_answer)
             .collect()
             .await
             .map_err(|error| self.broken(error))?

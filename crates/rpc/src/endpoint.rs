@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 /// Address of an RPC server, written `http://host:port/path`; scheme and path may be left out.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Endpoint {
+pub struct Endpoint {
     host: String,
     port: u16,
     path: String,
@@ -14,12 +14,14 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     /// `host:port`, as it stands in the Host header.
-    pub(crate) fn authority(&self) -> String {
+    #[must_use]
+    pub fn authority(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
 
     /// Path of the request, beginning with a slash.
-    pub(crate) fn path(&self) -> &str {
+    #[must_use]
+    pub fn path(&self) -> &str {
         &self.path
     }
 }

@@ -1,0 +1,183 @@
+//! Opening a height: who validates it, whom its header names, what it may hold.
+
+use std::sync::Arc;
+
+use neo_ledger::{BlockLimits, HeightInfo, InvalidBlock, LedgerError};
+use neo_primitives::{UInt160, UInt256, consensus_address};
+
+use crate::{
+    election::{Electorate, elect, refreshes, validators},
+    error::NodeError,
+    following::blocking,
+    headers::{NotAppended, Tip},
+    shared::{Member, NodeState, Office, Shared},
+};
+
+impl Shared {
+    /// Waits until a node serves that has stored `parent`, then tells of the height above it.
+    ///
+    /// # Errors
+    /// [`LedgerError::UnknownParent`] as soon as the chain has gone on without it.
+    pub(crate) async fn open(self: &Arc<Self>, parent: UInt256) -> Result<HeightInfo, LedgerError> {
+        let mut changes = self.changes();
+        let mut waiting = false;
+        loop {
+            let tip = self.tip();
+            if tip.hash != parent {
+                return Err(LedgerError::UnknownParent(parent));
+            }
+            changes.mark_unchanged();
+            if let Some(member) = self.serving() {
+                match self.open_with(&member, &tip).await {
+                    Ok(info) => return Ok(info),
+                    Err(error) => self.failed(&member, &error),
+                }
+                continue;
+            }
+            if !waiting {
+                waiting = true;
+                tracing::warn!(height = %tip.height().next(), problems = self.problems(),
+                    "no Neo node serves: this validator waits and does not vote");
+            }
+            if changes.changed().await.is_err() || *self.ended.borrow() {
+                return Err(LedgerError::NoNode("the ledger has ended".to_owned()));
+            }
+        }
+    }
+
+    async fn open_with(
+        self: &Arc<Self>,
+        member: &Member,
+        tip: &Tip,
+    ) -> Result<HeightInfo, NodeError> {
+        self.hold_whole(member, tip).await?;
+        let office = self.read_office(member, tip).await?;
+        let info = HeightInfo {
+            height: tip.height().next(),
+            parent: tip.signed.header,
+            parent_hash: tip.hash,
+            validators: office.validators.clone(),
+            next_consensus: office.next_consensus,
+            block_time: office.block_time,
+            limits: office.limits,
+            pool: u32::try_from(self.mirror.lock().len()).unwrap_or(u32::MAX),
+        };
+        *self.office.write() = Some(office);
+        Ok(info)
+    }
+
+    /// What was read when the height above `parent` opened; read now if it was not.
+    pub(crate) async fn office_above(
+        &self,
+        member: &Member,
+        tip: &Tip,
+    ) -> Result<Office, NodeError> {
+        let known = self.office.read().clone();
+        match known.filter(|office| office.parent == tip.hash) {
+            Some(office) => Ok(office),
+            None => self.read_office(member, tip).await,
+        }
+    }
+
+    /// The transactions of the tip must be known: a memory pool may still list them.
+    async fn hold_whole(
+        self: &Arc<Self>,
+        member: &Member,
+        tip: &Tip,
+    ) -> Result<(), NodeError> {
+        let height = tip.height();
+        if tip.signed.header.merkle_root.is_zero() {
+            return Ok(());
+        }
+        let shared = Arc::clone(self);
+        let held = blocking(move || shared.headers.block_bytes(height)).await;
+        if held.map_err(store)?.is_some() {
+            return Ok(());
+        }
+        let block = Arc::new(member.node.block(height).await?);
+        let shared = Arc::clone(self);
+        match blocking(move || shared.headers.append_blocks(&[block])).await {
+            Ok(()) => Ok(()),
+            Err(NotAppended::Failed(error)) => Err(store(error)),
+            Err(NotAppended::Invalid(height, problem)) => Err(NodeError::Header {
+                endpoint: member.node.endpoint().clone(),
+                height,
+                problem,
+            }),
+        }
+    }
+
+    /// Reads who validates the height above the tip, and whom its header must name.
+    async fn read_office(&self, member: &Member, tip: &Tip) -> Result<Office, NodeError> {
+        let genesis = &self.config.genesis;
+        let height = tip.height();
+        let count = genesis.standby_validators.len();
+        let (version, committee) = member.node.office(height, genesis).await?;
+        let current = validators(&committee, count);
+        let account = consensus_address(&current);
+        let signers = tip.signed.header.next_consensus;
+        if account != signers {
+            return Err(NodeError::Header {
+                endpoint: member.node.endpoint().clone(),
+                height,
+                problem: InvalidBlock::NextConsensus {
+                    found: signers,
+                    expected: account,
+                },
+            });
+        }
+        let next_consensus = if refreshes(height.next(), genesis.committee().len()) {
+            self.elected(member, tip).await?
+        } else {
+            signers
+        };
+        Ok(Office {
+            parent: tip.hash,
+            committee,
+            validators: current,
+            next_consensus,
+            block_time: version.block_time,
+            limits: BlockLimits {
+                max_transactions: version.max_transactions,
+                ..genesis.limits()
+            },
+        })
+    }
+
+    /// The account of the validators elected on the state of the tip. All synchronised nodes must say the same.
+    async fn elected(&self, serving: &Member, tip: &Tip) -> Result<UInt160, NodeError> {
+        let genesis = &self.config.genesis;
+        let height = tip.height();
+        let standby = genesis.committee();
+        let count = genesis.standby_validators.len();
+        let account = |electorate: &Electorate| {
+            consensus_address(&validators(&elect(electorate, standby), count))
+        };
+        let elected = account(&serving.node.electorate(height).await?);
+        for other in &self.members {
+            let same = std::ptr::eq(other.as_ref(), serving);
+            let there = matches!(other.state(), NodeState::Synchronised { height: at } if at == height);
+            if same || !there {
+                continue;
+            }
+            match other.node.electorate(height).await {
+                Ok(electorate) if account(&electorate) != elected => {
+                    return Err(NodeError::Contradiction {
+                        one: serving.node.endpoint().clone(),
+                        other: other.node.endpoint().clone(),
+                        what: "who was elected",
+                        height,
+                    });
+                }
+                Ok(_) => {}
+                // It does not have to answer: another one serves.
+                Err(error) => self.failed(other, &error),
+            }
+        }
+        Ok(elected)
+    }
+}
+
+fn store(error: LedgerError) -> NodeError {
+    NodeError::Store(Box::new(error))
+}
