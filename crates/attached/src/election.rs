@@ -139,7 +139,11 @@ mod tests {
         });
         assert_eq!(elect(&electorate, &standby), keys([4, 5, 6]));
         electorate.candidates.swap_remove(0);
-        assert_eq!(elect(&electorate, &standby), standby, "two are too few for three seats");
+        assert_eq!(
+            elect(&electorate, &standby),
+            standby,
+            "two are too few for three seats"
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::{
     shared::{Member, NodeState, Shared},
 };
 
-/// A node that has at most this many blocks more is asked for them whole: the transactions of the newest matter.
+/// The newest blocks, this many, are asked for whole: their transactions matter. Of older ones the headers do.
 const NEAR: u32 = 4;
 
 /// Blocks that a node which is behind is given in one go.
@@ -94,7 +94,10 @@ async fn look(shared: &Arc<Shared>, member: &Arc<Member>) -> Result<(), NodeErro
 async fn stand(shared: &Shared, member: &Member) -> Result<Standing, NodeError> {
     let tip = shared.tip();
     let lowest = shared.headers.lowest();
-    let known = [(lowest.header.index, lowest.hash()), (tip.height(), tip.hash)];
+    let known = [
+        (lowest.header.index, lowest.hash()),
+        (tip.height(), tip.hash),
+    ];
     member.node.standing(&shared.config.genesis, &known).await
 }
 
@@ -103,9 +106,12 @@ async fn take(shared: &Arc<Shared>, member: &Member, height: Height) -> Result<(
     let tip = shared.tip().height();
     let missing = height.0.saturating_sub(tip.0);
     let (headers, block) = if missing <= NEAR {
-        (Vec::new(), Some(Arc::new(member.node.block(tip.next()).await?)))
+        (
+            Vec::new(),
+            Some(Arc::new(member.node.block(tip.next()).await?)),
+        )
     } else {
-        let count = missing.min(u32::try_from(BATCH).unwrap_or(u32::MAX));
+        let count = (missing - NEAR).min(u32::try_from(BATCH).unwrap_or(u32::MAX));
         (member.node.headers(tip.next(), count).await?, None)
     };
     let store = Arc::clone(shared);

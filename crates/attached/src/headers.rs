@@ -293,7 +293,10 @@ impl Headers {
         let Some(old) = height.0.checked_sub(self.kept_blocks).map(Height) else {
             return Ok(());
         };
-        if self.block_bytes(old).map_err(NotAppended::Failed)?.is_some()
+        if self
+            .block_bytes(old)
+            .map_err(NotAppended::Failed)?
+            .is_some()
             && let Some(signed) = self.header(old).map_err(NotAppended::Failed)?
         {
             batch.put(Table::Blocks, key(old), signed.to_bytes());
@@ -341,7 +344,8 @@ impl Headers {
         }
         verify_witness(&parent.next_consensus, witness, self.magic, &signed.hash())?;
         // A network of one validator has a 1-of-1 account.
-        let validators = parse_multisig_script(&witness.verification).map_or(1, |(_, keys)| keys.len());
+        let validators =
+            parse_multisig_script(&witness.verification).map_or(1, |(_, keys)| keys.len());
         if signed.header.primary_index.position() >= validators {
             return Err(InvalidBlock::Primary {
                 found: signed.header.primary_index,
@@ -369,7 +373,9 @@ fn begin(
     identity: Identity,
     first: &[SignedHeader],
 ) -> Result<Height, LedgerError> {
-    let lowest = first.first().map_or(Height(0), |signed| signed.header.index);
+    let lowest = first
+        .first()
+        .map_or(Height(0), |signed| signed.header.index);
     let identity = Identity { lowest, ..identity };
     let bytes = serde_json::to_vec(&identity)
         .map_err(|error| LedgerError::Inconsistent(format!("identity: {error}")))?;

@@ -22,11 +22,14 @@ impl Shared {
         let mut changes = self.changes();
         let mut waiting = false;
         loop {
+            changes.mark_unchanged();
+            if *self.ended.borrow() {
+                return Err(LedgerError::NoNode("the ledger has ended".to_owned()));
+            }
             let tip = self.tip();
             if tip.hash != parent {
                 return Err(LedgerError::UnknownParent(parent));
             }
-            changes.mark_unchanged();
             if let Some(member) = self.serving() {
                 match self.open_with(&member, &tip).await {
                     Ok(info) => return Ok(info),
@@ -39,9 +42,8 @@ impl Shared {
                 tracing::warn!(height = %tip.height().next(), problems = self.problems(),
                     "no Neo node serves: this validator waits and does not vote");
             }
-            if changes.changed().await.is_err() || *self.ended.borrow() {
-                return Err(LedgerError::NoNode("the ledger has ended".to_owned()));
-            }
+            // The sender lives as long as this.
+            let _ = changes.changed().await;
         }
     }
 
@@ -80,11 +82,7 @@ impl Shared {
     }
 
     /// The transactions of the tip must be known: a memory pool may still list them.
-    async fn hold_whole(
-        self: &Arc<Self>,
-        member: &Member,
-        tip: &Tip,
-    ) -> Result<(), NodeError> {
+    async fn hold_whole(self: &Arc<Self>, member: &Member, tip: &Tip) -> Result<(), NodeError> {
         let height = tip.height();
         if tip.signed.header.merkle_root.is_zero() {
             return Ok(());
@@ -156,7 +154,8 @@ impl Shared {
         let elected = account(&serving.node.electorate(height).await?);
         for other in &self.members {
             let same = std::ptr::eq(other.as_ref(), serving);
-            let there = matches!(other.state(), NodeState::Synchronised { height: at } if at == height);
+            let there =
+                matches!(other.state(), NodeState::Synchronised { height: at } if at == height);
             if same || !there {
                 continue;
             }

@@ -7,8 +7,7 @@ use neo_ledger::{
     SubmitReply, VerifiedBlock, store::ChainStore,
 };
 use neo_primitives::{
-    Block, Height, Magic, SignedHeader, Transaction, UInt256, hash160,
-    merkle_root, verify_witness,
+    Block, Height, Magic, SignedHeader, Transaction, UInt256, hash160, merkle_root, verify_witness,
 };
 use tokio::{runtime::Handle, time::Instant};
 
@@ -78,6 +77,11 @@ impl AttachedLedger {
         &self.shared
     }
 
+    #[cfg(test)]
+    pub(crate) fn weak(&self) -> std::sync::Weak<Shared> {
+        Arc::downgrade(&self.shared)
+    }
+
     /// How the nodes stand, in their configured order.
     #[must_use]
     pub fn nodes(&self) -> Vec<NodeReport> {
@@ -125,12 +129,13 @@ impl Ledger for AttachedLedger {
         let shared = Arc::clone(&self.shared);
         self.runtime.spawn(async move {
             let name = request.name();
-            let answer = answer(&shared, request).await.unwrap_or_else(|error| {
-                LedgerAnswer::Failed {
-                    request: name,
-                    error,
-                }
-            });
+            let answer =
+                answer(&shared, request)
+                    .await
+                    .unwrap_or_else(|error| LedgerAnswer::Failed {
+                        request: name,
+                        error,
+                    });
             if let LedgerAnswer::Failed { request, error } = &answer {
                 tracing::warn!(request, %error, "the attached ledger refused a request");
             }
@@ -152,10 +157,7 @@ impl Ledger for AttachedLedger {
     }
 }
 
-async fn answer(
-    shared: &Arc<Shared>,
-    request: LedgerRequest,
-) -> Result<LedgerAnswer, LedgerError> {
+async fn answer(shared: &Arc<Shared>, request: LedgerRequest) -> Result<LedgerAnswer, LedgerError> {
     match request {
         LedgerRequest::Open { parent } => shared.open(parent).await.map(LedgerAnswer::Opened),
         LedgerRequest::Build {
@@ -210,13 +212,14 @@ async fn store(shared: &Arc<Shared>, block: Arc<Block>) -> Result<LedgerAnswer, 
             Ok(stored(&tip))
         }
         Err(NotAppended::Failed(error)) => Err(error),
-        Err(NotAppended::Invalid(_, InvalidBlock::Index { .. } | InvalidBlock::UnknownParent(_))) => {
-            Err(LedgerError::NotNext {
-                hash,
-                height,
-                tip: shared.tip().height(),
-            })
-        }
+        Err(NotAppended::Invalid(
+            _,
+            InvalidBlock::Index { .. } | InvalidBlock::UnknownParent(_),
+        )) => Err(LedgerError::NotNext {
+            hash,
+            height,
+            tip: shared.tip().height(),
+        }),
         Err(NotAppended::Invalid(_, error)) => Err(LedgerError::InvalidDecision {
             hash,
             error: Box::new(error),

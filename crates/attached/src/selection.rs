@@ -96,7 +96,9 @@ pub(crate) fn check_limits(
             limit: limits.max_block_size,
         });
     }
-    let fees = transactions.iter().map(|one| i128::from(one.system_fee().0));
+    let fees = transactions
+        .iter()
+        .map(|one| i128::from(one.system_fee().0));
     let fees: i128 = fees.sum();
     if fees > i128::from(limits.max_block_system_fee.0) {
         return Err(InvalidBlock::SystemFee {
@@ -125,7 +127,8 @@ pub(crate) fn choose(
         }
         let with_bytes = bytes.saturating_add(transaction.size());
         let with_fees = fees.saturating_add(transaction.system_fee().0);
-        if with_bytes > limits.max_block_size as usize || with_fees > limits.max_block_system_fee.0 {
+        if with_bytes > limits.max_block_size as usize || with_fees > limits.max_block_system_fee.0
+        {
             break;
         }
         let hash = transaction.hash();

@@ -162,9 +162,7 @@ impl Shared {
     /// The node that requests go to: the first one, as configured, that has the tip.
     pub(crate) fn serving(&self) -> Option<Arc<Member>> {
         let tip = self.tip().height();
-        let synchronised = |member: &&Arc<Member>| {
-            matches!(member.state(), NodeState::Synchronised { height } if height >= tip)
-        };
+        let synchronised = |member: &&Arc<Member>| matches!(member.state(), NodeState::Synchronised { height } if height >= tip);
         self.members.iter().find(synchronised).cloned()
     }
 
@@ -201,7 +199,8 @@ impl Shared {
 
     /// Something changed for those who wait.
     pub(crate) fn changed(&self) {
-        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+        self.changes
+            .send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// Waits for the next change.
@@ -212,15 +211,21 @@ impl Shared {
     /// A look at a node gave this.
     pub(crate) fn set_state(&self, member: &Member, version: Option<Version>, state: NodeState) {
         let before = std::mem::replace(&mut *member.state.write(), state.clone());
-        if let Some(version) = version {
-            *member.version.write() = Some(version);
+        let renewed = version.is_some() && *member.version.read() != version;
+        if renewed {
+            *member.version.write() = version;
         }
         if before == state {
+            if renewed {
+                self.changed();
+            }
             return;
         }
         let endpoint = member.node.endpoint();
         match &state {
-            NodeState::Unusable { problem } => tracing::warn!(%problem, "a Neo node cannot be used"),
+            NodeState::Unusable { problem } => {
+                tracing::warn!(%problem, "a Neo node cannot be used")
+            }
             NodeState::Behind { height, tip } => {
                 tracing::info!(%endpoint, %height, %tip, "a Neo node is behind");
             }

@@ -160,7 +160,12 @@ mod tests {
         let many = [&[0x40, 0xfd, 0xff, 0x0f][..], &[0x00; 4_095]].concat();
         assert!(StackItem::read(&many).is_ok());
         let more = [&[0x40, 0xfd, 0x00, 0x10][..], &[0x00; 4_096]].concat();
-        assert!(StackItem::read(&more).unwrap_err().to_string().contains("4096"));
+        assert!(
+            StackItem::read(&more)
+                .unwrap_err()
+                .to_string()
+                .contains("4096")
+        );
     }
 
     proptest! {

@@ -348,7 +348,10 @@ mod tests {
         assert!(twice.to_string().contains("twice"), "{twice}");
         let four = [call(1), call(2), call(3), call(4)];
         let missing = client.batch(&four).await.unwrap_err();
-        assert!(missing.to_string().contains("3 answers to 4 calls"), "{missing}");
+        assert!(
+            missing.to_string().contains("3 answers to 4 calls"),
+            "{missing}"
+        );
     }
 
     #[tokio::test]
@@ -373,7 +376,14 @@ mod tests {
         };
         let endpoint: Endpoint = listener.local_addr().unwrap().into();
         let mut client = RpcClient::with_limits(endpoint, &limits).unwrap();
-        let late = client.call::<String>("getblock", json!([])).await.unwrap_err();
-        assert!(late.to_string().ends_with("did not answer getblock within 20ms"), "{late}");
+        let late = client
+            .call::<String>("getblock", json!([]))
+            .await
+            .unwrap_err();
+        assert!(
+            late.to_string()
+                .ends_with("did not answer getblock within 20ms"),
+            "{late}"
+        );
     }
 }

@@ -3,7 +3,9 @@
 use std::{collections::HashSet, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use neo_primitives::{Block, Decode as _, Encode as _, Token, Transaction, UInt160, UInt256, codec};
+use neo_primitives::{
+    Block, Decode as _, Encode as _, Token, Transaction, UInt160, UInt256, codec,
+};
 use serde_json::{Value, json};
 
 use super::{Bend, Inside};
@@ -26,7 +28,8 @@ impl Inside {
             self.committee = elect(&self.electorate(), &self.standby);
         }
         let included: HashSet<UInt256> = block.transaction_hashes().into_iter().collect();
-        self.pool.retain(|pooled| !included.contains(&pooled.hash()));
+        self.pool
+            .retain(|pooled| !included.contains(&pooled.hash()));
         self.blocks.push(block);
     }
 
@@ -64,13 +67,19 @@ impl Inside {
     fn honest(&mut self, method: &str, params: &Value) -> Answer {
         let block = |inside: &Self| {
             let height = params[0].as_u64().unwrap_or(u64::MAX) as usize;
-            inside.blocks.get(height).cloned().ok_or((-109, "Unknown height"))
+            inside
+                .blocks
+                .get(height)
+                .cloned()
+                .ok_or((-109, "Unknown height"))
         };
         match method {
             "getversion" => Ok(self.version()),
             "getblockcount" => Ok(json!(self.blocks.len())),
             "getblockhash" => Ok(json!(block(self)?.hash())),
-            "getblockheader" => Ok(json!(STANDARD.encode(block(self)?.signed_header().to_bytes()))),
+            "getblockheader" => Ok(json!(
+                STANDARD.encode(block(self)?.signed_header().to_bytes())
+            )),
             "getblock" => Ok(json!(STANDARD.encode(block(self)?.to_bytes()))),
             "getrawmempool" => {
                 let hashes = |pool: &[Arc<Transaction>]| -> Vec<UInt256> {
@@ -146,7 +155,11 @@ impl Inside {
         let block = Block::from_bytes(bytes).map_err(|_| (-32602, "Invalid Params"))?;
         let hash = block.hash();
         let at = block.header.index.0 as usize;
-        if self.blocks.get(at).is_some_and(|known| known.hash() == hash) {
+        if self
+            .blocks
+            .get(at)
+            .is_some_and(|known| known.hash() == hash)
+        {
             return Err((-501, "Already exists"));
         }
         if !self.takes_blocks || at != self.blocks.len() {
@@ -206,7 +219,10 @@ fn integer_item(value: u64) -> Vec<u8> {
     let mut bytes = value.to_le_bytes().to_vec();
     bytes.push(0);
     while bytes.last() == Some(&0)
-        && bytes.len().checked_sub(2).is_none_or(|at| bytes[at] & 0x80 == 0)
+        && bytes
+            .len()
+            .checked_sub(2)
+            .is_none_or(|at| bytes[at] & 0x80 == 0)
     {
         bytes.pop();
     }

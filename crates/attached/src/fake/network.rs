@@ -151,5 +151,11 @@ impl Draft {
 
 /// The same transaction with other witnesses.
 pub(crate) fn with_witness(transaction: &Transaction, witness: Witness) -> Arc<Transaction> {
-    Arc::new(transaction.unsigned().clone().into_signed(vec![witness]).unwrap())
+    Arc::new(
+        transaction
+            .unsigned()
+            .clone()
+            .into_signed(vec![witness])
+            .unwrap(),
+    )
 }

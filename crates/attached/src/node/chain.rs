@@ -25,10 +25,7 @@ impl Node {
         config: &GenesisConfig,
         known: &[(Height, UInt256)],
     ) -> Result<Standing, NodeError> {
-        let mut calls = vec![
-            Self::version_call(),
-            Call::new("getblockcount", json!([])),
-        ];
+        let mut calls = vec![Self::version_call(), Call::new("getblockcount", json!([]))];
         calls.extend(
             known
                 .iter()
@@ -97,11 +94,12 @@ impl Node {
 
     /// Gives a block to the node. One that it has already is no error.
     pub(crate) async fn submit_block(&self, block: &Block) -> Result<(), NodeError> {
-        let text = base64::Engine::encode(
-            &base64::engine::general_purpose::STANDARD,
-            block.to_bytes(),
-        );
-        match self.call::<serde_json::Value>("submitblock", json!([text])).await {
+        let text =
+            base64::Engine::encode(&base64::engine::general_purpose::STANDARD, block.to_bytes());
+        match self
+            .call::<serde_json::Value>("submitblock", json!([text]))
+            .await
+        {
             // NEP-23: already exists.
             Err(error) if error.code() == Some(-501) => Ok(()),
             result => result.map(|_| ()),

@@ -73,7 +73,11 @@ impl Node {
         let text: String = self.read("getstorage", stored)?;
         let item = self.value("getstorage", &text, StackItem::read)?;
         let committee = committee(&item).ok_or_else(|| {
-            self.field("getstorage", "committee", "is not a list of keys with votes")
+            self.field(
+                "getstorage",
+                "committee",
+                "is not a list of keys with votes",
+            )
         })?;
         if committee.len() != config.committee().len() {
             let problem = format!(
@@ -97,6 +101,7 @@ impl Node {
                 .and_then(|voters| u64::try_from(voters).ok())
                 .ok_or_else(|| self.field("getstorage", "voters", "is not an amount of NEO"))?,
         };
+        let stored = self.records(height, &neo, CANDIDATE).await?;
         let blocked: HashSet<Vec<u8>> = self
             .records(height, &POLICY, BLOCKED)
             .await?
@@ -104,7 +109,7 @@ impl Node {
             .map(|(key, _)| key)
             .collect();
         let mut candidates = Vec::new();
-        for (key, value) in self.records(height, &neo, CANDIDATE).await? {
+        for (key, value) in stored {
             let wrong = |problem: String| self.field("findstorage", "candidate", problem);
             let key = PublicKey::from_bytes(&key).map_err(|error| wrong(error.to_string()))?;
             let item = StackItem::read(&value).map_err(|error| wrong(error.to_string()))?;

@@ -50,8 +50,14 @@ async fn blocks_of_a_node_are_followed_and_told_of() {
     }
     reaches(&ledger, 130).await;
     assert_eq!(ledger.tip_hash(), blocks[129].hash());
-    assert_eq!(ledger.header(Height(60)).unwrap().unwrap().hash(), blocks[59].hash());
-    assert_eq!(ledger.height_of(&blocks[59].hash()).unwrap(), Some(Height(60)));
+    assert_eq!(
+        ledger.header(Height(60)).unwrap().unwrap().hash(),
+        blocks[59].hash()
+    );
+    assert_eq!(
+        ledger.height_of(&blocks[59].hash()).unwrap(),
+        Some(Height(60))
+    );
     let mut last = Height(0);
     while let Ok((height, _)) = tips.try_recv() {
         assert!(height > last);
@@ -79,9 +85,17 @@ async fn a_decided_block_is_stored_and_the_next_height_opens_once_the_node_has_i
         matches!(answer, LedgerAnswer::Stored { height: Height(1), hash } if hash == block.hash())
     );
     assert_eq!(ledger.block(Height(1)).unwrap().as_ref(), Some(&block));
-    let opening = asked(&ledger, LedgerRequest::Open { parent: block.hash() });
+    let opening = asked(
+        &ledger,
+        LedgerRequest::Open {
+            parent: block.hash(),
+        },
+    );
     // The node refuses the block: it is behind, and the height waits.
-    until(&ledger, |ledger| !matches!(ledger.nodes()[0].state, NodeState::Synchronised { .. })).await;
+    until(&ledger, |ledger| {
+        !matches!(ledger.nodes()[0].state, NodeState::Synchronised { .. })
+    })
+    .await;
     assert_eq!(node.height(), 0);
     assert!(!ledger.nodes()[0].serves);
     node.set(|inside| inside.takes_blocks = true);
@@ -91,7 +105,13 @@ async fn a_decided_block_is_stored_and_the_next_height_opens_once_the_node_has_i
     assert_eq!(info.height, Height(2));
     assert_eq!(node.height(), 1);
     // Said again, nothing changes.
-    assert!(matches!(ask(&ledger, request).await, LedgerAnswer::Stored { height: Height(1), .. }));
+    assert!(matches!(
+        ask(&ledger, request).await,
+        LedgerAnswer::Stored {
+            height: Height(1),
+            ..
+        }
+    ));
 }
 
 #[tokio::test]
@@ -108,9 +128,18 @@ async fn a_height_that_is_over_does_not_open() {
         blocks: blocks.iter().cloned().map(Arc::new).collect(),
     };
     let imported = ask(&ledger, request).await;
-    assert!(matches!(imported, LedgerAnswer::Stored { height: Height(2), .. }));
+    assert!(matches!(
+        imported,
+        LedgerAnswer::Stored {
+            height: Height(2),
+            ..
+        }
+    ));
     match waiting.await.unwrap() {
-        LedgerAnswer::Failed { error: LedgerError::UnknownParent(hash), .. } => {
+        LedgerAnswer::Failed {
+            error: LedgerError::UnknownParent(hash),
+            ..
+        } => {
             assert_eq!(hash, parent);
         }
         // Opened before the import, when the node was quick.
@@ -156,7 +185,10 @@ async fn headers_that_the_validators_did_not_sign_are_not_believed() {
 #[tokio::test]
 async fn another_chain_is_noticed_at_any_height() {
     let network = Network::new();
-    let (good, fork) = (FakeNode::start(&network).await, FakeNode::start(&network).await);
+    let (good, fork) = (
+        FakeNode::start(&network).await,
+        FakeNode::start(&network).await,
+    );
     let block = network.blocks(&network.genesis(), 1).remove(0);
     good.take(&block);
     let ledger = attach(&network, &[&good]).await;
@@ -196,14 +228,24 @@ async fn imported_blocks_are_verified_and_transactions_are_kept() {
         blocks: vec![verified],
     };
     let answer = ask(&ledger, request).await;
-    assert!(matches!(answer, LedgerAnswer::Stored { height: Height(1), .. }));
+    assert!(matches!(
+        answer,
+        LedgerAnswer::Stored {
+            height: Height(1),
+            ..
+        }
+    ));
     assert_eq!(ledger.block(Height(1)).unwrap().unwrap().as_ref(), &block);
     let strangers = network.sign_by(&network.body(&block.header, Vec::new()), &[5, 6, 7, 8]);
     let request = LedgerRequest::Import {
         block: Arc::new(strangers.clone()),
     };
     match ask(&ledger, request).await {
-        LedgerAnswer::ImportRefused { height, hash, error } => {
+        LedgerAnswer::ImportRefused {
+            height,
+            hash,
+            error,
+        } => {
             assert_eq!((height, hash), (Height(2), strangers.hash()));
             assert!(error.to_string().contains("witness"), "{error}");
         }
