@@ -101,15 +101,8 @@ impl Node {
                 .and_then(|voters| u64::try_from(voters).ok())
                 .ok_or_else(|| self.field("getstorage", "voters", "is not an amount of NEO"))?,
         };
-        let stored = self.records(height, &neo, CANDIDATE).await?;
-        let blocked: HashSet<Vec<u8>> = self
-            .records(height, &POLICY, BLOCKED)
-            .await?
-            .into_iter()
-            .map(|(key, _)| key)
-            .collect();
         let mut candidates = Vec::new();
-        for (key, value) in stored {
+        for (key, value) in self.records(height, &neo, CANDIDATE).await? {
             let wrong = |problem: String| self.field("findstorage", "candidate", problem);
             let key = PublicKey::from_bytes(&key).map_err(|error| wrong(error.to_string()))?;
             let item = StackItem::read(&value).map_err(|error| wrong(error.to_string()))?;
@@ -120,11 +113,21 @@ impl Node {
             let (registered, votes) = state
                 .ok_or_else(|| wrong(format!("{key} has no state of registration and votes")))?;
             candidates.push(Candidate {
-                blocked: blocked.contains(key.script_hash().as_wire().as_slice()),
                 key,
                 votes,
                 registered,
+                blocked: false,
             });
+        }
+        let blocked: HashSet<Vec<u8>> = self
+            .records(height, &POLICY, BLOCKED)
+            .await?
+            .into_iter()
+            .map(|(key, _)| key)
+            .collect();
+        for candidate in &mut candidates {
+            let account = candidate.key.script_hash();
+            candidate.blocked = blocked.contains(account.as_wire().as_slice());
         }
         Ok(Electorate { voters, candidates })
     }

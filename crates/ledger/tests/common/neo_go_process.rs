@@ -54,6 +54,11 @@ impl NeoGo {
         node
     }
 
+    /// Where its JSON-RPC listens: `host:port`.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// What the node has written so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.directory.path().join("node.log")).unwrap_or_default()
