@@ -37,7 +37,7 @@ pub struct Electorate {
 /// Whether the block of this height brings a new committee of `members`.
 #[must_use]
 pub fn refreshes(height: Height, members: usize) -> bool {
-    u32::try_from(members).is_ok_and(|members| members > 0 && height.0 % members == 0)
+    u32::try_from(members).is_ok_and(|members| members > 0 && height.0.is_multiple_of(members))
 }
 
 /// The committee that an electorate elects, the first in rank first; as many as `standby`.

@@ -42,7 +42,7 @@ pub enum NodeError {
         /// Height of the block.
         height: Height,
         /// What is wrong with it.
-        problem: InvalidBlock,
+        problem: Box<InvalidBlock>,
     },
     /// It has another block at a height whose block is verified.
     #[error("{endpoint}: its block {height} is {found}, the validators signed {known}")]
@@ -69,8 +69,8 @@ pub enum NodeError {
     Contradiction {
         /// A node.
         one: Endpoint,
-        /// Another one.
-        other: Endpoint,
+        /// Address of another one.
+        other: String,
         /// What about.
         what: &'static str,
         /// The height.

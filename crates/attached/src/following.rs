@@ -132,7 +132,7 @@ async fn take(shared: &Arc<Shared>, member: &Member, height: Height) -> Result<(
         Err(NotAppended::Invalid(height, problem)) => Err(NodeError::Header {
             endpoint: member.node.endpoint().clone(),
             height,
-            problem,
+            problem: Box::new(problem),
         }),
         Err(NotAppended::Failed(error)) => Err(NodeError::Store(Box::new(error))),
     }

@@ -100,7 +100,7 @@ impl Shared {
             Err(NotAppended::Invalid(height, problem)) => Err(NodeError::Header {
                 endpoint: member.node.endpoint().clone(),
                 height,
-                problem,
+                problem: Box::new(problem),
             }),
         }
     }
@@ -118,10 +118,10 @@ impl Shared {
             return Err(NodeError::Header {
                 endpoint: member.node.endpoint().clone(),
                 height,
-                problem: InvalidBlock::NextConsensus {
+                problem: Box::new(InvalidBlock::NextConsensus {
                     found: signers,
                     expected: account,
-                },
+                }),
             });
         }
         let next_consensus = if refreshes(height.next(), genesis.committee().len()) {
@@ -163,7 +163,7 @@ impl Shared {
                 Ok(electorate) if account(&electorate) != elected => {
                     return Err(NodeError::Contradiction {
                         one: serving.node.endpoint().clone(),
-                        other: other.node.endpoint().clone(),
+                        other: other.node.endpoint().to_string(),
                         what: "who was elected",
                         height,
                     });

@@ -361,7 +361,7 @@ async fn fetch_trusted_from(
     lead_to(&headers, trusted).map_err(|problem| NodeError::Header {
         endpoint: member.node.endpoint().clone(),
         height: trusted.height,
-        problem,
+        problem: Box::new(problem),
     })?;
     Ok(headers)
 }
