@@ -23,6 +23,12 @@ pub(crate) async fn follow(shared: Arc<Shared>, member: Arc<Member>) {
     let mut ended = shared.ended.subscribe();
     let mut backoff = Backoff::new(shared.config.timing);
     loop {
+        if let Some(rest) = member.rest() {
+            tokio::select! {
+                () = tokio::time::sleep(rest) => {}
+                _ = ended.wait_for(|ended| *ended) => return,
+            }
+        }
         let wait = match look(&shared, &member).await {
             Ok(()) => {
                 backoff.succeeded();
@@ -84,7 +90,7 @@ async fn look(shared: &Arc<Shared>, member: &Arc<Member>) -> Result<(), NodeErro
     let serves = shared
         .serving()
         .is_some_and(|serving| Arc::ptr_eq(&serving, member));
-    if serves {
+    if serves && shared.pool_is_due(height) {
         shared.refresh_pool(member).await?;
     }
     Ok(())

@@ -32,7 +32,10 @@ impl Shared {
             }
             if let Some(member) = self.serving() {
                 match self.open_with(&member, &tip).await {
-                    Ok(info) => return Ok(info),
+                    Ok(info) => {
+                        member.succeeded();
+                        return Ok(info);
+                    }
                     Err(error) => self.failed(&member, &error),
                 }
                 continue;

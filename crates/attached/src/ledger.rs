@@ -3,26 +3,23 @@
 use std::sync::Arc;
 
 use neo_ledger::{
-    InvalidBlock, Ledger, LedgerAnswer, LedgerError, LedgerRequest, PoolWatcher, Rejected, Reply,
+    InvalidBlock, Ledger, LedgerAnswer, LedgerError, LedgerRequest, PoolWatcher, Reply,
     SubmitReply, VerifiedBlock, store::ChainStore,
 };
 use neo_primitives::{
-    Block, Height, Magic, SignedHeader, Transaction, UInt256, hash160, merkle_root, verify_witness,
+    Block, Height, Magic, Transaction, UInt256, hash160, merkle_root, verify_witness,
 };
-use tokio::{runtime::Handle, time::Instant};
+use tokio::runtime::Handle;
 
 use crate::{
-    config::{AttachedConfig, Backoff, Trusted},
-    error::NodeError,
-    following::{blocking, follow},
-    headers::{Headers, NotAppended, Tip, is_empty, lead_to},
-    node::BATCH,
-    proposal::Fresh,
-    shared::{Member, NodeReport, NodeState, Shared, members},
+    building::Fresh,
+    config::AttachedConfig,
+    following::follow,
+    headers::{Headers, is_empty},
+    shared::{Member, NodeReport, Shared, members},
+    storing::{import, promote, store, submit},
+    trusted::fetch_trusted,
 };
-
-/// Headers that are fetched below a trusted block, at most.
-const MAX_BELOW: u32 = 20_000;
 
 /// A ledger that one of several Neo nodes keeps.
 ///
@@ -193,175 +190,4 @@ async fn answer(shared: &Arc<Shared>, request: LedgerRequest) -> Result<LedgerAn
             import(shared, blocks.collect()).await
         }
     }
-}
-
-/// The decided block was checked, or is stored already. Nothing competes with it: no height is executed ahead.
-fn promote(shared: &Shared, hash: UInt256) -> Result<LedgerAnswer, LedgerError> {
-    if shared.checked(&hash).is_some() || shared.headers.height_of(&hash)?.is_some() {
-        return Ok(LedgerAnswer::Promoted { hash });
-    }
-    Err(LedgerError::UnknownBlock(hash))
-}
-
-/// Stores a decided block here, durably, and gives it to the nodes. The height above opens when one has it.
-async fn store(shared: &Arc<Shared>, block: Arc<Block>) -> Result<LedgerAnswer, LedgerError> {
-    let (hash, height) = (block.hash(), block.header.index);
-    match append(shared, vec![Arc::clone(&block)]).await {
-        Ok(tip) => {
-            distribute(shared, block);
-            Ok(stored(&tip))
-        }
-        Err(NotAppended::Failed(error)) => Err(error),
-        Err(NotAppended::Invalid(
-            _,
-            InvalidBlock::Index { .. } | InvalidBlock::UnknownParent(_),
-        )) => Err(LedgerError::NotNext {
-            hash,
-            height,
-            tip: shared.tip().height(),
-        }),
-        Err(NotAppended::Invalid(_, error)) => Err(LedgerError::InvalidDecision {
-            hash,
-            error: Box::new(error),
-        }),
-    }
-}
-
-async fn import(
-    shared: &Arc<Shared>,
-    blocks: Vec<Arc<Block>>,
-) -> Result<LedgerAnswer, LedgerError> {
-    let given = blocks.clone();
-    match append(shared, blocks).await {
-        Ok(tip) => {
-            // The newest goes out at once; what a node lacks below is found when it is looked at.
-            match (given.last(), given.len()) {
-                (Some(block), 1) => distribute(shared, Arc::clone(block)),
-                _ => shared.nudge(),
-            }
-            Ok(stored(&tip))
-        }
-        Err(NotAppended::Failed(error)) => Err(error),
-        Err(NotAppended::Invalid(height, error)) => {
-            shared.nudge();
-            let refused = given.iter().find(|block| block.header.index == height);
-            Ok(LedgerAnswer::ImportRefused {
-                height,
-                hash: refused.map(|block| block.hash()).unwrap_or_default(),
-                error,
-            })
-        }
-    }
-}
-
-fn stored(tip: &Tip) -> LedgerAnswer {
-    LedgerAnswer::Stored {
-        height: tip.height(),
-        hash: tip.hash,
-    }
-}
-
-async fn append(shared: &Arc<Shared>, blocks: Vec<Arc<Block>>) -> Result<Tip, NotAppended> {
-    let store = Arc::clone(shared);
-    blocking(move || store.headers.append_blocks(&blocks)).await?;
-    shared.changed();
-    Ok(shared.tip())
-}
-
-/// Gives a block to every node that can take it; whichever cannot is brought up to date later.
-fn distribute(shared: &Arc<Shared>, block: Arc<Block>) {
-    for member in &shared.members {
-        if matches!(member.state(), NodeState::Unusable { .. }) {
-            continue;
-        }
-        let (member, block) = (Arc::clone(member), Arc::clone(&block));
-        tokio::spawn(async move {
-            if let Err(error) = member.node.submit_block(&block).await {
-                tracing::debug!(%error, "a Neo node does not take a block yet");
-            }
-            member.nudge.notify_one();
-        });
-    }
-}
-
-/// Gives transactions to the serving node.
-async fn submit(
-    shared: &Shared,
-    transactions: &[Arc<Transaction>],
-) -> Vec<Result<UInt256, Rejected>> {
-    let end = shared.deadline();
-    loop {
-        let member = match shared.serving_until(end).await {
-            Ok(member) => member,
-            Err(error) => {
-                let reason = error.to_string();
-                return transactions
-                    .iter()
-                    .map(|_| {
-                        Err(Rejected::Unavailable {
-                            reason: reason.clone(),
-                        })
-                    })
-                    .collect();
-            }
-        };
-        match member.node.send(transactions).await {
-            Ok(verdicts) => return verdicts,
-            Err(error) => shared.failed(&member, &error),
-        }
-    }
-}
-
-/// The trusted block with the headers below it that were asked for, from the first node that has them.
-async fn fetch_trusted(
-    config: &AttachedConfig,
-    members: &[Arc<Member>],
-    trusted: &Trusted,
-) -> Result<Vec<SignedHeader>, LedgerError> {
-    let below = trusted.height.0.checked_sub(trusted.from.0);
-    if below.is_none_or(|below| below > MAX_BELOW) {
-        return Err(LedgerError::Inconsistent(format!(
-            "headers from {} to the trusted block {} are wanted, at most {MAX_BELOW} below it are fetched",
-            trusted.from, trusted.height
-        )));
-    }
-    let end = Instant::now() + config.timing.patience;
-    let mut backoff = Backoff::new(config.timing);
-    loop {
-        let mut problems = Vec::new();
-        for member in members {
-            match fetch_trusted_from(config, member, trusted).await {
-                Ok(headers) => return Ok(headers),
-                Err(error) => problems.push(error.to_string()),
-            }
-        }
-        let wait = backoff.failed();
-        if Instant::now() + wait > end {
-            return Err(LedgerError::NoNode(problems.join("; ")));
-        }
-        tokio::time::sleep(wait).await;
-    }
-}
-
-async fn fetch_trusted_from(
-    config: &AttachedConfig,
-    member: &Member,
-    trusted: &Trusted,
-) -> Result<Vec<SignedHeader>, NodeError> {
-    let known = [(trusted.height, trusted.hash)];
-    member.node.standing(&config.genesis, &known).await?;
-    let mut headers = Vec::new();
-    let mut from = trusted.from;
-    while from <= trusted.height {
-        let left = trusted.height.0 - from.0 + 1;
-        let count = left.min(u32::try_from(BATCH).unwrap_or(u32::MAX));
-        headers.extend(member.node.headers(from, count).await?);
-        from = Height(from.0 + count);
-    }
-    lead_to(&headers, trusted).map_err(|problem| NodeError::Header {
-        endpoint: member.node.endpoint().clone(),
-        height: trusted.height,
-        problem: Box::new(problem),
-    })?;
-    Ok(headers)
 }

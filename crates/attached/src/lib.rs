@@ -17,6 +17,7 @@
 //! does not vote. While no node serves, [`neo_ledger::LedgerRequest::Open`] waits; every other request fails after
 //! [`Timing::patience`], which consensus takes as "not checked", never as a vote.
 
+mod building;
 mod config;
 pub mod election;
 mod error;
@@ -33,8 +34,11 @@ mod reads;
 mod selection;
 mod shared;
 mod stack_item;
+mod storing;
 #[cfg(test)]
 mod tests;
+mod trusted;
+mod verdict;
 
 pub use config::{AttachedConfig, Timing, Trusted};
 pub use error::NodeError;

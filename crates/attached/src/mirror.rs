@@ -3,15 +3,20 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
 use neo_primitives::{Height, Transaction, TransactionIds, UInt256, short_id};
+use tokio::time::Instant;
 
 use crate::{
     error::NodeError,
     node::Listing,
     shared::{Member, Shared},
 };
+
+/// A pool that is not empty is read this often, besides when a block is built or checked.
+const REFRESH: Duration = Duration::from_secs(1);
 
 /// Bytes of transactions that are held, at most.
 const MAX_BYTES: usize = 128 << 20;
@@ -24,6 +29,7 @@ pub(crate) struct Mirror {
     listed: HashSet<UInt256>,
     held: HashMap<UInt256, Arc<Transaction>>,
     bytes: usize,
+    read: Option<Instant>,
 }
 
 impl Mirror {
@@ -50,6 +56,7 @@ impl Mirror {
     /// Takes a listing over. What is not listed any more is let go.
     fn list(&mut self, listing: Listing, most: usize) {
         self.height = listing.height;
+        self.read = Some(Instant::now());
         self.order = listing.verified;
         self.order.truncate(most);
         self.listed = self.order.iter().copied().collect();
@@ -117,6 +124,14 @@ impl Mirror {
 }
 
 impl Shared {
+    /// Whether the pool is to be read without being asked: it is empty and somebody waits for its first transaction, or
+    /// it was read a while ago or at another height.
+    pub(crate) fn pool_is_due(&self, height: Height) -> bool {
+        let mirror = self.mirror.lock();
+        let old = mirror.read.is_none_or(|read| read.elapsed() >= REFRESH);
+        old || mirror.order.is_empty() || mirror.height != height
+    }
+
     /// Reads the memory pool of a node, and tells who watches for its first transaction.
     pub(crate) async fn refresh_pool(&self, member: &Member) -> Result<Height, NodeError> {
         let listing = member.node.listing().await?;

@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use crate::{
-    config::AttachedConfig,
+    config::{AttachedConfig, Backoff},
     error::NodeError,
     headers::{Headers, Tip},
     mirror::Mirror,
@@ -21,6 +21,9 @@ use crate::{
 
 /// Checked proposals that are remembered, at most.
 const MAX_CANDIDATES: usize = 16;
+
+/// How long a node is left alone that took a block while it was read.
+const MOVED: Duration = Duration::from_millis(10);
 
 /// Is told of a tip that was not stored through [`neo_ledger::LedgerRequest`].
 pub(crate) type TipWatcher = Box<dyn Fn(Height, UInt256) + Send + Sync>;
@@ -67,6 +70,9 @@ pub(crate) struct Member {
     version: RwLock<Option<Version>>,
     /// Asks for another look at the node.
     pub(crate) nudge: Notify,
+    /// How long it is left alone after requests of consensus that failed.
+    failures: Mutex<Backoff>,
+    rest: Mutex<Option<Duration>>,
 }
 
 impl Member {
@@ -76,6 +82,16 @@ impl Member {
 
     pub(crate) fn state(&self) -> NodeState {
         self.state.read().clone()
+    }
+
+    /// How long the node is to be left alone before the next look, after a request failed.
+    pub(crate) fn rest(&self) -> Option<Duration> {
+        self.rest.lock().take()
+    }
+
+    /// It carried out what it was asked.
+    pub(crate) fn succeeded(&self) {
+        self.failures.lock().succeeded();
     }
 }
 
@@ -133,6 +149,8 @@ pub(crate) fn members(config: &AttachedConfig) -> Vec<Arc<Member>> {
                 state: RwLock::new(NodeState::Unknown),
                 version: RwLock::default(),
                 nudge: Notify::new(),
+                failures: Mutex::new(Backoff::new(config.timing)),
+                rest: Mutex::default(),
             })
         })
         .collect()
@@ -237,14 +255,17 @@ impl Shared {
         self.changed();
     }
 
-    /// A request to a node failed: it is looked at before it is asked again.
+    /// A request to a node failed: it is left alone for a while, and looked at before it is asked again.
     pub(crate) fn failed(&self, member: &Member, error: &NodeError) {
-        let state = match error {
-            NodeError::Moved { .. } => NodeState::Unknown,
-            error => NodeState::Unusable {
-                problem: error.to_string(),
-            },
+        let (state, rest) = match error {
+            NodeError::Moved { .. } => (NodeState::Unknown, MOVED),
+            error => {
+                let problem = error.to_string();
+                let rest = member.failures.lock().failed();
+                (NodeState::Unusable { problem }, rest)
+            }
         };
+        *member.rest.lock() = Some(rest);
         self.set_state(member, None, state);
         member.nudge.notify_one();
     }
