@@ -246,4 +246,9 @@ async fn elections_end_as_neo_go_computes_them() {
     assert_eq!(chain.grow(vec![]).await, standby, "block 12");
     assert_eq!(consensus_address(&chain.open().await), standby);
     assert_eq!(ledger.height(), Height(12));
+
+    // Who begins now verifies the whole chain, over every change of the validators.
+    let newcomer = attach(&network, &[&node]).await;
+    assert_eq!(network::open(&newcomer).await.height, Height(13));
+    assert_eq!(newcomer.tip_hash(), ledger.tip_hash());
 }

@@ -268,3 +268,33 @@ async fn without_a_node_nothing_is_said() {
         LedgerAnswer::Failed { .. }
     ));
 }
+
+#[tokio::test]
+async fn a_node_whose_answers_fail_is_left_alone_for_a_while() {
+    let network = Network::new();
+    let (first, second) = (
+        FakeNode::start(&network).await,
+        FakeNode::start(&network).await,
+    );
+    // It stands well, and says nonsense when it matters.
+    let nonsense = Bend::Result(json!("!"));
+    first.set(|inside| inside.bends.insert("getstorage", nonsense));
+    let mut config = super::config(&network, &[&first, &second]);
+    config.timing.backoff_min = std::time::Duration::from_secs(3_600);
+    config.timing.backoff_max = config.timing.backoff_min;
+    let store = Box::new(neo_ledger::store::MemoryStore::new());
+    let ledger = super::attach_with(config, store).await;
+    until(&ledger, |ledger| ledger.nodes()[0].serves).await;
+    open(&ledger).await;
+    assert!(problem(&ledger, 0).await.contains("is not Base64"));
+    let calls = |node: &FakeNode| node.set(|inside| inside.calls.len());
+    let before = calls(&first);
+    // Many looks at the other one later nobody has asked the first one again.
+    let looks = calls(&second) + 60;
+    while calls(&second) < looks {
+        ledger.shared().nudge();
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(calls(&first), before);
+    assert!(ledger.nodes()[1].serves);
+}
