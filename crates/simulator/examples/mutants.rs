@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release -p neo-simulator --features mutation --example mutants -- \
-//!     [--seeds 0..2000] [--validators 4,7] [--only NAME,NAME] [--duration-s 30] [--threads N] [--json] [--control]
+//!     [--protocol 3] [--seeds 0..2000] [--validators 4,7] [--only NAME,NAME] [--duration-s 30, 60 of dBFT 2.0] [--threads N] [--json] [--control]
 //! ```
 //!
 //! Each line names the rule, how it is broken, the first seed whose run shows a violation, the number of
@@ -17,13 +17,77 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use neo_consensus::v2::mutation::Mutation as Older;
 use neo_consensus::v3::mutation::Mutation;
-use neo_simulator::{NoTrace, Options, run_with, swarm};
+use neo_simulator::plan::Version;
+use neo_simulator::{NoTrace, Options, run_with, swarm_of};
+
+/// A broken rule of one of the protocols.
+#[derive(Clone, Copy)]
+enum Broken {
+    Newer(Mutation),
+    Older(Older),
+}
+
+impl Broken {
+    /// All of a protocol that runs can show.
+    fn all(protocol: Version) -> Vec<Self> {
+        match protocol {
+            Version::Two => Older::ALL.iter().copied().map(Self::Older).collect(),
+            Version::Three => (Mutation::ALL.iter().copied())
+                .filter(|one| !one.is_left_to_tests())
+                .map(Self::Newer)
+                .collect(),
+        }
+    }
+
+    fn named(protocol: Version, name: &str) -> Result<Self, String> {
+        match protocol {
+            Version::Two => {
+                let found = name.parse::<Older>().map(Self::Older);
+                found.map_err(|error| error.to_string())
+            }
+            Version::Three => {
+                let found = name.parse::<Mutation>().map(Self::Newer);
+                found.map_err(|error| error.to_string())
+            }
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Newer(one) => one.name(),
+            Self::Older(one) => one.name(),
+        }
+    }
+
+    /// The rule of protocol section 5, where it is one.
+    fn rule(self) -> u8 {
+        match self {
+            Self::Newer(one) => one.rule(),
+            Self::Older(_) => 0,
+        }
+    }
+
+    fn options(self) -> Options {
+        match self {
+            Self::Newer(one) => Options {
+                mutation: Some(one),
+                ..Options::default()
+            },
+            Self::Older(one) => Options {
+                older: Some(one),
+                ..Options::default()
+            },
+        }
+    }
+}
 
 struct Arguments {
+    protocol: Version,
     seeds: Range<u64>,
     validators: Vec<u16>,
-    mutations: Vec<Mutation>,
+    mutations: Vec<Broken>,
     duration: Duration,
     threads: usize,
     json: bool,
@@ -33,12 +97,13 @@ struct Arguments {
 impl Arguments {
     fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut only = None;
+        let mut seconds = None;
         let mut parsed = Self {
+            protocol: Version::Three,
             seeds: 0..2000,
             validators: vec![4, 7],
-            mutations: (Mutation::ALL.iter().copied())
-                .filter(|one| !one.is_left_to_tests())
-                .collect(),
+            mutations: Vec::new(),
             duration: Duration::from_secs(30),
             threads,
             json: false,
@@ -77,19 +142,30 @@ impl Arguments {
                     });
                     parsed.validators = counts.collect::<Result<_, _>>()?;
                 }
-                "--only" => {
-                    let names = value.split(',').map(|one| one.parse::<Mutation>());
-                    parsed.mutations = names
-                        .collect::<Result<_, _>>()
-                        .map_err(|error| error.to_string())?;
+                "--only" => only = Some(value),
+                "--protocol" => {
+                    let version = u8::try_from(number(&value)?).unwrap_or_default();
+                    parsed.protocol =
+                        Version::try_from(version).map_err(|error| error.to_string())?;
                 }
-                "--duration-s" => parsed.duration = Duration::from_secs(number(&value)?),
+                "--duration-s" => seconds = Some(number(&value)?),
                 "--threads" => {
                     parsed.threads = usize::try_from(number(&value)?).unwrap_or(1).max(1);
                 }
                 _ => return Err(format!("there is no option {word}")),
             }
         }
+        // Heights of dBFT 2.0 take longer, because its timers do.
+        let usual = if parsed.protocol.is_three() { 30 } else { 60 };
+        parsed.duration = Duration::from_secs(seconds.unwrap_or(usual));
+        parsed.mutations = match only {
+            None => Broken::all(parsed.protocol),
+            Some(names) => {
+                let names = names.split(',');
+                let named = names.map(|name| Broken::named(parsed.protocol, name));
+                named.collect::<Result<_, _>>()?
+            }
+        };
         if parsed.seeds.is_empty() {
             return Err("--seeds names no seed".to_owned());
         }
@@ -108,7 +184,7 @@ fn control(arguments: &Arguments) -> ExitCode {
                 return;
             }
             for count in &arguments.validators {
-                if let Some(caught) = look(None, *count, arguments.duration, seed) {
+                if let Some(caught) = look(None, *count, arguments, seed) {
                     found.fetch_add(1, Ordering::Relaxed);
                     println!("seed {seed}, {count} validators: {}", caught.what);
                 }
@@ -142,13 +218,13 @@ struct Caught {
 }
 
 fn look(
-    mutation: Option<Mutation>,
+    mutation: Option<Broken>,
     validators: u16,
-    duration: Duration,
+    arguments: &Arguments,
     seed: u64,
 ) -> Option<Caught> {
-    let plan = swarm(validators, duration, seed);
-    let options = Options { mutation };
+    let plan = swarm_of(arguments.protocol, validators, arguments.duration, seed);
+    let options = mutation.map(Broken::options).unwrap_or_default();
     let report = run_with(&plan, seed, &mut NoTrace, options).ok()?;
     let violation = report.violations.first()?;
     Some(Caught {
@@ -160,7 +236,7 @@ fn look(
 }
 
 /// The lowest seed with a violation; all lower ones have been tried, with every number of validators.
-fn hunt(mutation: Mutation, arguments: &Arguments) -> Option<Caught> {
+fn hunt(mutation: Broken, arguments: &Arguments) -> Option<Caught> {
     let next = AtomicU64::new(arguments.seeds.start);
     let best: Mutex<Option<Caught>> = Mutex::new(None);
     let worker = || {
@@ -175,8 +251,7 @@ fn hunt(mutation: Mutation, arguments: &Arguments) -> Option<Caught> {
                 return;
             }
             let mut counts = arguments.validators.iter();
-            let caught =
-                counts.find_map(|count| look(Some(mutation), *count, arguments.duration, seed));
+            let caught = counts.find_map(|count| look(Some(mutation), *count, arguments, seed));
             if let Some(caught) = caught {
                 let mut best = best.lock().unwrap_or_else(PoisonError::into_inner);
                 if best.as_ref().is_none_or(|known| caught.seed < known.seed) {
@@ -193,7 +268,7 @@ fn hunt(mutation: Mutation, arguments: &Arguments) -> Option<Caught> {
     best.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn text(mutation: Mutation, caught: Option<&Caught>) -> String {
+fn text(mutation: Broken, caught: Option<&Caught>) -> String {
     let (rule, name) = (mutation.rule(), mutation.name());
     match caught {
         Some(Caught {
@@ -209,7 +284,7 @@ fn text(mutation: Mutation, caught: Option<&Caught>) -> String {
     }
 }
 
-fn json(mutation: Mutation, caught: Option<&Caught>) -> String {
+fn json(mutation: Broken, caught: Option<&Caught>) -> String {
     let mut object = serde_json::json!({
         "rule": mutation.rule(),
         "mutation": mutation.name(),
@@ -246,7 +321,7 @@ fn main() -> ExitCode {
         let line = if arguments.json { json } else { text };
         println!("{}", line(*mutation, caught.as_ref()));
         if caught.is_none() {
-            let _ = write!(missed, " {mutation}");
+            let _ = write!(missed, " {}", mutation.name());
         }
     }
     if missed.is_empty() {

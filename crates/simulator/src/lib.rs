@@ -42,6 +42,9 @@ pub struct Options {
     /// A rule of the engine that honest nodes break.
     #[cfg(feature = "mutation")]
     pub mutation: Option<neo_consensus::v3::mutation::Mutation>,
+    /// A rule of dBFT 2.0 that they break in its runs.
+    #[cfg(feature = "mutation")]
+    pub older: Option<neo_consensus::v2::mutation::Mutation>,
 }
 
 /// Runs a plan.

@@ -13,11 +13,28 @@
 //! | `engine`      | opening heights, timers, restarts                                    |
 //! | [`timing`]    | how long a view may take                                             |
 
+/// `mutated!(owner, A | B)`: whether the owner breaks a rule on purpose. Without the feature `mutation`
+/// this is the literal `false`.
+#[cfg(feature = "mutation")]
+macro_rules! mutated {
+    ($owner:expr, $($variant:ident)|+) => {
+        matches!($owner.mutation, Some($($crate::v2::mutation::Mutation::$variant)|+))
+    };
+}
+#[cfg(not(feature = "mutation"))]
+macro_rules! mutated {
+    ($owner:expr, $($variant:ident)|+) => {
+        false
+    };
+}
+
 pub mod codec;
 pub mod content;
 mod engine;
 mod height;
 pub mod message;
+#[cfg(feature = "mutation")]
+pub mod mutation;
 pub mod record;
 pub mod recovery;
 pub mod timing;

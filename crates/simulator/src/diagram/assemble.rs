@@ -24,6 +24,7 @@ impl HeightDiagram {
             });
         }
         notes.extend(self.notes.iter().filter(|note| within(note.at_us)).cloned());
+        notes.extend(self.standstill(until));
         let flight_us = usual_flight(&self.arrows);
         let mut arrows = self.arrows.clone();
         for arrow in arrows.iter_mut().filter(|arrow| !arrow.arrived) {
@@ -38,7 +39,20 @@ impl HeightDiagram {
             marks,
             notes,
             zero_us: from,
+            older: self.older,
         }
+    }
+
+    /// What is said at the end of a height that never moved again.
+    fn standstill(&self, until: u64) -> Option<Note> {
+        (self.repeated > 0 && self.standing.is_some()).then(|| Note {
+            at_us: until,
+            words: format!(
+                "the same at {} ms, {} messages later",
+                millis(self.last_us),
+                self.repeated
+            ),
+        })
     }
 
     /// First and last moment at which something of the height happened.
@@ -79,7 +93,12 @@ impl HeightDiagram {
     /// Views of the height that a validator leads, as far as the run came (protocol section 7, round robin).
     fn views_led_by(&self, position: usize) -> Vec<String> {
         let height = self.height as usize;
-        let leads = |view: &u32| (height + *view as usize) % self.validators.max(1) == position;
+        let count = self.validators.max(1);
+        let leads = |view: &u32| {
+            let view = *view as usize % count;
+            let turn = if self.older { count - view } else { view };
+            (height + turn) % count == position
+        };
         let views = (0..=self.highest_view).filter(leads).take(3);
         views.map(|view| format!("view {view}")).collect()
     }

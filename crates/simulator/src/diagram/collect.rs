@@ -6,7 +6,7 @@ use neo_primitives::UInt256;
 
 use super::axis::millis;
 use super::scene::{Arrow, Ink, Mark, Note, Sign, Stage};
-use crate::plan::{COMMITTED, Plan};
+use crate::plan::{COMMITTED, Plan, Version};
 use crate::trace::{Happening, Kind, TraceEvent, TraceSink, Transmission};
 
 /// Most messages that a diagram takes; those behind it are counted and said.
@@ -37,6 +37,13 @@ pub struct HeightDiagram {
     pub(super) first_proposal_us: Option<u64>,
     pub(super) decided: Vec<(usize, u64, u32)>,
     pub(super) highest_view: u32,
+    /// Whether the run is one of dBFT 2.0.
+    pub(super) older: bool,
+    /// Since when the height is locked, and nothing else has happened.
+    pub(super) standing: Option<u64>,
+    /// Messages of that time that are not drawn.
+    pub(super) repeated: usize,
+    pub(super) last_us: u64,
 }
 
 impl HeightDiagram {
@@ -82,6 +89,10 @@ impl HeightDiagram {
             first_proposal_us: None,
             decided: Vec::new(),
             highest_view: 0,
+            older: plan.protocol == Version::Two,
+            standing: None,
+            repeated: 0,
+            last_us: 0,
         }
     }
 
@@ -174,7 +185,7 @@ impl HeightDiagram {
         let sent_us = sent_us.unwrap_or(at_us);
         let mut words = format!(
             "{} of view {} from {} to {}, {} bytes, sent at {} ms",
-            ink(message.kind),
+            ink(message.kind).name(self.older),
             message.view,
             message.from,
             message.to,
@@ -256,6 +267,9 @@ impl HeightDiagram {
     }
 }
 
+/// So much of a standstill is drawn, in microseconds.
+const DRAWN_STANDSTILL: u64 = 5_000_000;
+
 /// Words of a healed network.
 pub(super) const HEALED: &str = "the network is whole";
 /// Words of a height that stands still.
@@ -264,6 +278,9 @@ pub(super) const LOCKED: &str = "locked: no message can help any more";
 impl TraceSink for HeightDiagram {
     fn event(&mut self, event: &TraceEvent) {
         let at = event.at_us;
+        if self.stands_still(event) {
+            return;
+        }
         match &event.what {
             Happening::Sent(message) if self.concerns(message) => self.sent(at, message),
             Happening::Delivered(message) if self.concerns(message) => {
@@ -284,6 +301,7 @@ impl TraceSink for HeightDiagram {
             Happening::Healed => self.note(at, HEALED.to_owned()),
             Happening::Locked { height } if *height == self.height => {
                 self.note(at, LOCKED.to_owned());
+                self.standing = Some(at);
             }
             // What is passed on to somebody who was not sent it leaves here.
             Happening::Relayed(message) if self.concerns(message) => {
@@ -305,6 +323,35 @@ impl TraceSink for HeightDiagram {
 }
 
 impl HeightDiagram {
+    /// Whether an event only repeats what a locked height has shown for long.
+    fn stands_still(&mut self, event: &TraceEvent) -> bool {
+        let Some(since) = self.standing else {
+            return false;
+        };
+        match &event.what {
+            Happening::Started { .. } => {
+                self.standing = None;
+                if self.repeated > 0 {
+                    let words = format!("the same, {} messages later", self.repeated);
+                    self.note(event.at_us, words);
+                }
+                self.repeated = 0;
+                false
+            }
+            _ if event.at_us < since + DRAWN_STANDSTILL => false,
+            Happening::Sent(message) => {
+                self.repeated += usize::from(message.height == self.height);
+                self.last_us = event.at_us;
+                true
+            }
+            Happening::Delivered(_)
+            | Happening::Dropped { .. }
+            | Happening::Relayed(_)
+            | Happening::ViewChangeAsked { .. } => true,
+            _ => false,
+        }
+    }
+
     fn note(&mut self, at_us: u64, words: String) {
         self.notes.push(Note { at_us, words });
     }

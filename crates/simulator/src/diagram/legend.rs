@@ -26,12 +26,12 @@ enum Entry {
 }
 
 impl Entry {
-    fn words(self) -> String {
+    fn words(self, older: bool) -> String {
         match self {
-            Self::Message(ink) => ink.to_string(),
+            Self::Message(ink) => ink.name(older),
             Self::Lost => "lost".to_owned(),
             Self::Again => "sent again".to_owned(),
-            Self::Line(stage) => stage.words().to_owned(),
+            Self::Line(stage) => stage.words(older).to_owned(),
             Self::Mark(sign) => sign.words().to_owned(),
         }
     }
@@ -69,12 +69,12 @@ fn groups(scene: &Scene) -> [(&'static str, Vec<Entry>); 3] {
 }
 
 /// Places of the entries: row and left end.
-fn places(entries: &[Entry], width: f64) -> Vec<(usize, f64)> {
+fn places(entries: &[Entry], width: f64, older: bool) -> Vec<(usize, f64)> {
     let mut row = 0;
     let mut x = BEGIN;
     let mut places = Vec::with_capacity(entries.len());
     for entry in entries {
-        let needed = 46.0 + entry.words().chars().count() as f64 * LETTER;
+        let needed = 46.0 + entry.words(older).chars().count() as f64 * LETTER;
         if x + needed > width - 12.0 && x > BEGIN {
             row += 1;
             x = BEGIN;
@@ -85,8 +85,10 @@ fn places(entries: &[Entry], width: f64) -> Vec<(usize, f64)> {
     places
 }
 
-fn rows(entries: &[Entry], width: f64) -> usize {
-    places(entries, width).last().map_or(0, |(row, _)| row + 1)
+fn rows(entries: &[Entry], width: f64, older: bool) -> usize {
+    places(entries, width, older)
+        .last()
+        .map_or(0, |(row, _)| row + 1)
 }
 
 /// Height of the legend in pixels.
@@ -94,7 +96,7 @@ pub(super) fn height(scene: &Scene, width: f64) -> f64 {
     let groups = groups(scene);
     groups
         .iter()
-        .map(|(_, entries)| rows(entries, width) as f64 * ROW)
+        .map(|(_, entries)| rows(entries, width, scene.older) as f64 * ROW)
         .sum::<f64>()
         + 10.0
 }
@@ -108,12 +110,12 @@ pub(super) fn draw(svg: &mut Svg, scene: &Scene, top: f64, width: f64) {
             continue;
         }
         write(svg, HEADING, y, Letters::LEGEND_HEADING, heading);
-        for (entry, (row, x)) in entries.iter().zip(places(&entries, width)) {
+        for (entry, (row, x)) in entries.iter().zip(places(&entries, width, scene.older)) {
             let y = y + row as f64 * ROW;
             sample(svg, *entry, x, y - 4.0);
-            write(svg, x + 30.0, y, Letters::LEGEND, &entry.words());
+            write(svg, x + 30.0, y, Letters::LEGEND, &entry.words(scene.older));
         }
-        y += rows(&entries, width) as f64 * ROW;
+        y += rows(&entries, width, scene.older) as f64 * ROW;
     }
     svg.close("g");
 }

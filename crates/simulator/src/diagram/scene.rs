@@ -19,6 +19,8 @@ pub struct Scene {
     pub notes: Vec<Note>,
     /// The moment that the axis calls 0.
     pub zero_us: u64,
+    /// Whether messages and stages have the names of dBFT 2.0.
+    pub older: bool,
 }
 
 /// The line of a validator.
@@ -63,10 +65,11 @@ impl Stage {
         Self::Down,
     ];
 
-    /// Words of the legend.
+    /// Words of the legend, with the names of dBFT 2.0 if `older`.
     #[must_use]
-    pub const fn words(self) -> &'static str {
+    pub const fn words(self, older: bool) -> &'static str {
         match self {
+            Self::PreCommitted if older => "has committed, for ever",
             Self::Away => "not open",
             Self::Waiting => "waits for a proposal",
             Self::Prepared => "has prepared",
@@ -117,6 +120,18 @@ impl Ink {
         Self::Fetch,
         Self::Garbage,
     ];
+}
+
+impl Ink {
+    /// Its name, that of dBFT 2.0 if `older`.
+    #[must_use]
+    pub fn name(self, older: bool) -> String {
+        match self {
+            Self::Proposal if older => "PrepareRequest".to_owned(),
+            Self::Prepare if older => "PrepareResponse".to_owned(),
+            _ => self.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for Ink {

@@ -124,4 +124,7 @@ pub(super) trait Simulated:
     /// Whether honest drivers send before the log is durable, because the run is told so.
     #[cfg(feature = "mutation")]
     fn sends_first(options: &crate::Options) -> bool;
+    /// Whether honest drivers forget to make a record durable, because the run is told so.
+    #[cfg(feature = "mutation")]
+    fn forgets(options: &crate::Options, record: &Self::Record) -> bool;
 }

@@ -21,8 +21,20 @@ impl<P: Simulated> World<'_, P> {
         false
     }
 
+    /// What of a ballot a driver writes: all of it, unless the run breaks that rule.
+    #[cfg(feature = "mutation")]
+    fn written(&self, node: usize, ballot: &Ballot<P>) -> Vec<P::Record> {
+        let forgets =
+            |record: &&P::Record| self.nodes[node].honest && P::forgets(&self.options, record);
+        let records = ballot.records().iter();
+        records.filter(|record| !forgets(record)).cloned().collect()
+    }
+
     /// Makes the records of a ballot durable. False when the node crashed in the act.
     pub(super) fn record(&mut self, node: usize, ballot: &Ballot<P>) -> bool {
+        #[cfg(feature = "mutation")]
+        let records = &self.written(node, ballot)[..];
+        #[cfg(not(feature = "mutation"))]
         let records = ballot.records();
         if records.is_empty() {
             return true;

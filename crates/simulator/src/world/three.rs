@@ -213,4 +213,10 @@ impl Simulated for V3Engine {
         use neo_consensus::v3::mutation::Mutation;
         options.mutation == Some(Mutation::SendsBeforeDurable)
     }
+
+    /// Which records are forgotten, the engine itself is told.
+    #[cfg(feature = "mutation")]
+    fn forgets(_options: &crate::Options, _record: &Record) -> bool {
+        false
+    }
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use neo_adversary::Collusion;
 use neo_adversary::v2::Liar;
 use neo_consensus::engine::{Engine as _, Restored};
+#[cfg(feature = "mutation")]
+use neo_consensus::v2::mutation::Mutation;
 use neo_consensus::v2::{
     Body, EngineSettings, Kind as Named, Message, Outcome, Record, V2Engine, VerifyJob,
 };
@@ -75,6 +77,8 @@ impl Simulated for V2Engine {
         let settings = EngineSettings {
             own: Some(surroundings.key),
             max_block_time: (!most.is_zero()).then_some(most),
+            #[cfg(feature = "mutation")]
+            mutation: surroundings.options.older,
         };
         Self::new(settings, restored)
     }
@@ -203,7 +207,13 @@ impl Simulated for V2Engine {
     }
 
     #[cfg(feature = "mutation")]
-    fn sends_first(_options: &crate::Options) -> bool {
-        false
+    fn sends_first(options: &crate::Options) -> bool {
+        options.older == Some(Mutation::SendsBeforeDurable)
+    }
+
+    #[cfg(feature = "mutation")]
+    fn forgets(options: &crate::Options, record: &Record) -> bool {
+        options.older == Some(Mutation::ForgetsCommit)
+            && matches!(record, Record::Own(message) if message.kind() == Named::Commit)
     }
 }

@@ -72,6 +72,8 @@ impl Node {
         let settings = EngineSettings {
             own: Some(self.key.clone()),
             max_block_time,
+            #[cfg(feature = "mutation")]
+            mutation: None,
         };
         self.engine = Some(V2Engine::new(settings, restored));
         self.log = Some(opened.log);

@@ -57,6 +57,8 @@ impl V2Engine {
             previous: previous.map(|(_, at)| at),
             max_block_time: self.settings.max_block_time,
             last_seen: std::mem::take(&mut self.last_seen),
+            #[cfg(feature = "mutation")]
+            mutation: self.settings.mutation,
         };
         actions.notices.push(Notice::Opened { height });
         let Some(mut open) = HeightState::open(now, opening, actions) else {

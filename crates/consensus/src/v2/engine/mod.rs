@@ -43,6 +43,9 @@ pub struct EngineSettings {
     /// neo-go's `MaxTimePerBlock`: most time between two blocks while no transaction waits. `None`, or one
     /// that is not above T, makes a block every T.
     pub max_block_time: Option<Duration>,
+    /// The rule that this engine breaks.
+    #[cfg(feature = "mutation")]
+    pub mutation: Option<super::mutation::Mutation>,
 }
 
 /// dBFT 2.0 of one node.
@@ -135,6 +138,10 @@ impl V2Engine {
         });
         let votes_from = first.max().unwrap_or_default();
         records.retain(|record| record.height().is_some_and(|at| at > stored));
+        let silent = silent && !mutated!(settings, NeverSilent);
+        if mutated!(settings, RestoresNothing) {
+            records.clear();
+        }
         Self {
             settings,
             stored,

@@ -74,7 +74,8 @@ impl HeightState {
         reason: Reason,
         actions: &mut V2Actions,
     ) {
-        if self.voice.is_none() || self.commit_sent() {
+        let bound = self.commit_sent() && !mutated!(self, LeavesAfterCommit);
+        if self.voice.is_none() || bound {
             return;
         }
         let after = timing::after_change_view(self.unit, self.view);
@@ -161,7 +162,8 @@ impl HeightState {
             .filter_map(|message| message.content().new_view())
             .collect();
         asked.sort_unstable_by(|one, other| other.cmp(one));
-        let agreed = self.quorum().checked_sub(1);
+        let fewer = usize::from(mutated!(self, EntersOnFewer));
+        let agreed = self.quorum().checked_sub(1 + fewer);
         let agreed = agreed.and_then(|place| asked.get(place)).copied();
         let Some(agreed) = agreed.filter(|agreed| *agreed > self.view) else {
             return;

@@ -86,12 +86,15 @@ impl HeightState {
         let request = proposal.message.hash();
         let prepared = self.preparations.values();
         let prepared = prepared.filter(|held| names(held, &request)).count();
-        if prepared < self.quorum() || proposal.check != (Check::Passed { fresh: true }) {
+        let fewer = usize::from(mutated!(self, CommitsOnFewer));
+        if prepared + fewer < self.quorum() || proposal.check != (Check::Passed { fresh: true }) {
             return;
         }
         let header = proposal.hash;
         self.cast.commit = true;
-        self.make_durable(actions);
+        if !mutated!(self, ForgetsContext) {
+            self.make_durable(actions);
+        }
         let draft = Draft::commit(&self.context, &key, own, self.view, header);
         actions.send.push((Recipient::All, draft));
         self.set_timer(now, self.unit, actions);
@@ -133,7 +136,12 @@ impl HeightState {
             _ => None,
         });
         // In the order of the keys, and no more than needed: Neo takes exactly M.
-        let signatures: Vec<_> = signatures.take(quorum).collect();
+        let mut signatures: Vec<_> = signatures.collect();
+        if mutated!(self, LastSignatures) {
+            let surplus = signatures.len().saturating_sub(quorum);
+            signatures.drain(..surplus);
+        }
+        signatures.truncate(quorum);
         let Some(body) = proposal.body().cloned() else {
             return;
         };

@@ -73,6 +73,8 @@ pub(super) struct Opening {
     pub(super) filled: bool,
     /// The last height at which each validator was heard.
     pub(super) last_seen: BTreeMap<PublicKey, Height>,
+    #[cfg(feature = "mutation")]
+    pub(super) mutation: Option<super::mutation::Mutation>,
 }
 
 /// The state of a height.
@@ -113,6 +115,8 @@ pub(super) struct HeightState {
     pub(super) sent: bool,
     /// Names the height's peers for verification jobs that nobody sent.
     anybody: PublicKey,
+    #[cfg(feature = "mutation")]
+    mutation: Option<super::mutation::Mutation>,
 }
 
 impl HeightState {
@@ -160,6 +164,8 @@ impl HeightState {
             prepared_at: None,
             sent: false,
             anybody,
+            #[cfg(feature = "mutation")]
+            mutation: opening.mutation,
             info,
         };
         state.begin_view(now, 0, false, actions);
@@ -218,7 +224,9 @@ impl HeightState {
 
     /// Whether what would complete the view is passed over, because this node has asked for the next one.
     fn not_accepting(&self) -> bool {
-        self.view_changing() && !self.more_than_f_committed_or_lost()
+        self.view_changing()
+            && !self.more_than_f_committed_or_lost()
+            && !mutated!(self, AcceptsAfterChangeView)
     }
 
     /// What a signature check needs of the state.
@@ -227,6 +235,8 @@ impl HeightState {
             view: self.view,
             preparation: self.proposal.as_ref().map(|held| held.message.hash()),
             header: self.proposal.as_ref().map(|held| held.hash),
+            #[cfg(feature = "mutation")]
+            mutation: self.mutation,
         }
     }
 

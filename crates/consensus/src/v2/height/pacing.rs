@@ -71,7 +71,7 @@ impl HeightState {
             if !self.linger(now, actions) {
                 self.build(now, actions);
             }
-        } else if self.commit_sent() {
+        } else if self.commit_sent() && !mutated!(self, LeavesAfterCommit) {
             self.send_recovery(actions);
             self.set_timer(now, timing::between_recoveries(self.unit), actions);
         } else if !self.linger(now, actions) {

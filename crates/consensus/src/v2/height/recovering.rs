@@ -80,6 +80,9 @@ impl HeightState {
 
     /// Sends all that this node has of its view.
     pub(super) fn send_recovery(&self, actions: &mut V2Actions) {
+        if mutated!(self, NeverRecovers) {
+            return;
+        }
         let recovery = self.recovery();
         self.draft(Body::RecoveryMessage(recovery), actions);
     }

@@ -110,6 +110,8 @@ pub(super) struct Known {
     pub(super) preparation: Option<UInt256>,
     /// Hash of the header that follows from it.
     pub(super) header: Option<UInt256>,
+    #[cfg(feature = "mutation")]
+    pub(super) mutation: Option<super::mutation::Mutation>,
 }
 
 /// A check with all that it needs.
