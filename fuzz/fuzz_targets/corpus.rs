@@ -22,6 +22,9 @@ use neo_primitives::{
 /// Writes seeds; each is named by its content.
 struct Corpus(PathBuf);
 
+/// Number of the record of an own message of dBFT 2.0.
+const OWN_MESSAGE: u8 = 33;
+
 impl Corpus {
     fn add(&self, target: &str, seed: &[u8]) {
         let folder = self.0.join(target);
@@ -62,6 +65,11 @@ impl Corpus {
         }
         if let Ok(payload) = ExtensiblePayload::from_bytes(bytes) {
             self.add("extensible", bytes);
+            if payload.category == "dBFT" {
+                self.add("v2_content", &payload.data);
+                self.add("v2_message", bytes);
+                self.add("v2_record", &[&[OWN_MESSAGE], bytes].concat());
+            }
             let message = Message::Extensible(Box::new(payload.clone()));
             self.add("neo_frame", &frame(&message, true));
             self.add("script", &payload.witness.invocation);
@@ -92,7 +100,9 @@ impl Corpus {
             }
             let text = fs::read_to_string(&path).unwrap_or_default();
             for word in text.split_whitespace() {
-                if let Ok(bytes) = hex::decode(word) {
+                // Some stand between the quotes of JSON.
+                let digits = word.trim_matches(|letter: char| !letter.is_ascii_hexdigit());
+                if let Ok(bytes) = hex::decode(digits) {
                     self.recorded(&bytes);
                 }
             }

@@ -4,6 +4,7 @@ pub mod checkpoint;
 pub mod engine;
 pub mod folder;
 pub mod network;
+pub mod older;
 pub mod rpc;
 pub mod seeds;
 

@@ -272,3 +272,6 @@ impl Interference<Message> for Liar {
         sent
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,7 +49,7 @@ impl HeightDiagram {
             at_us: until,
             words: format!(
                 "the same at {} ms, {} messages later",
-                millis(self.last_us),
+                self.last_us / 1000,
                 self.repeated
             ),
         })

@@ -188,3 +188,57 @@ proptest! {
         }
     }
 }
+
+/// What the older protocol does not have is refused with the name of its key.
+#[test]
+fn a_plan_of_dbft_2_says_nothing_that_only_dbft_3_has() {
+    let good = r#"{"protocol":2,"validators":4,"duration_ms":9000,"block_time_ms":1000"#;
+    let parse = |more: &str| crate::scenario::parse(&format!("{good}{more}}}"));
+    assert!(parse("").is_ok());
+    assert!(parse(r#","timers":{"max_block_time_ms":3000}"#).is_ok());
+    assert!(parse(r#","byzantine":[{"validator":1,"attacks":["forge-recovery"]}]"#).is_ok());
+    assert!(parse(r#","expect":[{"locked":{"height":1,"until_ms":5000}}]"#).is_ok());
+    for (more, words) in [
+        (r#","allow_broken":true"#, "allow_broken"),
+        (r#","timers":{"base_timeout_ms":700}"#, "timers"),
+        (
+            r#","byzantine":[{"validator":1,"attacks":["replay"]}]"#,
+            "byzantine[0].attacks[0]",
+        ),
+        (
+            r#","filters":[{"carrying":["decision"]}]"#,
+            "filters[0].carrying",
+        ),
+        (
+            r#","filters":[{"until":{"seen":{"quiet":{}}}}]"#,
+            "filters[0].until.seen.quiet",
+        ),
+        (
+            r#","faults":[{"when":{"seen":{"prepared":{"height":1,"view":0}}},"kind":"heal"}]"#,
+            "faults[0].when.seen.prepared",
+        ),
+        (
+            r#","expect":[{"evidence":{"against":[1]}}]"#,
+            "expect[0].evidence",
+        ),
+        (
+            r#","expect":[{"reproposed":{"height":1,"first":0,"again":1}}]"#,
+            "expect[0].reproposed",
+        ),
+        (
+            r#","expect":[{"locked":{"height":1,"until_ms":9001}}]"#,
+            "until_ms",
+        ),
+    ] {
+        let error = parse(more).expect_err(more).to_string();
+        assert!(error.contains(words), "{words}: {error}");
+    }
+    let newer = r#"{"validators":4,"duration_ms":9,"expect":[{"locked":{"height":1}}]}"#;
+    let error = crate::scenario::parse(newer).expect_err(newer).to_string();
+    assert!(error.contains("expect[0].locked"), "{error}");
+    for (number, known) in [("1", false), ("2", true), ("3", true)] {
+        let text =
+            format!(r#"{{"protocol":{number},"validators":4,"duration_ms":9,"block_time_ms":5}}"#);
+        assert_eq!(crate::scenario::parse(&text).is_ok(), known, "{number}");
+    }
+}
