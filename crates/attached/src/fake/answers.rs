@@ -51,6 +51,9 @@ impl Inside {
     pub(super) fn answer(&mut self, call: &Value) -> Value {
         let method = call["method"].as_str().unwrap_or_default();
         self.calls.push(method.to_owned());
+        if let Some((_, block)) = self.arriving.take_if(|(before, _)| *before == method) {
+            self.take(block);
+        }
         let answer = match self.bends.get(method) {
             Some(Bend::Result(value)) => Ok(value.clone()),
             Some(Bend::Error(code, message)) => Err((*code, *message)),

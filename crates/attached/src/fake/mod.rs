@@ -56,6 +56,8 @@ pub(crate) struct Inside {
     pub(crate) unverified: Vec<Arc<Transaction>>,
     /// Verdicts on transactions that are sent; others are taken.
     pub(crate) refuses: HashMap<UInt256, (i64, &'static str)>,
+    /// Blocks that come from elsewhere just before the named method is answered.
+    pub(crate) arriving: Option<(&'static str, Block)>,
     /// Whether it takes blocks.
     pub(crate) takes_blocks: bool,
     pub(crate) mood: Mood,

@@ -51,6 +51,7 @@ impl Network {
             pool: Vec::new(),
             unverified: Vec::new(),
             refuses: HashMap::new(),
+            arriving: None,
             takes_blocks: true,
             mood: Mood::Honest,
             bends: HashMap::new(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use neo_ledger::{ChainReader as _, LedgerAnswer, LedgerRequest};
+use neo_ledger::{ChainReader as _, LedgerAnswer, LedgerError, LedgerRequest};
 use neo_primitives::{Block, Header, PublicKey, UInt160, consensus_address};
 
 use super::{ask, asked, attach, check, open, problem, reaches};
@@ -165,5 +165,32 @@ async fn what_a_node_stores_of_candidates_is_held_to_its_form() {
         assert!(found.contains(expected), "{expected}: {found}");
         node.set(|inside| inside.bends.clear());
         assert!(matches!(opening.await.unwrap(), LedgerAnswer::Opened(_)));
+    }
+}
+
+/// A block that comes while the state is read makes what was read worth nothing.
+#[tokio::test]
+async fn the_state_of_another_height_is_not_taken_for_this_one() {
+    for method in ["getstorage", "findstorage"] {
+        let network = Network::new();
+        let node = FakeNode::start(&network).await;
+        node.set(elect);
+        let blocks = network.blocks(&network.genesis(), 6);
+        take(&node, &blocks);
+        let ledger = attach(&network, &[&node]).await;
+        reaches(&ledger, 6).await;
+        let mut body = network.body(&last(&blocks), Vec::new());
+        body.header.next_consensus = elected();
+        let next = network.sign(&body);
+        node.set(|inside| inside.arriving = Some((method, next.clone())));
+        let parent = ledger.tip_hash();
+        match ask(&ledger, LedgerRequest::Open { parent }).await {
+            LedgerAnswer::Failed { error, .. } => {
+                assert!(matches!(error, LedgerError::UnknownParent(_)), "{error}");
+            }
+            other => panic!("{method}: {other:?}"),
+        }
+        assert_eq!(ledger.tip_hash(), next.hash());
+        assert_eq!(open(&ledger).await.next_consensus, elected());
     }
 }
