@@ -9,7 +9,7 @@ use serde_json::json;
 use super::network;
 use crate::common::audit::{assert_bound, older_messages};
 use crate::common::funds::Treasury;
-use crate::common::{Network, Node, cycles, eventually, same_chain};
+use crate::common::{Network, Node, PATIENCE, cycles, eventually, same_chain};
 use crate::crashes::{Choices, Served, load};
 use neo_consensus::v2::Kind;
 use neo_primitives::Height;
@@ -85,7 +85,10 @@ fn kill_committed(network: &mut Network) -> Vec<(usize, u32)> {
         });
     }
     drop(commits);
-    let first = committed.recv_timeout(crate::common::PATIENCE).unwrap();
+    let first = committed.recv_timeout(PATIENCE).unwrap_or_else(|error| {
+        let log = std::fs::read_to_string(network.nodes[0].log()).unwrap();
+        panic!("nobody commits ({error}): {log}")
+    });
     network.nodes[first.0].kill();
     let mut all = vec![first];
     while all.len() < network.nodes.len() {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::network;
-use crate::common::audit::{assert_bound, older_messages};
+use crate::common::audit::{assert_bound, older_messages, own_messages};
 use crate::common::{Network, Node, eventually};
 
 fn log_of(node: &Node) -> String {
@@ -62,7 +62,9 @@ fn an_operator_may_vouch_for_it() {
 fn the_vote_log_of_the_other_version_is_as_good_as_lost_and_the_log_says_so() {
     let mut network = Network::create(4, "500ms");
     network.start();
-    eventually("some blocks", || (network.height() >= 2).then_some(()));
+    eventually("this validator has voted", || {
+        (!own_messages(&network.nodes[0]).is_empty()).then_some(())
+    });
     network.stop();
     let node = &mut network.nodes[0];
     node.configure(|config| {
