@@ -4,6 +4,8 @@ mod crashes;
 mod neo_go;
 mod vote_log;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::common::funds::{Treasury, base64};
@@ -64,6 +66,17 @@ fn four_of_ours_make_blocks_and_transactions_of_any_node_are_on_all() {
     assert!(network.nodes[0].metric("neo_p2p_peers") >= 3.0);
     same_chain(&network);
     network.stop();
+    // Its own blocks come from the others, too.
+    let log = std::fs::read_to_string(network.nodes[0].log()).unwrap();
+    let stored = log.lines().filter(|line| line.contains("block stored"));
+    let heights: Vec<_> = stored
+        .filter_map(|line| line.split("height=").nth(1)?.split_whitespace().next())
+        .collect();
+    let once: BTreeSet<_> = heights.iter().collect();
+    assert!(
+        !once.is_empty() && once.len() == heights.len(),
+        "{heights:?}"
+    );
 }
 
 #[test]

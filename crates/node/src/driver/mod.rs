@@ -199,8 +199,8 @@ impl<V: Voice> Driver<V> {
                 // A long way is told of by whoever goes it.
                 let few = blocks.len() <= MAX_OPEN_BLOCKS;
                 for (height, hash, transactions) in blocks {
-                    self.report_block(height, hash, at_ns, transactions);
-                    if few {
+                    let new = self.report_block(height, hash, at_ns, transactions);
+                    if few && new {
                         tracing::info!(%height, %hash, transactions, "block stored");
                     }
                 }
@@ -216,8 +216,9 @@ impl<V: Voice> Driver<V> {
             }) => {
                 self.parts.metrics.block_store(took);
                 let transactions = self.moments.transactions(height);
-                self.report_block(height, hash, at_ns, transactions);
-                tracing::info!(%height, %hash, transactions, "block stored");
+                if self.report_block(height, hash, at_ns, transactions) {
+                    tracing::info!(%height, %hash, transactions, "block stored");
+                }
                 self.parts.neighbours.stored(height, hash);
                 self.handle(Event::Ledger(LedgerEvent::Stored { height, hash }))
             }
@@ -231,10 +232,17 @@ impl<V: Voice> Driver<V> {
         }
     }
 
-    /// Tells of a stored block, once: what consensus stores may come from other nodes at the same moment.
-    fn report_block(&mut self, height: Height, hash: UInt256, at_ns: u64, transactions: usize) {
+    /// Tells of a stored block, once: what consensus stores may come from other nodes at the same moment. False if it
+    /// was told of before.
+    fn report_block(
+        &mut self,
+        height: Height,
+        hash: UInt256,
+        at_ns: u64,
+        transactions: usize,
+    ) -> bool {
         if self.reported >= Some(height) {
-            return;
+            return false;
         }
         self.reported = Some(height);
         let stations = self.moments.stored(height);
@@ -254,6 +262,7 @@ impl<V: Voice> Driver<V> {
             decision_us: stations.and_then(|stations| stations.decided).map(micros),
             witness_us: stations.and_then(|stations| stations.witnessed).map(micros),
         });
+        true
     }
 
     /// Lets the engine take an event, and then its own messages that follow from it.
