@@ -34,7 +34,8 @@ pub(super) fn import(
     dbft(folder, &source, draft)?;
     rpc(folder, draft)?;
     if let Some(signer) = plugin(folder, "SignClient")? {
-        let reason = "this node has no key of a remote signer yet: set wallet, or run the signer beside a C# node";
+        let reason =
+            "in place of wallet: signer.endpoint takes its Endpoint, signer.public_key the validator's key";
         draft.leave_rest(&signer, |_| Some(reason));
     }
     Ok(())
