@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use neo_network::raw_peer::addresses;
 use neo_network::raw_peer::misdeeds::Misdeed;
-use neo_network::{Endpoint, HelloSigner, Identity, Multiaddr, NetworkConfig};
+use neo_network::{Endpoint, Identity, Multiaddr, NetworkConfig};
 use neo_node::config::NodeConfig;
 use neo_primitives::{Magic, PrivateKey, UInt256};
 
@@ -61,8 +61,7 @@ impl Vandal {
 
     async fn commit(&self, misdeed: Misdeed, address: Multiaddr, key: Option<&PrivateKey>) {
         let config = NetworkConfig::new(self.magic, self.genesis, Identity::generate());
-        let signer = key.map(|key| key as &dyn HelloSigner);
-        let outcome = misdeed.commit(&config, address.clone(), signer).await;
+        let outcome = misdeed.commit(&config, address.clone(), key).await;
         let proven = key.is_some();
         match outcome {
             Ok(cut_off) => tracing::debug!(?misdeed, %address, proven, cut_off, "misdeed done"),

@@ -34,8 +34,7 @@ pub(super) fn import(
     dbft(folder, &source, draft)?;
     rpc(folder, draft)?;
     if let Some(signer) = plugin(folder, "SignClient")? {
-        let reason =
-            "in place of wallet: signer.endpoint takes its Endpoint, signer.public_key the validator's key";
+        let reason = "in place of wallet: signer.endpoint takes its Endpoint, signer.public_key the validator's key";
         draft.leave_rest(&signer, |_| Some(reason));
     }
     Ok(())

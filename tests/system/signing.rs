@@ -1,4 +1,4 @@
-//! Validators whose keys are in processes of their own: dBFT 2.0 over Neo N3's P2P.
+//! Validators whose keys are in processes of their own, with both protocols.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -104,7 +104,15 @@ fn serve(folder: &Path, magic: &str, listen: &str) -> (Child, BufReader<ChildStd
 
 #[test]
 fn a_validator_alone_stops_and_goes_on_with_its_signer() {
-    let mut network = network(1, "300ms");
+    stops_and_goes_on(network(1, "300ms"), "Commit");
+}
+
+#[test]
+fn a_validator_of_the_newer_protocol_stops_and_goes_on_with_its_signer() {
+    stops_and_goes_on(Network::create(1, "300ms"), "PreCommit");
+}
+
+fn stops_and_goes_on(mut network: Network, vote: &str) {
     let mut signer = Signer::of(&network, 0);
     network.start();
     eventually("blocks", || (network.height() >= 3).then_some(()));
@@ -133,12 +141,20 @@ fn a_validator_alone_stops_and_goes_on_with_its_signer() {
         told.iter().all(|line| line["outcome"] != "refused"),
         "{told:?}"
     );
-    assert!(told.iter().any(|line| line["kind"] == "Commit"));
+    assert!(told.iter().any(|line| line["kind"] == vote));
 }
 
 #[test]
 fn three_go_on_while_the_signer_of_the_fourth_is_gone_and_then_it_votes_again() {
-    let mut network = network(4, "500ms");
+    three_go_on(network(4, "500ms"), "Commit");
+}
+
+#[test]
+fn the_same_in_the_mesh_of_the_newer_protocol() {
+    three_go_on(Network::create(4, "500ms"), "PreCommit");
+}
+
+fn three_go_on(mut network: Network, vote: &str) {
     let mut signer = Signer::of(&network, 2);
     network.start();
     eventually("blocks", || (network.height() >= 3).then_some(()));
@@ -148,14 +164,14 @@ fn three_go_on_while_the_signer_of_the_fourth_is_gone_and_then_it_votes_again() 
         (network.height() >= height + 6).then_some(())
     });
     signer.start();
-    // A Commit of a height after the one that was reached without it.
+    // A vote at a height after the one that was reached without it.
     let height = network.height();
     eventually("it votes again", || {
         let mut line = String::new();
         signer.lines.read_line(&mut line).unwrap();
         let line: Value = serde_json::from_str(&line).unwrap();
         let late = line["height"].as_u64() > Some(height.into());
-        (line["kind"] == "Commit" && late && line["outcome"] == "signed").then_some(())
+        (line["kind"] == vote && late && line["outcome"] == "signed").then_some(())
     });
     same_chain(&network);
     network.stop();

@@ -2,17 +2,42 @@
 
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
+use futures::future::BoxFuture;
 use neo_primitives::{Height, Magic, PrivateKey, PublicKey, Signature, UInt256};
 
 use crate::{address::PeerAddress, identity::Identity, rates::Rate};
 
+/// What binds a validator key to one connection: the network and both of its ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerBinding {
+    /// Network magic.
+    pub magic: Magic,
+    /// Our own peer id, as bytes.
+    pub own: Vec<u8>,
+    /// That of the other end.
+    pub remote: Vec<u8>,
+}
+
+impl PeerBinding {
+    /// The bytes to sign: `"neo-dbft/3/peer" ‖ magic u32 ‖ own ‖ remote`.
+    #[must_use]
+    pub fn message(&self) -> Vec<u8> {
+        let mut message = b"neo-dbft/3/peer".to_vec();
+        message.extend_from_slice(&self.magic.0.to_le_bytes());
+        message.extend_from_slice(&self.own);
+        message.extend_from_slice(&self.remote);
+        message
+    }
+}
+
 /// Signs the hello message with the validator key, wherever that key lives.
 pub trait HelloSigner: Send + Sync {
-    /// The key that verifies what [`HelloSigner::sign`] makes.
+    /// The key that verifies what [`HelloSigner::prove`] makes.
     fn public_key(&self) -> &PublicKey;
 
-    /// ECDSA P-256 over SHA-256 of `message`. Called once per connection.
-    fn sign(&self, message: &[u8]) -> Signature;
+    /// ECDSA P-256 over SHA-256 of [`PeerBinding::message`]; `None` if it cannot be had now: the connection is given
+    /// up, and made again later. Called once per connection.
+    fn prove(&self, binding: PeerBinding) -> BoxFuture<'static, Option<Signature>>;
 }
 
 impl HelloSigner for PrivateKey {
@@ -20,8 +45,9 @@ impl HelloSigner for PrivateKey {
         PrivateKey::public_key(self)
     }
 
-    fn sign(&self, message: &[u8]) -> Signature {
-        PrivateKey::sign(self, message)
+    fn prove(&self, binding: PeerBinding) -> BoxFuture<'static, Option<Signature>> {
+        let signature = self.sign(&binding.message());
+        Box::pin(std::future::ready(Some(signature)))
     }
 }
 

@@ -1,12 +1,13 @@
 //! The first message on a connection: who we are, and the proof of it.
 
+use futures::future::BoxFuture;
 use libp2p::PeerId;
 use neo_primitives::{
     Decode, DecodeError, Encode, Height, Magic, PublicKey, Reader, Signature, UInt256,
     codec::{write_var_bytes, write_var_int},
 };
 
-use crate::{config::HelloSigner, error::Refusal};
+use crate::{config::PeerBinding, error::Refusal};
 
 /// Version of the hello and of the lanes it opens.
 pub(crate) const HELLO_VERSION: u16 = 2;
@@ -47,25 +48,53 @@ pub(crate) struct Hello {
 /// What the signature of a hello covers: the network and both ends of the connection, which the transport has
 /// authenticated. Repeating it on another connection proves nothing there.
 pub(crate) fn binding(magic: Magic, own: &PeerId, remote: &PeerId) -> Vec<u8> {
-    let mut message = b"neo-dbft/3/peer".to_vec();
-    message.extend_from_slice(&magic.0.to_le_bytes());
-    message.extend_from_slice(&own.to_bytes());
-    message.extend_from_slice(&remote.to_bytes());
-    message
+    peer_binding(magic, own, remote).message()
 }
 
+/// The same, field by field.
+pub(crate) fn peer_binding(magic: Magic, own: &PeerId, remote: &PeerId) -> PeerBinding {
+    PeerBinding {
+        magic,
+        own: own.to_bytes(),
+        remote: remote.to_bytes(),
+    }
+}
+
+#[cfg(any(test, feature = "hostile"))]
 impl KeyProof {
-    /// Binds the signer's key to the connection from `own` to `remote`.
+    /// Binds a key to the connection from `own` to `remote`.
     pub(crate) fn make(
-        signer: &dyn HelloSigner,
+        key: &neo_primitives::PrivateKey,
         magic: Magic,
         own: &PeerId,
         remote: &PeerId,
     ) -> Self {
         Self {
-            key: *signer.public_key().as_bytes(),
-            signature: signer.sign(&binding(magic, own, remote)),
+            key: *key.public_key().as_bytes(),
+            signature: key.sign(&binding(magic, own, remote)),
         }
+    }
+}
+
+/// A hello whose proof may still be on its way.
+pub(crate) struct Greeting {
+    /// All but the proof.
+    pub(crate) hello: Hello,
+    /// The key, and the signature to come.
+    pub(crate) proof: Option<(PublicKey, BoxFuture<'static, Option<Signature>>)>,
+}
+
+impl Greeting {
+    /// The whole hello; `None` if the proof cannot be had.
+    pub(crate) async fn complete(self) -> Option<Hello> {
+        let mut hello = self.hello;
+        if let Some((key, signature)) = self.proof {
+            hello.proof = Some(KeyProof {
+                key: *key.as_bytes(),
+                signature: signature.await?,
+            });
+        }
+        Some(hello)
     }
 }
 

@@ -71,7 +71,8 @@ mod vigil;
 
 pub use address::{Endpoint, EndpointError, PeerAddress};
 pub use config::{
-    HelloSigner, NetworkConfig, NetworkLimits, NetworkTiming, PeerRates, ReputationLimits,
+    HelloSigner, NetworkConfig, NetworkLimits, NetworkTiming, PeerBinding, PeerRates,
+    ReputationLimits,
 };
 pub use error::{NetworkError, PeerRef, Refusal, RequestError, SendError};
 pub use event::{NetworkEvent, NetworkEvents, ReplyChannel};

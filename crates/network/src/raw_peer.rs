@@ -11,13 +11,12 @@ use libp2p::{
     Multiaddr, PeerId, Stream, Swarm,
     swarm::{ConnectionId, SwarmEvent},
 };
-use neo_primitives::{Encode, Height, Magic, UInt256};
+use neo_primitives::{Encode, Height, Magic, PrivateKey, UInt256};
 use tokio::time::timeout;
 
 use crate::{
     Endpoint, NetworkConfig, NetworkError, SyncRequest,
     address::resolve,
-    config::HelloSigner,
     control::Control,
     frame::{BULK_FRAME, CONTROL_FRAME, EXPRESS_FRAME},
     hello::{HELLO_VERSION, Hello, KeyProof},
@@ -207,7 +206,7 @@ impl RawPeer {
         within(opened).await?
     }
 
-    pub(crate) fn hello(&self, key: Option<&dyn HelloSigner>) -> Hello {
+    pub(crate) fn hello(&self, key: Option<&PrivateKey>) -> Hello {
         Hello {
             magic: self.magic,
             version: HELLO_VERSION,
@@ -226,7 +225,7 @@ impl RawPeer {
     ///
     /// # Errors
     /// As of [`RawPeer::open`].
-    pub async fn greet(&mut self, key: Option<&dyn HelloSigner>) -> Result<RawStream, RawError> {
+    pub async fn greet(&mut self, key: Option<&PrivateKey>) -> Result<RawStream, RawError> {
         let mut control = self.open(RawLane::Control).await?;
         let role = Control::Role {
             consensus: key.is_some(),

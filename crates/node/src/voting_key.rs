@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use neo_primitives::{PrivateKey, PublicKey};
+use futures::future::BoxFuture;
+use neo_network::{HelloSigner, PeerBinding};
+use neo_primitives::{PrivateKey, PublicKey, Signature};
 use neo_signer::{RemoteSigner, SignerError};
 
 use crate::config::{NodeConfig, SignerSection};
@@ -58,5 +60,25 @@ impl VotingKey {
             Err(error) => return Err(NodeError::Signer(error)),
         }
         Ok(Self::Remote(Arc::new(signer)))
+    }
+}
+
+impl HelloSigner for VotingKey {
+    fn public_key(&self) -> &PublicKey {
+        VotingKey::public_key(self)
+    }
+
+    fn prove(&self, binding: PeerBinding) -> BoxFuture<'static, Option<Signature>> {
+        let signer = match self {
+            Self::Own(key) => return key.prove(binding),
+            Self::Remote(signer) => Arc::clone(signer),
+        };
+        Box::pin(async move {
+            let message = binding.message();
+            let proof = signer.peer(binding.own, binding.remote, &message).await;
+            proof
+                .inspect_err(|error| tracing::warn!(%error, "a connection without a proof of the own key ends"))
+                .ok()
+        })
     }
 }

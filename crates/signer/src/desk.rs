@@ -96,7 +96,7 @@ impl<M: LogMedium> Desk<M> {
         let mut entry = entry(peer, call);
         let result = read().and_then(|asked| {
             entry.kind = Some(asked.kind);
-            entry.height = Some(asked.height);
+            entry.height = asked.height;
             entry.view = asked.view;
             entry.hash = asked.subject;
             self.admit(&asked)

@@ -17,7 +17,7 @@ use crate::proto::servicepb::{
 };
 use crate::proto::signpb::{AccountContract, AccountSign, AccountSigns, AccountStatus};
 use crate::proto::votes::vote_signer_server::VoteSigner;
-use crate::proto::votes::{SignVoteRequest, SignVoteResponse};
+use crate::proto::votes::{SignPeerRequest, SignPeerResponse, SignVoteRequest, SignVoteResponse};
 
 /// Most script hashes of one request; a C# node sends one.
 const MAX_ACCOUNTS: usize = 16;
@@ -161,6 +161,21 @@ impl<M: LogMedium + Send + 'static> SecureSign for Service<M> {
 
 #[tonic::async_trait]
 impl<M: LogMedium + Send + 'static> VoteSigner for Service<M> {
+    async fn sign_peer(
+        &self,
+        request: Request<SignPeerRequest>,
+    ) -> Result<Response<SignPeerResponse>, Status> {
+        let from = request.remote_addr();
+        let request = request.into_inner();
+        let read = move |desk: &Desk<M>| {
+            desk.require_network(request.network)?;
+            desk.require_key(&request.public_key)?;
+            Ok(Asked::peer(desk.magic(), &request)?)
+        };
+        let signature = self.sign(from, "SignPeer", read).await?.0.to_vec();
+        Ok(Response::new(SignPeerResponse { signature }))
+    }
+
     async fn sign_vote(
         &self,
         request: Request<SignVoteRequest>,

@@ -10,7 +10,7 @@ async fn every_misdeed_is_noticed_and_survived() {
             Victim::start(|config| config.timing.frame_timeout = Duration::from_millis(200)).await;
         let config = config(None, Vec::new());
         let address = victim.addresses[at % 2].clone();
-        let key: &dyn HelloSigner = victim.keys[1].as_ref();
+        let key: &PrivateKey = victim.keys[1].as_ref();
         let cut = misdeed.commit(&config, address, Some(key)).await;
         let metrics = victim.handle.metrics();
         if misdeed == Misdeed::EarlyRequest {

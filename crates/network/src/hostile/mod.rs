@@ -11,7 +11,6 @@ use tokio::time::timeout;
 use crate::{
     Endpoint, Identity, NetworkConfig, NetworkEvent, NetworkEvents, NetworkHandle, PeerAddress,
     Priority, SyncRequest, SyncResponse,
-    config::HelloSigner,
     control::Control,
     hello::{HELLO_VERSION, Hello, KeyProof},
     mesh::BehaviourEvent,
@@ -142,12 +141,11 @@ impl Attacker {
     }
 
     fn hello(&self, key: Option<&PrivateKey>) -> Hello {
-        self.0.hello(key.map(|key| key as &dyn HelloSigner))
+        self.0.hello(key)
     }
 
     /// Says a proper hello and accepts the victim; returns the control lane.
     async fn greet(&mut self, key: Option<&PrivateKey>) -> RawStream {
-        let key = key.map(|key| key as &dyn HelloSigner);
         self.0.greet(key).await.expect("closed before the attack")
     }
 

@@ -1,13 +1,12 @@
 //! Gives each substream of a connection its task.
 
 use libp2p::{Multiaddr, PeerId, Stream, swarm::ConnectionId};
-use neo_primitives::Encode;
 use tokio::sync::oneshot;
 
 use super::Mesh;
 use crate::{
     error::Refusal,
-    hello::{HELLO_VERSION, Hello, KeyProof, MAX_LISTEN},
+    hello::{Greeting, HELLO_VERSION, Hello, MAX_LISTEN, peer_binding},
     lanes::{Lane, LaneEvent},
     tasks::{
         ControlReader, ControlWriter, Reporter, read_control, read_lane, write_control, write_lane,
@@ -98,17 +97,17 @@ impl Mesh {
 
     pub(super) fn on_opened_lane(&mut self, connection: ConnectionId, lane: Lane, stream: Stream) {
         let reporter = self.reporter(connection);
-        let hello = match lane {
+        let greeting = match lane {
             Lane::Control => self
                 .links
                 .get(&connection)
-                .map(|link| self.own_hello(&link.remote)),
+                .map(|link| self.greeting(&link.remote)),
             Lane::Express | Lane::Bulk => None,
         };
         let Some(link) = self.links.get_mut(&connection) else {
             return;
         };
-        if let Some(hello) = hello {
+        if let Some(greeting) = greeting {
             let (accept, accepted) = oneshot::channel();
             match &link.peer {
                 // Nobody listens only if the writer has ended already, and then the connection ends too.
@@ -121,7 +120,7 @@ impl Mesh {
                 shared,
                 reporter,
                 pulse: link.pulse.clone(),
-                hello: hello.to_bytes(),
+                greeting: Some(greeting),
                 accepted,
                 role,
             };
@@ -140,20 +139,21 @@ impl Mesh {
     }
 
     /// What we say first to `remote`.
-    pub(super) fn own_hello(&self, remote: &PeerId) -> Hello {
+    pub(super) fn greeting(&self, remote: &PeerId) -> Greeting {
         let (height, tip) = *self.shared.status.borrow();
         let own = &self.shared.own_id;
-        Hello {
+        let proof = self.signer.as_ref().map(|signer| {
+            let binding = peer_binding(self.magic, own, remote);
+            (signer.public_key().clone(), signer.prove(binding))
+        });
+        let hello = Hello {
             magic: self.magic,
             version: HELLO_VERSION,
             genesis: self.genesis,
             instance: self.instance,
             height,
             tip,
-            proof: self
-                .signer
-                .as_ref()
-                .map(|signer| KeyProof::make(signer.as_ref(), self.magic, own, remote)),
+            proof: None,
             listen: self
                 .swarm
                 .listeners()
@@ -161,6 +161,7 @@ impl Mesh {
                 .map(Multiaddr::to_vec)
                 .collect(),
             agent: self.agent.clone(),
-        }
+        };
+        Greeting { hello, proof }
     }
 }

@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use libp2p::{Multiaddr, PeerId};
-use neo_primitives::{Encode, UInt256};
+use neo_primitives::{Encode, PrivateKey, UInt256};
 
 use super::{RawError, RawLane, RawPeer, framed};
-use crate::{
-    NetworkConfig, Priority, SyncRequest, config::HelloSigner, control::Control, hello::KeyProof,
-};
+use crate::{NetworkConfig, Priority, SyncRequest, control::Control, hello::KeyProof};
 
 /// How long a victim may take to cut a connection that deserves it.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -67,7 +65,7 @@ impl Misdeed {
         self,
         config: &NetworkConfig,
         address: Multiaddr,
-        key: Option<&dyn HelloSigner>,
+        key: Option<&PrivateKey>,
     ) -> Result<bool, RawError> {
         let mut peer = RawPeer::dial(config, address).await?;
         // Lanes stay open until the end: closing one would be another kind of news.
@@ -78,7 +76,7 @@ impl Misdeed {
     async fn act(
         self,
         peer: &mut RawPeer,
-        key: Option<&dyn HelloSigner>,
+        key: Option<&PrivateKey>,
     ) -> Result<Vec<super::RawStream>, RawError> {
         Ok(match self {
             Self::GarbageHello => {
@@ -138,7 +136,7 @@ impl Misdeed {
     /// Greets, then writes on a lane.
     async fn on(
         peer: &mut RawPeer,
-        key: Option<&dyn HelloSigner>,
+        key: Option<&PrivateKey>,
         lane: RawLane,
         bytes: &[u8],
     ) -> Result<Vec<super::RawStream>, RawError> {

@@ -12,6 +12,7 @@ use tokio::{
 use crate::{
     control::Control,
     error::Refusal,
+    hello::Greeting,
     lanes::Lane,
     peer::Peer,
     pulse::Pulse,
@@ -27,8 +28,8 @@ pub(crate) struct ControlWriter {
     pub(crate) shared: Arc<Shared>,
     pub(crate) reporter: Reporter,
     pub(crate) pulse: Arc<Pulse>,
-    /// Our hello, encoded.
-    pub(crate) hello: Vec<u8>,
+    /// Our hello, until it is sent.
+    pub(crate) greeting: Option<Greeting>,
     /// Gives the peer once the mesh has accepted its hello.
     pub(crate) accepted: oneshot::Receiver<Arc<Peer>>,
     /// Whether the peer's consensus messages are welcome.
@@ -51,7 +52,15 @@ async fn run<W: AsyncWrite + Unpin>(
 ) -> Result<(), Refusal> {
     let shared = task.shared.clone();
     let mut out = Vec::with_capacity(256);
-    append(&mut out, &task.hello);
+    if let Some(greeting) = task.greeting.take() {
+        let Some(hello) = greeting.complete().await else {
+            return Err(Refusal::Lane {
+                lane: Lane::Control.name(),
+                reason: "the proof of our own key cannot be had".to_owned(),
+            });
+        };
+        append(&mut out, &hello.to_bytes());
+    }
     write(&mut io, &out, &shared, patience).await?;
     let Ok(peer) = (&mut task.accepted).await else {
         return Ok(());

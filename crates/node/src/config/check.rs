@@ -94,11 +94,6 @@ impl NodeConfig {
             let problem = "wallet and signer exclude each other: a key is in one place";
             return Err(conflict("signer", problem));
         }
-        if !self.protocol.is_dbft_2() {
-            let problem = "the mesh of dBFT 3.0 asks for the key itself when nodes connect: give wallet, or \
-                           protocol.version 2";
-            return Err(conflict("signer", problem));
-        }
         neo_signer::check_endpoint(&signer.endpoint)
             .map_err(|problem| conflict("signer.endpoint", problem.to_string()))?;
         within("signer.timeout_ms", signer.timeout_ms, 10, 60_000)

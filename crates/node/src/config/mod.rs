@@ -53,7 +53,7 @@ pub struct NodeConfig {
     /// The validator's key. Without it the node is an observer: it follows the chain and votes nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wallet: Option<WalletConfig>,
-    /// A remote signer in place of the wallet; dBFT 2.0 only.
+    /// A remote signer in place of the wallet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signer: Option<SignerSection>,
     /// Timers of consensus.

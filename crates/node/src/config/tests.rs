@@ -437,11 +437,6 @@ fn a_remote_signer_takes_the_place_of_the_wallet() {
         ),
         (
             good,
-            serde_json::json!({"protocol.version": 3}),
-            "signer: the mesh of dBFT 3.0",
-        ),
-        (
-            good,
             serde_json::json!({"signer.timeout_ms": 5}),
             "signer.timeout_ms: 5 is not within 10",
         ),

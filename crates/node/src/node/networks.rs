@@ -32,11 +32,7 @@ impl Networks {
     ) -> Result<Self, NodeError> {
         let (mut mesh, mut mesh_events) = (None, None);
         if !config.protocol.is_dbft_2() {
-            let (handle, events) = neo_network::start(network_config(
-                config,
-                ledger,
-                key.and_then(VotingKey::own),
-            )?)?;
+            let (handle, events) = neo_network::start(network_config(config, ledger, key)?)?;
             (mesh, mesh_events) = (Some(handle), Some(events));
         }
         let chain: Arc<dyn ChainReader> = ledger.clone();

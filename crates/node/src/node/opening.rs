@@ -69,7 +69,7 @@ fn validator_key(config: &NodeConfig) -> Result<Option<PrivateKey>, NodeError> {
 pub(super) fn network_config(
     config: &NodeConfig,
     ledger: &EmbeddedLedger,
-    key: Option<&PrivateKey>,
+    key: Option<&VotingKey>,
 ) -> Result<NetworkConfig, NodeError> {
     let genesis = &config.protocol.genesis;
     let identity = Identity::load_or_create(&config.data_dir.join("node.key"))?;

@@ -32,7 +32,7 @@ impl Asked {
         };
         Ok(Self {
             kind: "Block",
-            height: header.index,
+            height: Some(header.index),
             view: None,
             subject: Some(digest),
             statement: Statement::Binds(bond),

@@ -3,6 +3,7 @@
 
 mod block;
 mod payload;
+mod peer;
 mod vote;
 
 use neo_primitives::{Height, UInt160, UInt256};
@@ -14,8 +15,8 @@ use crate::statement::Statement;
 pub struct Asked {
     /// Its name in the log, such as `Commit`.
     pub kind: &'static str,
-    /// The height it is about.
-    pub height: Height,
+    /// The height it is about, where it has one.
+    pub height: Option<Height>,
     /// The view it is about, where it has one.
     pub view: Option<u32>,
     /// The block, preparation or payload that it names.

@@ -42,7 +42,7 @@ impl Asked {
         let (subject, statement) = judged(&content, hash);
         Ok(Self {
             kind: content.kind().name(),
-            height: content.height,
+            height: Some(content.height),
             view: Some(content.view.into()),
             subject: Some(subject),
             statement,

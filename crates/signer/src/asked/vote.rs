@@ -46,7 +46,7 @@ impl Asked {
         };
         Ok(Self {
             kind: name(kind),
-            height,
+            height: Some(height),
             view: Some(view.0),
             subject,
             statement,

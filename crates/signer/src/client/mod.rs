@@ -23,8 +23,8 @@ use crate::proto::servicepb::{
     GetAccountStatusRequest, SignBlockRequest, SignExtensiblePayloadRequest,
 };
 use crate::proto::signpb::{self, AccountStatus, BlockHeader, TrimmedBlock};
-use crate::proto::votes::SignVoteRequest;
 use crate::proto::votes::vote_signer_client::VoteSignerClient;
+use crate::proto::votes::{SignPeerRequest, SignVoteRequest};
 
 pub use drafts::Remote;
 pub use error::{EndpointError, SignerError};
@@ -161,6 +161,28 @@ impl RemoteSigner {
         request.public_key = self.key_bytes();
         let mut client = self.votes.clone();
         let answer = self.call(CALL, client.sign_vote(request)).await?;
+        self.verified(CALL, "signature", &answer.signature, preimage)
+    }
+
+    /// The proof of the key on a connection of the mesh, which has to be a signature of `preimage`.
+    ///
+    /// # Errors
+    /// [`SignerError`].
+    pub async fn peer(
+        &self,
+        own: Vec<u8>,
+        remote: Vec<u8>,
+        preimage: &[u8],
+    ) -> Result<Signature, SignerError> {
+        const CALL: &str = "SignPeer";
+        let mut client = self.votes.clone();
+        let request = SignPeerRequest {
+            network: self.magic.0,
+            public_key: self.key_bytes(),
+            own,
+            remote,
+        };
+        let answer = self.call(CALL, client.sign_peer(request)).await?;
         self.verified(CALL, "signature", &answer.signature, preimage)
     }
 
