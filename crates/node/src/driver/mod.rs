@@ -354,6 +354,7 @@ impl<V: Voice> Driver<V> {
             records,
             drafts: drafts.collect(),
             again,
+            counts: true,
         };
         match self.parts.pen.take(asked) {
             Some(signed) => self.cast(signed, events),
@@ -367,7 +368,7 @@ impl<V: Voice> Driver<V> {
         signed: Signed<V::Protocol>,
         events: &mut VecDeque<Event<V::Protocol>>,
     ) -> Result<(), DriverError> {
-        let Signed { ballot, again } = signed;
+        let Signed { ballot, again, .. } = signed;
         for body in ballot.records().iter().filter_map(V::body) {
             self.parts.bodies.insert(body);
         }

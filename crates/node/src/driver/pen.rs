@@ -1,5 +1,6 @@
 //! Who signs for the driver: a key at once, or a remote signer beside the driver, in the order of the drafts.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,11 @@ use crate::voting_key::VotingKey;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two attempts, where the signer does not rest for longer.
 const PAUSE: Duration = Duration::from_millis(20);
+/// Header signatures that are still owed when the signer answers again: those of the heights that can be open. Whoever
+/// has decided to give one never gives another, so without it a network whose signers were all away would stand still.
+const MAX_OWED: usize = 4;
+/// Between two attempts at what is owed, if nothing else is asked for.
+const OWED_PAUSE: Duration = Duration::from_millis(500);
 
 /// A draft with whom it is for, and the block whose header it signs.
 type Draft<P> = (
@@ -32,12 +38,15 @@ pub(crate) struct Asked<P: Ballots> {
     pub(crate) records: Vec<P::Record>,
     pub(crate) drafts: Vec<Draft<P>>,
     pub(crate) again: Addressed<P::Message>,
+    /// Whether the driver waits for it.
+    pub(crate) counts: bool,
 }
 
 /// The same, signed; a draft that nobody signed is missing.
 pub(crate) struct Signed<P: Ballots> {
     pub(crate) ballot: Ballot<P>,
     pub(crate) again: Addressed<P::Message>,
+    counts: bool,
 }
 
 /// Signs for a driver.
@@ -74,7 +83,7 @@ where
         if let Self::Remote(desk) = self
             && let Some(signed) = desk.signed.recv().await
         {
-            desk.waiting = desk.waiting.saturating_sub(1);
+            desk.waiting = desk.waiting.saturating_sub(usize::from(signed.counts));
             return signed;
         }
         std::future::pending().await
@@ -90,11 +99,13 @@ where
                 Some(Signed {
                     ballot: Ballot::sign(asked.records, drafts, &KeySigner(key)),
                     again: asked.again,
+                    counts: true,
                 })
             }
             Self::Remote(desk) if desk.waiting == 0 && asked.drafts.is_empty() => Some(Signed {
                 ballot: Ballot::signed(asked.records, Vec::new()),
                 again: asked.again,
+                counts: true,
             }),
             Self::Remote(desk) => {
                 desk.waiting += 1;
@@ -121,33 +132,62 @@ async fn ask<P: Remote>(
 ) {
     let mut mute = false;
     let mut patience = Instant::now() + PATIENCE;
-    while let Some(Asked {
-        records,
-        drafts,
-        again,
-    }) = jobs.recv().await
-    {
+    let mut owed: VecDeque<Draft<P>> = VecDeque::new();
+    loop {
+        let job = match owed.is_empty() {
+            true => jobs.recv().await,
+            false => tokio::select! {
+                job = jobs.recv() => job,
+                () = tokio::time::sleep(OWED_PAUSE) => Some(Asked {
+                    records: Vec::new(),
+                    drafts: Vec::new(),
+                    again: Vec::new(),
+                    counts: false,
+                }),
+            },
+        };
+        let Some(job) = job else { return };
         if !mute {
             patience = Instant::now() + PATIENCE;
         }
-        let mut signed = Vec::with_capacity(drafts.len());
-        for (to, draft, body) in drafts {
-            match patiently::<P>(&signer, draft, body, patience).await {
+        let late = std::mem::take(&mut owed);
+        let mut signed = Vec::with_capacity(late.len() + job.drafts.len());
+        for (to, draft, body) in late.into_iter().chain(job.drafts) {
+            let asked = patiently::<P>(&signer, draft.clone(), body.clone(), patience, mute);
+            let error = match asked.await {
                 Ok(own) => {
                     if std::mem::take(&mut mute) {
                         tracing::info!("the remote signer answers: this validator votes again");
                     }
                     signed.push((to, own));
+                    continue;
                 }
-                Err(error) if error.is_passing() && mute => tracing::debug!(%error, "not voting"),
-                Err(error) => {
-                    mute = error.is_passing();
-                    tracing::error!(%error, "not voting: the remote signer has not signed");
+                Err(error) => error,
+            };
+            if !error.is_passing() {
+                tracing::error!(%error, "not voting: the remote signer has not signed");
+                continue;
+            }
+            if !std::mem::replace(&mut mute, true) {
+                tracing::error!(%error, "not voting until the remote signer answers");
+            }
+            if body.is_some() {
+                owed.push_back((to, draft, body));
+                while owed.len() > MAX_OWED {
+                    owed.pop_front();
                 }
             }
         }
-        let ballot = Ballot::signed(records, signed);
-        if done.send(Signed { ballot, again }).is_err() {
+        let ballot = Ballot::signed(job.records, signed);
+        let (again, counts) = (job.again, job.counts);
+        if done
+            .send(Signed {
+                ballot,
+                again,
+                counts,
+            })
+            .is_err()
+        {
             return;
         }
     }
@@ -159,7 +199,9 @@ async fn patiently<P: Remote>(
     draft: P::Draft,
     body: Option<Arc<BlockBody>>,
     until: Instant,
+    mute: bool,
 ) -> Result<P::Own, SignerError> {
+    let mut told = mute;
     loop {
         let error = match P::sign_remotely(draft.clone(), signer, body.clone()).await {
             Ok(own) => return Ok(own),
@@ -167,6 +209,9 @@ async fn patiently<P: Remote>(
         };
         if !error.is_passing() || Instant::now() >= until {
             return Err(error);
+        }
+        if !std::mem::replace(&mut told, true) {
+            tracing::warn!(%error, "a vote waits for the remote signer");
         }
         let rest = match &error {
             SignerError::Resting { rest_ms, .. } => Duration::from_millis(*rest_ms),
