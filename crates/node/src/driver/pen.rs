@@ -15,14 +15,13 @@ use super::Addressed;
 use crate::intrusion::KeySigner;
 use crate::voting_key::VotingKey;
 
-/// How long a signer that does not answer is asked for one draft. A vote is of use as long as its view lasts; those of
-/// a longer silence are not signed, and what was drafted behind them follows at once.
+/// How long what was drafted later waits for a signer that does not answer; then it overtakes the votes that are owed.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two attempts, where the signer does not rest for longer.
 const PAUSE: Duration = Duration::from_millis(20);
-/// Header signatures that are still owed when the signer answers again: those of the heights that can be open. Whoever
-/// has decided to give one never gives another, so without it a network whose signers were all away would stand still.
-const MAX_OWED: usize = 4;
+/// Votes that are still owed when the signer answers again, the newest. Engines make a vote once, so without them a
+/// network whose signers were all away would stand still.
+const MAX_OWED: usize = 64;
 /// Between two attempts at what is owed, if nothing else is asked for.
 const OWED_PAUSE: Duration = Duration::from_millis(500);
 
@@ -171,7 +170,7 @@ async fn ask<P: Remote>(
             if !std::mem::replace(&mut mute, true) {
                 tracing::error!(%error, "not voting until the remote signer answers");
             }
-            if body.is_some() {
+            if P::is_owed(&draft) {
                 owed.push_back((to, draft, body));
                 while owed.len() > MAX_OWED {
                     owed.pop_front();

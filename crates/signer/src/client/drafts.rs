@@ -18,6 +18,10 @@ pub trait Remote: Ballots {
     /// The block whose header a draft signs: its body has to be given to [`Remote::sign_remotely`].
     fn signs(draft: &Self::Draft) -> Option<UInt256>;
 
+    /// Whether the engine relies on it that this draft leaves, and makes no other in its place: all but questions and
+    /// answers of recovery.
+    fn is_owed(draft: &Self::Draft) -> bool;
+
     /// Has a draft signed. What comes back verifies under the validator's key.
     fn sign_remotely(
         draft: Self::Draft,
@@ -35,6 +39,13 @@ fn held(hash: UInt256, body: Option<Arc<BlockBody>>) -> Result<Arc<BlockBody>, S
 impl Remote for V2Engine {
     fn signs(draft: &v2::Draft) -> Option<UInt256> {
         draft.header()
+    }
+
+    fn is_owed(draft: &v2::Draft) -> bool {
+        !matches!(
+            draft.content().kind(),
+            v2::Kind::RecoveryRequest | v2::Kind::RecoveryMessage
+        )
     }
 
     async fn sign_remotely(
@@ -58,6 +69,13 @@ impl Remote for V3Engine {
             Payload::Commit { hash } => Some(hash),
             _ => None,
         }
+    }
+
+    fn is_owed(draft: &v3::Draft) -> bool {
+        !matches!(
+            draft.unsigned().kind(),
+            MessageKind::RecoveryRequest | MessageKind::RecoveryMessage | MessageKind::Suspect
+        )
     }
 
     async fn sign_remotely(
