@@ -31,7 +31,7 @@ pub enum EndpointError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignerError {
     /// Nobody answers at the endpoint.
-    #[error("signer {endpoint}: {call}: not reachable: {problem}")]
+    #[error("signer {endpoint}: {call}: no answer: {problem}")]
     Unreachable {
         /// The endpoint.
         endpoint: String,

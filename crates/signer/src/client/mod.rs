@@ -338,12 +338,13 @@ fn read(endpoint: &str) -> Result<Uri, EndpointError> {
     Ok(uri)
 }
 
-/// The connection could not be made, or broke.
+/// The connection could not be made, or broke. A connection that breaks under a call is an internal error to HTTP/2;
+/// so is a failing disk of the signer, which can be mended as well.
 fn is_gone<T, E>(answer: &Result<Result<T, Status>, E>) -> bool {
     match answer {
         Ok(Err(status)) => matches!(
             status.code(),
-            Code::Unavailable | Code::Unknown | Code::Cancelled
+            Code::Unavailable | Code::Unknown | Code::Cancelled | Code::Internal
         ),
         _ => false,
     }
