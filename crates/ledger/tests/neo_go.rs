@@ -1,146 +1,39 @@
-//! neo-go reads our chain: it accepts every block and reports the same balances and application logs.
+//! neo-go and we follow the same chains, made by us or by it: each accepts every block of the other, and both tell the
+//! same balances and application logs.
 
 #![allow(clippy::unwrap_used)]
 
 mod common;
 #[path = "common/neo_go.rs"]
 mod neo_go;
+#[path = "common/same_chain.rs"]
+mod same_chain;
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
-use neo_ledger::{ChainReader, Execution, Notification, StackItem};
-use neo_primitives::{
-    CallFlags, Encode, Height, ScriptBuilder, Signer, Token, UInt160, UInt256, WitnessScope,
-    transfer_script,
+use neo_ledger::{
+    ChainReader, EmbeddedLedger, Execution, GenesisConfig, LedgerAnswer, LedgerRequest, StackItem,
+    store::MemoryStore,
 };
-use serde_json::{Value, json};
+use neo_primitives::{
+    Block, CallFlags, Decode, Encode, Height, ScriptBuilder, Signer, Token, Transaction, UInt160,
+    WitnessScope, transfer_script,
+    wallet::{Nep6Wallet, ScryptParams},
+};
+use serde_json::json;
 
 use common::{
-    Draft, Network,
-    scenario::{Dice, FEE, KINDS, People, balances, funding, random, rivals},
+    Draft, MAGIC, Network, STANDBY_KEYS, ask, private_key,
+    scenario::{Dice, FEE, KINDS, People, funding, random, rivals},
     submit,
 };
 use neo_go::NeoGo;
-
-fn account(account: Option<UInt160>) -> Value {
-    match account {
-        None => json!({"type": "Any"}),
-        Some(account) => {
-            json!({"type": "ByteString", "value": BASE64.encode(account.as_wire())})
-        }
-    }
-}
-
-fn notification(event: &Notification) -> Value {
-    json!({
-        "contract": event.token.hash().to_string(),
-        "eventname": "Transfer",
-        "state": {"type": "Array", "value": [
-            account(event.from),
-            account(event.to),
-            {"type": "Integer", "value": event.amount.to_string()},
-        ]},
-    })
-}
-
-fn stack_item(item: &StackItem) -> Value {
-    match item {
-        StackItem::Boolean(value) => json!({"type": "Boolean", "value": value}),
-        StackItem::Integer(value) => json!({"type": "Integer", "value": value.to_string()}),
-        StackItem::ByteString(bytes) => {
-            json!({"type": "ByteString", "value": BASE64.encode(bytes)})
-        }
-        other => panic!("no transfer leaves {other:?}"),
-    }
-}
-
-/// Our execution in the shape of neo-go. After a fault neo-go shows what its stack still held, and its own
-/// words for the exception.
-fn execution(ours: &Execution) -> Value {
-    json!({
-        "trigger": ours.trigger.name(),
-        "vmstate": ours.vm_state.name(),
-        "gasconsumed": ours.gas_consumed.0.to_string(),
-        "faulted": ours.exception.is_some(),
-        "stack": if ours.exception.is_some() { Value::Null } else {
-            ours.stack.iter().map(stack_item).collect()
-        },
-        "notifications": ours.notifications.iter().map(notification).collect::<Vec<_>>(),
-    })
-}
-
-fn theirs(mut execution: Value) -> Value {
-    let faulted = !execution["exception"].is_null();
-    let stack = if faulted {
-        Value::Null
-    } else {
-        execution["stack"].take()
-    };
-    json!({
-        "trigger": execution["trigger"].take(),
-        "vmstate": execution["vmstate"].take(),
-        "gasconsumed": execution["gasconsumed"].take(),
-        "faulted": faulted,
-        "stack": stack,
-        "notifications": execution["notifications"].take(),
-    })
-}
-
-fn logs(node: &NeoGo, hash: UInt256) -> Vec<Value> {
-    let mut log = node.call("getapplicationlog", json!([hash.to_string()]));
-    log["executions"]
-        .as_array_mut()
-        .unwrap()
-        .drain(..)
-        .map(theirs)
-        .collect()
-}
-
-fn assert_same_balances(network: &Network, node: &NeoGo, accounts: &[UInt160]) {
-    for account in accounts {
-        let theirs = node.call("getnep17balances", json!([account.to_address()]));
-        let mut theirs: Vec<(String, String, u64)> = theirs["balance"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|balance| {
-                (
-                    balance["assethash"].as_str().unwrap().to_owned(),
-                    balance["amount"].as_str().unwrap().to_owned(),
-                    balance["lastupdatedblock"].as_u64().unwrap(),
-                )
-            })
-            .collect();
-        theirs.sort();
-        assert_eq!(balances(&network.ledger, account), theirs, "{account}");
-    }
-}
-
-fn assert_same_logs(network: &Network, node: &NeoGo, height: u32) -> usize {
-    let block = network.ledger.block(Height(height)).unwrap().unwrap();
-    let hash = block.hash();
-    let their_hash = node.call("getblockhash", json!([height]));
-    assert_eq!(their_hash, json!(hash.to_string()), "height {height}");
-    if height > 0 {
-        let ours = network.ledger.block_log(&hash).unwrap().unwrap();
-        let ours: Vec<_> = ours.executions.iter().map(execution).collect();
-        assert_eq!(ours, logs(node, hash), "block {height}");
-    }
-    for transaction in &block.transactions {
-        let hash = transaction.hash();
-        let ours = network.ledger.transaction_log(&hash).unwrap().unwrap();
-        let script = hex::encode(transaction.script());
-        assert_eq!(
-            vec![execution(&ours.execution)],
-            logs(node, hash),
-            "transaction {hash} of block {height}, system fee {}, signers {:?}, script {script}",
-            transaction.system_fee(),
-            transaction.signers(),
-        );
-    }
-    block.transactions.len()
-}
+use same_chain::{assert_same_balances, assert_same_logs, notification, stack_item};
 
 #[test]
 fn neo_go_accepts_our_blocks_and_reports_the_same_chain() {
@@ -195,14 +88,15 @@ fn neo_go_accepts_our_blocks_and_reports_the_same_chain() {
     }
     assert_eq!(compared, transactions);
     assert_same_balances(&network, &node, &people.everyone());
-    assert_every_outcome_was_there(&network);
+    assert_every_outcome_was_there(&network, 1);
     assert_same_answers_to_reads(&network, &node, &people);
 }
 
-/// A comparison of chains without failures would say little.
-fn assert_every_outcome_was_there(network: &Network) {
+/// A comparison of chains without failures would say little. A chain that is shorter by
+/// the factor `part` has so many times less of each.
+fn assert_every_outcome_was_there(network: &Network, part: usize) {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    for height in 1..=100 {
+    for height in 1..=network.ledger.height().0 {
         for transaction in &network
             .ledger
             .block(Height(height))
@@ -245,7 +139,7 @@ fn assert_every_outcome_was_there(network: &Network) {
         ("events of a fault", 5),
     ] {
         assert!(
-            seen.get(what).copied().unwrap_or_default() >= least,
+            seen.get(what).copied().unwrap_or_default() >= least / part,
             "{what}: {seen:?}"
         );
     }
@@ -329,4 +223,111 @@ fn assert_same_answers_to_reads(network: &Network, node: &NeoGo, people: &People
         );
         assert_eq!(theirs["networkfee"], json!(ours));
     }
+}
+
+/// Longest wait for a block; no measure of speed.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Neo's error number for a transaction that came too late.
+const EXPIRED: i64 = -510;
+
+/// A network of one validator, which neo-go runs; our ledger follows.
+fn network_of_neo_go(folder: &std::path::Path) -> (Network, NeoGo) {
+    let key = private_key(STANDBY_KEYS[0]);
+    let mut config = GenesisConfig::new(MAGIC, vec![key.public_key().clone()]);
+    config.block_time_ms = 300;
+    let mut wallet = Nep6Wallet::new(None, ScryptParams::default());
+    wallet.import(&key, "secret", None).unwrap();
+    let path = folder.join("wallet.json");
+    wallet.save_new(&path).unwrap();
+    let node = NeoGo::start_validator(&config, &path, "secret");
+    let ledger = EmbeddedLedger::with_store(Box::new(MemoryStore::new()), config.clone()).unwrap();
+    let keys = vec![key];
+    (
+        Network {
+            config,
+            keys,
+            ledger,
+        },
+        node,
+    )
+}
+
+/// Takes the blocks that neo-go has made since.
+fn follow(network: &Network, node: &NeoGo) {
+    let count = node.call("getblockcount", json!([])).as_u64().unwrap();
+    let next = u64::from(network.ledger.height().0) + 1;
+    let blocks: Vec<_> = (next..count)
+        .map(|height| {
+            let block = node.call("getblock", json!([height, false]));
+            let bytes = BASE64.decode(block.as_str().unwrap()).unwrap();
+            Arc::new(Block::from_bytes(&bytes).unwrap())
+        })
+        .collect();
+    if let Some(last) = blocks.last().cloned() {
+        match ask(&network.ledger, LedgerRequest::ImportMany { blocks }) {
+            LedgerAnswer::Stored { hash, .. } => assert_eq!(hash, last.hash()),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Sends transactions to neo-go, and follows until all that it took are in blocks. Returns how many those are.
+fn through_neo_go(network: &Network, node: &NeoGo, transactions: &[Transaction]) -> usize {
+    let mut taken = Vec::new();
+    for transaction in transactions {
+        let bytes = BASE64.encode(transaction.to_bytes());
+        match node.call_or_error("sendrawtransaction", json!([bytes])) {
+            Ok(_) => taken.push(transaction.hash()),
+            // It may make a block at any moment, and some are valid for one block only.
+            Err(error) => assert_eq!(error["code"], json!(EXPIRED), "{error}"),
+        }
+    }
+    let begin = Instant::now();
+    let missing = || {
+        taken
+            .iter()
+            .any(|hash| network.ledger.transaction(hash).unwrap().is_none())
+    };
+    while missing() {
+        assert!(
+            begin.elapsed() < PATIENCE,
+            "neo-go does not take the transactions into blocks"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+        follow(network, node);
+    }
+    taken.len()
+}
+
+#[test]
+fn we_accept_the_blocks_of_neo_go_and_report_the_same_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    let (network, node) = network_of_neo_go(folder.path());
+    let people = People::new(&network);
+    let mut dice = Dice::new(812);
+    let drafts = funding(&people);
+    let signed: Vec<_> = drafts
+        .iter()
+        .map(|draft| draft.sign(&network.ledger))
+        .collect();
+    let mut sent = through_neo_go(&network, &node, &signed);
+    assert_eq!(sent, signed.len());
+    for round in 1..=12u32 {
+        let height = network.ledger.height().0;
+        let batch: Vec<_> = (0..KINDS)
+            .map(|kind| {
+                let nonce = round * 1_000 + kind as u32;
+                random(&mut dice, &people, kind, nonce, height).sign(&network.ledger)
+            })
+            .collect();
+        sent += through_neo_go(&network, &node, &batch);
+    }
+    assert!(sent > 200, "{sent}");
+    let tip = network.ledger.height().0;
+    let compared: usize = (0..=tip)
+        .map(|height| assert_same_logs(&network, &node, height))
+        .sum();
+    assert_eq!(compared, sent);
+    assert_same_balances(&network, &node, &people.everyone());
+    assert_every_outcome_was_there(&network, 5);
 }

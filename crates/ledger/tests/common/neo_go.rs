@@ -1,6 +1,9 @@
 //! A neo-go node without consensus that verifies what our ledger made.
 
-#![allow(unreachable_pub)]
+// Each test uses a part of this.
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
+
+use std::path::Path;
 
 use neo_ledger::GenesisConfig;
 
@@ -13,12 +16,25 @@ impl NeoGo {
     /// Starts a node of the network, without consensus and with verification of transactions.
     pub fn start(config: &GenesisConfig) -> Self {
         let port = process::free_port();
-        Self::with_configuration(&protocol(config, port), port)
+        Self::with_configuration(&protocol(config, port, None), port)
+    }
+
+    /// Starts the only validator of a network, whose key is in this wallet.
+    pub fn start_validator(config: &GenesisConfig, wallet: &Path, password: &str) -> Self {
+        let port = process::free_port();
+        let unlock = format!(
+            "
+    UnlockWallet:
+      Path: \"{}\"
+      Password: \"{password}\"",
+            wallet.display()
+        );
+        Self::with_configuration(&protocol(config, port, Some(&unlock)), port)
     }
 }
 
 /// The node's configuration for the network.
-fn protocol(config: &GenesisConfig, port: u16) -> String {
+fn protocol(config: &GenesisConfig, port: u16, unlock: Option<&str>) -> String {
     let committee: String = config
         .committee()
         .iter()
@@ -34,7 +50,7 @@ fn protocol(config: &GenesisConfig, port: u16) -> String {
   MaxBlockSize: {size}
   MaxBlockSystemFee: {fee}
   InitialGASSupply: {initial_gas}
-  TimePerBlock: 1s
+  TimePerBlock: {block_time}ms
   MemPoolSize: 50000
   StandbyCommittee:
 {committee}  ValidatorsCount: {validators}
@@ -59,7 +75,7 @@ ApplicationConfiguration:
     AttemptConnPeers: 0
   Relay: false
   Consensus:
-    Enabled: false
+    Enabled: {votes}{unlock}
   RPC:
     Enabled: true
     Addresses:
@@ -77,5 +93,8 @@ ApplicationConfiguration:
         size = config.max_block_size,
         fee = config.max_block_system_fee,
         validators = config.standby_validators.len(),
+        block_time = config.block_time_ms,
+        votes = unlock.is_some(),
+        unlock = unlock.unwrap_or_default(),
     )
 }
