@@ -6,15 +6,15 @@ mod common;
 
 use std::sync::Arc;
 
-use neo_ledger::{ChainReader, InvalidBlock, Ledger, LedgerAnswer, LedgerRequest};
+use neo_ledger::{ChainReader, InvalidBlock, Ledger, LedgerAnswer, LedgerRequest, Rejected};
 use neo_primitives::{
-    Block, Height, PrivateKey, PublicKey, UInt256, hash160, multisig_script, multisig_witness,
-    sign_data,
+    Attribute, Block, Height, PrivateKey, PublicKey, Token, Transaction, UInt256, hash160,
+    multisig_script, multisig_witness, sign_data, transfer_script,
 };
 
 use common::{
-    MAGIC, Network, ask,
-    scenario::{Dice, KINDS, People, funding, random},
+    Draft, MAGIC, Network, ask,
+    scenario::{Dice, FEE, KINDS, People, funding, random, stranger},
     submit, user_key,
 };
 
@@ -345,4 +345,89 @@ fn blocks_verified_beforehand_give_the_same_chain_and_bad_ones_are_not_made_out(
     ));
     assert_eq!(height, Height(8));
     assert!(matches!(error, InvalidBlock::UnknownParent(_)), "{error}");
+}
+
+/// A block is not believed in what its transactions may do, either, however many validators signed it.
+#[test]
+fn every_rule_of_transactions_holds_in_blocks_of_others() {
+    let source = Network::in_memory();
+    let people = People::new(&source);
+    let alice = &people.users[0];
+    let drafts = funding(&people);
+    source.admit(
+        drafts
+            .iter()
+            .map(|draft| draft.sign(&source.ledger))
+            .collect(),
+    );
+    let first = source.next_block();
+    let gift = |nonce: u32| {
+        let script = transfer_script(Token::Gas, &alice.account(), &stranger(), 1, true);
+        Draft::new(alice, script, FEE).nonce(nonce).valid_until(50)
+    };
+    // Excludes a transaction that comes later.
+    let excluded = gift(1).sign(&source.ledger);
+    let excluding = gift(2).attribute(Attribute::Conflicts(excluded.hash()));
+    source.admit(vec![excluding.sign(&source.ledger)]);
+    let blocks = [first, source.next_block(), source.next_block()];
+    let signed = |draft: &Draft| draft.sign(&source.ledger);
+    let on_chain = blocks[0].transactions[0].hash();
+    let poor = Draft::new(&people.pauper, gift(3).script, 100_000_000_000);
+    let cheap = gift(4).tip(-1);
+    let rival = signed(&gift(5));
+    let excludes_rival = signed(&gift(6).attribute(Attribute::Conflicts(rival.hash())));
+    let refused = |transactions: Vec<Transaction>| {
+        let network = Network::in_memory();
+        let block = resigned(&source, &blocks[2], |block| {
+            block.transactions = transactions.into_iter().map(Arc::new).collect();
+        });
+        let run = [Arc::clone(&blocks[0]), Arc::clone(&blocks[1]), block];
+        let (height, error) = refused(import(&network, &run));
+        assert_eq!((height, network.ledger.height()), (Height(3), Height(2)));
+        error
+    };
+    let reason = |transaction: Transaction| match refused(vec![transaction]) {
+        InvalidBlock::Transaction { reason, .. } => reason,
+        other => panic!("{other}"),
+    };
+    use Rejected as R;
+    for valid_until in [2, 3 + 5_760] {
+        let reason = reason(signed(&gift(7).valid_until(valid_until)));
+        assert!(matches!(reason, R::Expired { .. }), "{reason}");
+    }
+    for (attribute, name) in [
+        (Attribute::NotValidBefore(Height(3)), "NotValidBefore"),
+        (Attribute::HighPriority, "HighPriority"),
+        (Attribute::Conflicts(on_chain), "Conflicts"),
+    ] {
+        let reason = reason(signed(&gift(8).attribute(attribute)));
+        assert!(
+            matches!(reason, R::InvalidAttribute { attribute, .. } if attribute == name),
+            "{reason}"
+        );
+    }
+    assert!(matches!(reason(excluded), R::ConflictsOnChain(_)));
+    assert!(matches!(
+        reason(signed(&cheap)),
+        R::InsufficientNetworkFee { .. }
+    ));
+    assert!(matches!(
+        refused(vec![signed(&poor)]),
+        InvalidBlock::UnpaidFees { .. }
+    ));
+    assert!(matches!(
+        refused(vec![rival, excludes_rival]),
+        InvalidBlock::Conflict(..)
+    ));
+    // The same with nothing wrong.
+    let network = Network::in_memory();
+    let block = resigned(&source, &blocks[2], |block| {
+        let sound = gift(9).attribute(Attribute::NotValidBefore(Height(2)));
+        block.transactions = vec![Arc::new(signed(&sound))];
+    });
+    let run = [Arc::clone(&blocks[0]), Arc::clone(&blocks[1]), block];
+    assert!(matches!(
+        import(&network, &run),
+        LedgerAnswer::Stored { .. }
+    ));
 }
