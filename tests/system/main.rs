@@ -7,6 +7,7 @@
     clippy::expect_used
 )]
 
+mod beyond;
 mod checkpoints;
 mod common;
 mod crashes;

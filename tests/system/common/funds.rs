@@ -8,8 +8,8 @@ use neo_node::config::{NodeConfig, read_password};
 use neo_primitives::wallet::Nep6Wallet;
 use neo_primitives::{
     Attribute, Datoshi, Encode, Height, Magic, PrivateKey, PublicKey, Signer, Token, Transaction,
-    UInt160, UnsignedTransaction, WitnessScope, bft_quorum, multisig_script, multisig_witness,
-    signature_script, transfer_script,
+    UInt160, UInt256, UnsignedTransaction, Witness, WitnessScope, bft_quorum, multisig_script,
+    multisig_witness, sign_data, signature_script, transfer_script,
 };
 
 use super::Network;
@@ -52,6 +52,13 @@ impl Account {
 
     pub fn address(&self) -> UInt160 {
         neo_primitives::hash160(&self.script)
+    }
+
+    /// Its witness over the hash of a block.
+    pub fn witness(&self, hash: &UInt256) -> Witness {
+        let data = sign_data(self.magic, hash);
+        let signatures: Vec<_> = self.keys.iter().map(|key| key.sign(&data)).collect();
+        multisig_witness(&signatures, self.script.clone())
     }
 
     /// A signed transaction with a fresh nonce.

@@ -8,7 +8,7 @@ use std::fs::OpenOptions;
 use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -226,6 +226,12 @@ impl Node {
             drop(child.stdin.take());
             eventually("the node ends", || child.try_wait().unwrap());
         }
+    }
+
+    /// Waits until it ends by itself.
+    pub fn ended(&mut self) -> ExitStatus {
+        let mut child = self.child.take().expect("the node runs");
+        eventually("the node ends by itself", || child.try_wait().unwrap())
     }
 
     pub fn is_running(&self) -> bool {
