@@ -14,7 +14,6 @@ mod crashes;
 mod faults;
 mod links;
 mod lives;
-#[allow(dead_code)] // the ledger's own tests use more of it
 #[path = "../../crates/ledger/tests/common/neo_go.rs"]
 mod neo_go;
 mod older;
