@@ -207,6 +207,8 @@ fn captured_commits_sign_the_header_of_their_block() {
             view: message.view(),
             preparation: None,
             header: Some(header),
+            #[cfg(feature = "mutation")]
+            mutation: None,
         };
         let outcome = verified(&message, known(header.hash()));
         assert!(matches!(
