@@ -341,7 +341,7 @@ impl<'a> World<'a> {
             self.own.is_some() || send.is_empty(),
             "an observer drafts {send:?}"
         );
-        let ballot = Ballot::sign(persist, send, &self.pen);
+        let ballot = Ballot::<V3Engine>::sign(persist, send, &self.pen);
         let dies = std::mem::replace(&mut self.dies, Dies::Never);
         let writes = !ballot.records().is_empty();
         if dies == Dies::BeforeTheWrite && writes {
