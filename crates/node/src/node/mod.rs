@@ -2,6 +2,8 @@
 
 mod engines;
 mod error;
+mod joining;
+mod listeners;
 mod networks;
 mod observer;
 mod opening;
