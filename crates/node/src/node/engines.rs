@@ -51,7 +51,7 @@ impl Node {
         let config = &ground.config;
         let OpenedLog { log, restored } = open_log::<v3::Record, v2::Record>(
             config,
-            &ground.ledger,
+            ground.ledger.as_ref(),
             &key,
             ground.trust_vote_log,
         )?;
@@ -70,7 +70,7 @@ impl Node {
             security: Arc::clone(&ground.security),
             intrusion: intruder.map(Intrusion::new),
         };
-        let engine = mesh_engine(config, &ground.ledger, &key, restored);
+        let engine = mesh_engine(config, ground.ledger.as_ref(), &key, restored);
         self.start_driver(
             ground.parts(engine, voice, key, log),
             inflow,
@@ -92,7 +92,7 @@ impl Node {
         );
         let OpenedLog { log, restored } = open_log::<v2::Record, v3::Record>(
             &ground.config,
-            &ground.ledger,
+            ground.ledger.as_ref(),
             &key,
             ground.trust_vote_log,
         )?;

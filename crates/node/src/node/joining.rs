@@ -46,7 +46,7 @@ impl Node {
         let (messages, from_messages) = mpsc::channel(MESSAGE_QUEUE);
         let syncer = Syncer {
             peers: network.clone(),
-            ledger: ground.dynamic(),
+            ledger: Arc::clone(&ground.ledger),
             worker: ground.worker.clone(),
             inside: ground.inside.clone(),
             metrics: Arc::clone(&ground.metrics),
@@ -76,7 +76,7 @@ impl Node {
         }
         let server = Server {
             network: network.clone(),
-            ledger: ground.dynamic(),
+            ledger: Arc::clone(&ground.ledger),
             bodies: Arc::clone(&ground.bodies),
             turns: Arc::new(Semaphore::new(AT_A_TIME)),
             intruder: intruder.clone(),
@@ -173,7 +173,7 @@ impl Node {
         let (blocks, from_blocks) = mpsc::channel(importing::QUEUE);
         let importer = Importer {
             p2p: p2p.clone(),
-            ledger: ground.dynamic(),
+            ledger: Arc::clone(&ground.ledger),
             worker: ground.worker.clone(),
             inside: ground.inside.clone(),
             metrics: Arc::clone(&ground.metrics),

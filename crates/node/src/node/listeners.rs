@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use neo_ledger::ChainReader;
 use neo_network::neo::NeoHandle;
 use tokio::net::TcpListener;
 use tokio::sync::watch;

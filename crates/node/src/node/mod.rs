@@ -3,6 +3,7 @@
 mod engines;
 mod error;
 mod joining;
+mod ledgers;
 mod listeners;
 mod networks;
 mod observer;

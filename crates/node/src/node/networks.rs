@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use neo_ledger::{ChainReader, EmbeddedLedger};
+use neo_ledger::{ChainReader, Ledger};
 use neo_network::NetworkEvents;
 use neo_network::neo::NeoEvents;
 
@@ -26,13 +26,14 @@ impl Networks {
     /// Listens and dials: in the mesh with dBFT 3.0, in Neo N3's P2P where it is configured.
     pub(super) fn open(
         config: &NodeConfig,
-        ledger: &Arc<EmbeddedLedger>,
+        ledger: &Arc<dyn Ledger>,
         key: Option<&VotingKey>,
         bodies: &Arc<Bodies>,
     ) -> Result<Self, NodeError> {
         let (mut mesh, mut mesh_events) = (None, None);
         if !config.protocol.is_dbft_2() {
-            let (handle, events) = neo_network::start(network_config(config, ledger, key)?)?;
+            let (handle, events) =
+                neo_network::start(network_config(config, ledger.as_ref(), key)?)?;
             (mesh, mesh_events) = (Some(handle), Some(events));
         }
         let chain: Arc<dyn ChainReader> = ledger.clone();

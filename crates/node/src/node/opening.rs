@@ -7,7 +7,7 @@ use neo_consensus::engine::{Restored, VoteLogState};
 use neo_consensus::v2::{self, V2Engine};
 use neo_consensus::v3::{self, V3Engine};
 use neo_consensus::vote_log::{Condition, Identity as LogIdentity, LogRecord, Mark, VoteLog};
-use neo_ledger::{ChainReader, EmbeddedLedger, Ledger};
+use neo_ledger::{ChainReader, Ledger};
 use neo_network::{Identity, NetworkConfig};
 use neo_primitives::wallet::Nep6Wallet;
 use neo_primitives::{PrivateKey, PublicKey};
@@ -68,7 +68,7 @@ fn validator_key(config: &NodeConfig) -> Result<Option<PrivateKey>, NodeError> {
 
 pub(super) fn network_config(
     config: &NodeConfig,
-    ledger: &EmbeddedLedger,
+    ledger: &dyn ChainReader,
     key: Option<&VotingKey>,
 ) -> Result<NetworkConfig, NodeError> {
     let genesis = &config.protocol.genesis;
@@ -113,7 +113,7 @@ pub(super) struct OpenedLog<R> {
 /// Opens the vote log. `Other` is the record of the other protocol: a log of it is as good as lost.
 pub(super) fn open_log<R: LogRecord, Other: LogRecord>(
     config: &NodeConfig,
-    ledger: &EmbeddedLedger,
+    ledger: &dyn ChainReader,
     key: &VotingKey,
     trust: bool,
 ) -> Result<OpenedLog<R>, NodeError> {
@@ -188,13 +188,13 @@ pub(super) fn open_log<R: LogRecord, Other: LogRecord>(
 /// The engine of dBFT 3.0.
 pub(super) fn mesh_engine(
     config: &NodeConfig,
-    ledger: &EmbeddedLedger,
+    ledger: &dyn Ledger,
     key: &VotingKey,
     restored: Restored<v3::Record>,
 ) -> V3Engine {
     let mut settings = v3::EngineSettings::new(
         Some(key.public_key().clone()),
-        Ledger::executes_ahead(ledger),
+        ledger.executes_ahead(),
         config.consensus.timers(),
     );
     settings.transactions = config.consensus.transactions();

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use neo_consensus::engine::LedgerEvent;
 use neo_consensus::vote_log::VoteLog;
 use neo_driver::Leaders;
-use neo_ledger::checkpoint::CheckpointFolder;
-use neo_ledger::{EmbeddedLedger, Ledger};
+use neo_ledger::Ledger;
 use tokio::sync::{mpsc, watch};
 
 use super::error::NodeError;
+use super::ledgers::{Embedded, OpenedLedger};
 use super::listeners::Listeners;
 use super::networks::Networks;
 use super::watchful::open_security;
@@ -24,7 +24,6 @@ use crate::ledger_worker::{LedgerWorker, Report};
 use crate::metrics::Metrics;
 use crate::neighbours::Neighbours;
 use crate::p2p::Missing;
-use crate::recovery::opening::{OpenedChain, open_chain};
 use crate::recovery::schedule::Schedule;
 use crate::security::{Security, journal};
 use crate::sync::{CatchUpSender, verification_pool};
@@ -35,7 +34,7 @@ use crate::voting_key::VotingKey;
 /// What the parts of a node stand on.
 pub(super) struct Ground {
     pub(super) config: Arc<NodeConfig>,
-    pub(super) ledger: Arc<EmbeddedLedger>,
+    pub(super) ledger: Arc<dyn Ledger>,
     pub(super) worker: LedgerWorker,
     pub(super) neighbours: Neighbours,
     pub(super) bodies: Arc<Bodies>,
@@ -77,10 +76,6 @@ impl Ground {
         }
     }
 
-    pub(super) fn dynamic(&self) -> Arc<dyn Ledger> {
-        self.ledger.clone()
-    }
-
     pub(super) fn witness_limit(&self) -> u32 {
         self.config.protocol.genesis.limits().witness_limit
     }
@@ -106,19 +101,19 @@ impl Node {
         if dbft_2 && options.byzantine.is_some() {
             return Err(NodeError::NotByzantine);
         }
-        let data_dir = config.data_dir.clone();
-        let checkpoints = CheckpointFolder::at(config.checkpoint_folder());
-        let OpenedChain { ledger, recovery } =
-            open_chain(&data_dir, &checkpoints, &config.protocol.genesis).map_err(|error| {
-                NodeError::Chain {
-                    path: data_dir.clone(),
-                    error: Box::new(error),
-                }
-            })?;
-        let ledger = Arc::new(ledger);
+        let OpenedLedger {
+            ledger,
+            embedded,
+            recovery,
+        } = OpenedLedger::open(&config).await?;
         let metrics = Arc::new(Metrics::new());
-        let (security, last_word) =
-            open_security(&config, &ledger, key.as_ref(), &metrics, &options.events)?;
+        let (security, last_word) = open_security(
+            &config,
+            ledger.as_ref(),
+            key.as_ref(),
+            &metrics,
+            &options.events,
+        )?;
         if let Some(recovery) = &recovery {
             security.record(journal::full_recovery(recovery));
         }
@@ -137,10 +132,11 @@ impl Node {
         let (gossip, batches) = mpsc::channel(gossip::QUEUE);
         let reports = inside.clone();
         let leaders = (!dbft_2).then(Leaders::new);
-        let (worker, ledger_thread) = LedgerWorker::start(ledger.clone(), leaders, move |report| {
-            let _ = reports.send(Inside::Ledger(report));
-        })
-        .map_err(NodeError::Thread)?;
+        let (worker, ledger_thread) =
+            LedgerWorker::start(Arc::clone(&ledger), leaders, move |report| {
+                let _ = reports.send(Inside::Ledger(report));
+            })
+            .map_err(NodeError::Thread)?;
         let pool_news = inside.clone();
         ledger.watch_pool(Box::new(move |transactions| {
             let filled = LedgerEvent::Pool { transactions };
@@ -166,7 +162,7 @@ impl Node {
         };
         let gossip_thread = gossip::admit(
             batches,
-            ground.dynamic(),
+            Arc::clone(&ground.ledger),
             ground.neighbours.clone(),
             Arc::clone(&ground.missing),
             Arc::clone(&ground.metrics),
@@ -190,15 +186,17 @@ impl Node {
             }
             None => node.join_neo(&ground, key, p2p, from_inside)?,
         };
-        node.write_checkpoints(&ground, checkpoints);
+        if let Some(embedded) = embedded {
+            node.write_checkpoints(&ground, embedded);
+        }
         node.serve(ground, listeners, checks, hearing);
         Ok(node)
     }
 
-    fn write_checkpoints(&mut self, ground: &Ground, folder: CheckpointFolder) {
+    fn write_checkpoints(&mut self, ground: &Ground, embedded: Embedded) {
         let schedule = Schedule {
-            ledger: Arc::clone(&ground.ledger),
-            folder,
+            ledger: embedded.ledger,
+            folder: embedded.checkpoints,
             config: ground.config.checkpoints.clone(),
             metrics: Arc::clone(&ground.metrics),
             security: Arc::clone(&ground.security),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use neo_audit::{AuditLog, AuditThread};
-use neo_ledger::{ChainReader, EmbeddedLedger, LedgerError};
+use neo_ledger::{ChainReader, LedgerError};
 
 use super::error::NodeError;
 use crate::config::NodeConfig;
@@ -39,7 +39,7 @@ impl Drop for LastWord {
 /// Opens the audit log and takes the start down.
 pub(super) fn open_security(
     config: &NodeConfig,
-    ledger: &EmbeddedLedger,
+    ledger: &dyn ChainReader,
     key: Option<&VotingKey>,
     metrics: &Arc<Metrics>,
     events: &EventSink,

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use neo_ledger::{ChainReader, EmbeddedLedger, Ledger, Rejected, SubmitReply};
+use neo_ledger::{ChainReader, Ledger, Rejected, SubmitReply};
 use neo_primitives::{Transaction, UInt256};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
@@ -37,13 +37,13 @@ pub(super) trait Submit: Send + Sync + 'static {
     fn pooled(&self, hash: &UInt256) -> Option<Arc<Transaction>>;
 }
 
-impl Submit for EmbeddedLedger {
+impl Submit for Arc<dyn Ledger> {
     fn submit(&self, transactions: Vec<Transaction>, reply: SubmitReply) {
-        Ledger::submit(self, transactions, reply);
+        Ledger::submit(self.as_ref(), transactions, reply);
     }
 
     fn pooled(&self, hash: &UInt256) -> Option<Arc<Transaction>> {
-        ChainReader::pooled(self, hash)
+        ChainReader::pooled(self.as_ref(), hash)
     }
 }
 
@@ -216,7 +216,8 @@ mod tests {
     fn what_comes_alone_is_admitted_in_place() {
         let chain = Chain::new();
         let context = chain.context();
-        let ledger = Arc::clone(&chain.ledger) as Arc<dyn Submit>;
+        let ledger: Arc<dyn Ledger> = chain.ledger.clone();
+        let ledger = Arc::new(ledger) as Arc<dyn Submit>;
         let admission = Admission::start(ledger, context.relay, context.metrics, 1).unwrap();
         let admitted = admission.submit(transaction(1), true).unwrap();
         assert!(matches!(admitted, Admitted::Now(Ok(_))));

@@ -27,7 +27,7 @@ impl Desk {
     /// When the thread of admissions cannot be started.
     pub fn open(context: RpcContext, limits: &RpcConfig) -> io::Result<Self> {
         let admission = Admission::start(
-            Arc::clone(&context.ledger) as Arc<dyn Submit>,
+            Arc::new(Arc::clone(&context.ledger)) as Arc<dyn Submit>,
             Arc::clone(&context.relay),
             Arc::clone(&context.metrics),
             limits.admission_queue,

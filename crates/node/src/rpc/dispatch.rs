@@ -4,8 +4,6 @@ use neo_ledger::Rejected;
 use neo_primitives::UInt256;
 use tokio::sync::oneshot;
 
-use neo_ledger::ChainReader as _;
-
 use super::{
     RpcContext,
     admission::{Admission, Admitted, stopping},

@@ -24,7 +24,7 @@ mod view;
 
 use std::sync::Arc;
 
-use neo_ledger::EmbeddedLedger;
+use neo_ledger::Ledger;
 
 #[doc(hidden)]
 pub use self::desk::Desk;
@@ -40,7 +40,7 @@ use crate::{config::NodeConfig, metrics::Metrics};
 #[derive(Clone)]
 pub struct RpcContext {
     /// The chain and the memory pool.
-    pub ledger: Arc<EmbeddedLedger>,
+    pub ledger: Arc<dyn Ledger>,
     /// The network.
     pub peers: Arc<dyn PeerView>,
     /// The consensus engine.

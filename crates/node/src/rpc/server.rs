@@ -52,7 +52,7 @@ pub async fn serve(
         None => RpcConfig::at(listener.local_addr()?),
     };
     let admission = Admission::start(
-        Arc::clone(&context.ledger) as Arc<dyn Submit>,
+        Arc::new(Arc::clone(&context.ledger)) as Arc<dyn Submit>,
         Arc::clone(&context.relay),
         Arc::clone(&context.metrics),
         limits.admission_queue,

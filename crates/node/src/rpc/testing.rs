@@ -259,7 +259,7 @@ impl Chain {
 
     pub(crate) fn context(&self) -> RpcContext {
         RpcContext {
-            ledger: Arc::clone(&self.ledger),
+            ledger: self.ledger.clone(),
             peers: Arc::new(Peers),
             consensus: Arc::new(Consensus(Arc::clone(&self.ledger))),
             oversight: Arc::new(overseer::Overseer),

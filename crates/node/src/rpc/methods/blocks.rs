@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use neo_ledger::{ChainReader, LedgerError};
+use neo_ledger::LedgerError;
 use neo_primitives::{Block, Encode, Height, Reader, UInt256};
 
 use crate::rpc::{

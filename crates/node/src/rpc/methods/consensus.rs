@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use neo_consensus::PerformanceMetrics;
 use neo_consensus::engine::{HeightStatus, VotesSeen};
-use neo_ledger::ChainReader;
 use neo_primitives::{PublicKey, UInt256};
 use serde::Serialize;
 

@@ -1,7 +1,6 @@
 //! Test runs of scripts that call NEO and GAS, and ask the policy and the chain.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use neo_ledger::ChainReader;
 use neo_primitives::{CallFlags, NativeContract, PublicKey, ScriptBuilder, Signer, UInt256};
 use num_bigint::BigInt;
 use serde::Deserialize;

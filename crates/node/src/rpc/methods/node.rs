@@ -1,6 +1,5 @@
 //! The node itself and its peers.
 
-use neo_ledger::ChainReader;
 use neo_network::Endpoint;
 use neo_primitives::{ADDRESS_VERSION, PublicKey};
 use serde::Serialize;

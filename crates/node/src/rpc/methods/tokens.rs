@@ -1,6 +1,6 @@
 //! Balances and addresses.
 
-use neo_ledger::{ChainReader, Invocation, LedgerError, StackItem, TokenBalance, VmState};
+use neo_ledger::{Invocation, LedgerError, StackItem, TokenBalance, VmState};
 use neo_primitives::{CallFlags, Height, ScriptBuilder, Token, UInt160};
 use serde::Serialize;
 

@@ -1,6 +1,6 @@
 //! Transactions: in the memory pool, in the chain, and what they did.
 
-use neo_ledger::{ChainReader, LedgerError, Rejected};
+use neo_ledger::{LedgerError, Rejected};
 use neo_primitives::{Encode, MAX_TRANSACTION_SIZE, Reader, Transaction, UInt256};
 use serde::Serialize;
 

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use neo_ledger::{ChainReader, StoredTransfer};
+use neo_ledger::StoredTransfer;
 use neo_primitives::{UInt160, UInt256};
 use serde::Serialize;
 

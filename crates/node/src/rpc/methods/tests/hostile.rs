@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, LazyLock};
 
-use neo_ledger::ChainReader;
 use neo_primitives::Token;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -21,7 +20,7 @@ static SERVER: LazyLock<Server> = LazyLock::new(|| {
     chain.grow(vec![signed(gas(account(1), 5, 1))]);
     chain.submit(vec![signed(gas(account(1), 5, 2))]);
     let context = chain.context();
-    let ledger = Arc::clone(&context.ledger) as Arc<dyn Submit>;
+    let ledger = Arc::new(Arc::clone(&context.ledger)) as Arc<dyn Submit>;
     let (relay, metrics) = (Arc::clone(&context.relay), Arc::clone(&context.metrics));
     Server {
         admission: Admission::start(ledger, relay, metrics, 10).unwrap(),
