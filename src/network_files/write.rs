@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use neo_ledger::GenesisConfig;
 use neo_node::config::{
-    CheckpointConfig, ConsensusConfig, LogConfig, MetricsConfig, NetworkSection, NodeConfig,
-    P2pSection, PeerConfig, ProtocolConfig, RpcConfig, SecurityConfig, WalletConfig,
+    CheckpointConfig, ConsensusConfig, LedgerSection, LogConfig, MetricsConfig, NetworkSection,
+    NodeConfig, P2pSection, PeerConfig, ProtocolConfig, RpcConfig, SecurityConfig, WalletConfig,
 };
 use neo_node::vote_log_file;
 use neo_primitives::wallet::{Nep6Account, Nep6Wallet, nep2};
@@ -191,6 +191,7 @@ fn node_config(
         },
         data_dir: PathBuf::from(DATA_FOLDER),
         signer: None,
+        ledger: LedgerSection::default(),
         wallet: Some(WalletConfig {
             path: PathBuf::from(WALLET_FILE),
             password_file: Some(PathBuf::from(PASSWORD_FILE)),

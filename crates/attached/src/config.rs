@@ -6,6 +6,9 @@ use neo_ledger::GenesisConfig;
 use neo_primitives::{Height, UInt256};
 use neo_rpc::Endpoint;
 
+/// Blocks below the tip that are kept whole, unless told otherwise.
+pub const KEPT_BLOCKS: u32 = 2_000;
+
 /// Everything that [`crate::AttachedLedger::open`] needs besides a store.
 #[derive(Clone, Debug)]
 pub struct AttachedConfig {
@@ -33,7 +36,7 @@ impl AttachedConfig {
             trusted: None,
             timing: Timing::default(),
             max_answer: 16 << 20,
-            kept_blocks: 2_000,
+            kept_blocks: KEPT_BLOCKS,
         }
     }
 }

@@ -40,7 +40,7 @@ mod tests;
 mod trusted;
 mod verdict;
 
-pub use config::{AttachedConfig, Timing, Trusted};
+pub use config::{AttachedConfig, KEPT_BLOCKS, Timing, Trusted};
 pub use error::NodeError;
 pub use ledger::AttachedLedger;
 pub use shared::{NodeReport, NodeState};

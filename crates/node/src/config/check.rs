@@ -55,6 +55,7 @@ impl NodeConfig {
         if self.data_dir.as_os_str().is_empty() {
             return Err(conflict("data_dir", "the path is empty"));
         }
+        self.ledger.check()?;
         self.check_wallet()?;
         self.check_signer()?;
         self.check_consensus()?;

@@ -5,6 +5,7 @@
 
 mod check;
 mod error;
+mod ledger;
 mod p2p;
 mod password;
 mod schema;
@@ -21,6 +22,7 @@ mod impossible;
 
 pub use self::{
     error::ConfigError,
+    ledger::{AttachedNode, LedgerKind, LedgerSection, TrustedBlock},
     p2p::P2pSection,
     password::{PasswordError, read_password},
     sections::{
@@ -48,6 +50,9 @@ pub struct NodeConfig {
     pub description: Option<String>,
     /// The network that the node belongs to; the same in all its nodes.
     pub protocol: ProtocolConfig,
+    /// Who keeps the chain; left out, this process does.
+    #[serde(default, skip_serializing_if = "LedgerSection::is_default")]
+    pub ledger: LedgerSection,
     /// Folder of the node's data: block store, vote log, network identity, lock.
     pub data_dir: PathBuf,
     /// The validator's key. Without it the node is an observer: it follows the chain and votes nothing.

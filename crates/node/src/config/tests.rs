@@ -1,5 +1,7 @@
 use std::path::Path;
 
+use neo_primitives::{Height, UInt256};
+
 use super::*;
 
 const KEYS: [&str; 4] = [
@@ -383,6 +385,14 @@ fn the_schema_names_the_keys_that_are_read() {
         timeout_ms: 1_000,
     });
     config.p2p = Some(P2pSection::default());
+    config.ledger.kind = LedgerKind::Attached;
+    config.ledger.nodes = vec![AttachedNode {
+        rpc: "http://127.0.0.1:10332".into(),
+    }];
+    config.ledger.trusted = Some(TrustedBlock {
+        height: Height(7),
+        hash: UInt256::ZERO,
+    });
     config.protocol.genesis.committee = config.protocol.genesis.standby_validators.clone();
     let value = serde_json::to_value(&config).unwrap();
     let of = |value: &serde_json::Value| -> Vec<String> {
@@ -403,6 +413,9 @@ fn the_schema_names_the_keys_that_are_read() {
         ("NetworkSection", &value["network"]),
         ("PeerConfig", &value["network"]["peers"][0]),
         ("P2pSection", &value["p2p"]),
+        ("LedgerSection", &value["ledger"]),
+        ("AttachedNode", &value["ledger"]["nodes"][0]),
+        ("TrustedBlock", &value["ledger"]["trusted"]),
         ("LogConfig", &value["log"]),
     ] {
         assert_eq!(keys(&schema, name), of(part), "{name}");
