@@ -171,6 +171,8 @@ fn exit_of(error: &NodeError) -> Exit {
         | NodeError::Wallet { .. }
         | NodeError::NoValidatorKey { .. }
         | NodeError::SignerKey { .. }
+        | NodeError::ForeignNode(_)
+        | NodeError::Config(_)
         | NodeError::SignerEndpoint(_) => Exit::Refused,
         NodeError::Signer(_) => Exit::Unreachable,
         NodeError::Ledger { error, .. } => exit_of_ledger(error),

@@ -35,8 +35,7 @@ pub(crate) async fn follow(shared: Arc<Shared>, member: Arc<Member>) {
                 shared.config.timing.poll
             }
             Err(error) => {
-                let problem = error.to_string();
-                shared.set_state(&member, None, NodeState::Unusable { problem });
+                shared.set_state(&member, None, shared.state_after(&error));
                 backoff.failed()
             }
         };

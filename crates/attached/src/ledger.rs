@@ -1,6 +1,6 @@
 //! The ledger that consensus talks to.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use neo_ledger::{
     InvalidBlock, Ledger, LedgerAnswer, LedgerError, LedgerRequest, PoolWatcher, Reply,
@@ -16,7 +16,7 @@ use crate::{
     config::AttachedConfig,
     following::follow,
     headers::{Headers, is_empty},
-    shared::{Member, NodeReport, Shared, members},
+    shared::{Member, NodeReport, NodeState, Shared, members},
     storing::{import, promote, store, submit},
     trusted::fetch_trusted,
 };
@@ -94,6 +94,21 @@ impl AttachedLedger {
                 serves: is_serving(member),
             })
             .collect()
+    }
+
+    /// How the nodes stand once each was looked at, or this long after if one does not answer.
+    pub async fn first_look(&self, longest: Duration) -> Vec<NodeReport> {
+        let mut changes = self.shared.changes();
+        let all = async {
+            let unknown = |report: &NodeReport| report.state == NodeState::Unknown;
+            while self.nodes().iter().any(unknown) {
+                // The sender lives as long as this.
+                let _ = changes.changed().await;
+            }
+        };
+        // Whoever did not answer by then is reported as unknown.
+        let _ = tokio::time::timeout(longest, all).await;
+        self.nodes()
     }
 
     /// Names whom to tell, on any thread, of a new tip that a node brought: what consensus has not stored or imported

@@ -18,6 +18,10 @@ impl ChainReader for AttachedLedger {
         &self.shared().config.genesis
     }
 
+    fn executes(&self) -> bool {
+        false
+    }
+
     fn tip(&self) -> SignedHeader {
         self.shared().tip().signed
     }

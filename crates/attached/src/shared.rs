@@ -1,6 +1,6 @@
 //! What the tasks of an attached ledger share.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
 
 use neo_ledger::{BlockLimits, LedgerError, PoolWatcher};
 use neo_primitives::{BlockBody, Height, PublicKey, UInt160, UInt256};
@@ -45,6 +45,11 @@ pub enum NodeState {
         /// Height of the verified chain.
         tip: Height,
     },
+    /// It is of another network than the configured one: waiting does not mend that.
+    Foreign {
+        /// What differs; names the endpoint and the field.
+        problem: String,
+    },
     /// It cannot be used.
     Unusable {
         /// Why; names the endpoint and the field.
@@ -61,6 +66,22 @@ pub struct NodeReport {
     pub state: NodeState,
     /// Whether requests go to it.
     pub serves: bool,
+}
+
+impl fmt::Display for NodeReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let endpoint = &self.endpoint;
+        match &self.state {
+            NodeState::Unknown => write!(f, "{endpoint} was not reached yet"),
+            NodeState::Synchronised { height } => write!(f, "{endpoint} is at height {height}"),
+            NodeState::Behind { height, tip } => {
+                write!(f, "{endpoint} is at height {height}, the chain is at {tip}")
+            }
+            NodeState::Foreign { problem } | NodeState::Unusable { problem } => {
+                f.write_str(problem)
+            }
+        }
+    }
 }
 
 /// A configured node.
@@ -208,7 +229,7 @@ impl Shared {
                 NodeState::Synchronised { height } | NodeState::Behind { height, .. } => {
                     format!("{endpoint} is at height {height}, the chain is at {tip}")
                 }
-                NodeState::Unusable { problem } => problem,
+                NodeState::Foreign { problem } | NodeState::Unusable { problem } => problem,
             }
         };
         let problems: Vec<String> = self.members.iter().map(problem).collect();
@@ -241,7 +262,7 @@ impl Shared {
         }
         let endpoint = member.node.endpoint();
         match &state {
-            NodeState::Unusable { problem } => {
+            NodeState::Foreign { problem } | NodeState::Unusable { problem } => {
                 tracing::warn!(%problem, "a Neo node cannot be used")
             }
             NodeState::Behind { height, tip } => {
@@ -255,14 +276,27 @@ impl Shared {
         self.changed();
     }
 
+    /// What an error says of the node that caused it.
+    pub(crate) fn state_after(&self, error: &NodeError) -> NodeState {
+        let lowest = self.headers.lowest().header.index;
+        let problem = error.to_string();
+        match error {
+            NodeError::OtherNetwork { .. } => NodeState::Foreign { problem },
+            // Where the chain begins there is nothing to disagree about.
+            NodeError::OtherChain { height, .. } if *height == lowest => {
+                NodeState::Foreign { problem }
+            }
+            _ => NodeState::Unusable { problem },
+        }
+    }
+
     /// A request to a node failed: it is left alone for a while, and looked at before it is asked again.
     pub(crate) fn failed(&self, member: &Member, error: &NodeError) {
         let (state, rest) = match error {
             NodeError::Moved { .. } => (NodeState::Unknown, MOVED),
             error => {
-                let problem = error.to_string();
                 let rest = member.failures.lock().failed();
-                (NodeState::Unusable { problem }, rest)
+                (self.state_after(error), rest)
             }
         };
         *member.rest.lock() = Some(rest);

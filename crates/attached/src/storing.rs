@@ -90,7 +90,10 @@ async fn append(shared: &Arc<Shared>, blocks: Vec<Arc<Block>>) -> Result<Tip, No
 /// Gives a block to every node that can take it; whichever cannot is brought up to date later.
 fn distribute(shared: &Arc<Shared>, block: Arc<Block>) {
     for member in &shared.members {
-        if matches!(member.state(), NodeState::Unusable { .. }) {
+        if matches!(
+            member.state(),
+            NodeState::Unusable { .. } | NodeState::Foreign { .. }
+        ) {
             continue;
         }
         let (member, block) = (Arc::clone(member), Arc::clone(&block));

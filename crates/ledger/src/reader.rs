@@ -117,6 +117,13 @@ pub trait ChainReader: Send + Sync + 'static {
         Height(0)
     }
 
+    /// Whether this process executes the blocks. Then transactions of stored blocks, their outcomes, balances and
+    /// contracts are known here, and submitted transactions are answered before the call returns. Of another chain they
+    /// are known to the Neo node that keeps it.
+    fn executes(&self) -> bool {
+        true
+    }
+
     /// What a restored checkpoint says of the leaders: the height above the checkpoint's tip, and the encoded state of
     /// that height. `None` for a chain that is held from its genesis on.
     fn leader_base(&self) -> Option<(Height, Vec<u8>)> {

@@ -141,6 +141,13 @@ impl EventSink {
         Self(None)
     }
 
+    /// Events go to a test.
+    #[cfg(test)]
+    pub(crate) fn channel() -> (Self, mpsc::Receiver<NodeEvent>) {
+        let (sender, events) = mpsc::channel();
+        (Self(Some(sender)), events)
+    }
+
     /// Events go to standard output; the thread ends with the last sink.
     ///
     /// # Errors

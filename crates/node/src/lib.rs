@@ -5,6 +5,7 @@
 //! checks on the verification pool, ledger requests on the ledger's thread, fetches on the runtime.
 
 mod answers;
+mod attached;
 mod bodies;
 mod checks;
 pub mod config;

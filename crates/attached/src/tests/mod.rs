@@ -123,7 +123,7 @@ pub(crate) async fn until(ledger: &AttachedLedger, what: impl Fn(&AttachedLedger
 /// Waits until the node at a position cannot be used, and says why.
 pub(crate) async fn problem(ledger: &AttachedLedger, position: usize) -> String {
     let problem = |ledger: &AttachedLedger| match &ledger.nodes()[position].state {
-        NodeState::Unusable { problem } => Some(problem.clone()),
+        NodeState::Foreign { problem } | NodeState::Unusable { problem } => Some(problem.clone()),
         _ => None,
     };
     until(ledger, |ledger| problem(ledger).is_some()).await;

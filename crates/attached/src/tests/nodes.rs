@@ -1,5 +1,7 @@
 //! Nodes that are down, slow, of another network, behind, or that talk nonsense.
 
+use std::time::Duration;
+
 use neo_ledger::{ChainReader as _, LedgerAnswer, LedgerError, LedgerRequest};
 use neo_primitives::Height;
 use serde_json::json;
@@ -52,6 +54,32 @@ async fn of_another_network() {
         &["its block 0 is 0x"],
     )
     .await;
+}
+
+#[tokio::test]
+async fn the_first_look_tells_another_network_from_a_node_that_is_down() {
+    let network = Network::new();
+    let nodes = [
+        FakeNode::start(&network).await,
+        FakeNode::start(&network).await,
+        FakeNode::start(&network).await,
+        FakeNode::start(&network).await,
+    ];
+    nodes[0].set(|inside| inside.magic.0 = 1);
+    nodes[1].set(|inside| inside.blocks[0].header.nonce = 1);
+    nodes[2].set(|inside| inside.mood = Mood::Down);
+    let ledger = attach(&network, &[&nodes[0], &nodes[1], &nodes[2], &nodes[3]]).await;
+    let reports = ledger.first_look(Duration::from_secs(60)).await;
+    assert!(matches!(reports[0].state, NodeState::Foreign { .. }));
+    assert!(matches!(reports[1].state, NodeState::Foreign { .. }));
+    assert!(matches!(reports[2].state, NodeState::Unusable { .. }));
+    assert!(matches!(reports[3].state, NodeState::Synchronised { .. }));
+    assert!(reports[0].to_string().contains("protocol.network is 1"));
+    // Nobody waits longer than that for one that says nothing.
+    nodes[3].set(|inside| inside.mood = Mood::Silent);
+    let ledger = attach(&network, &[&nodes[3]]).await;
+    let reports = ledger.first_look(Duration::from_millis(1)).await;
+    assert_eq!(reports[0].state, NodeState::Unknown);
 }
 
 #[tokio::test]

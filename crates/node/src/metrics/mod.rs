@@ -3,6 +3,7 @@
 //! [`Metrics`] holds what happens: the driver and the servers add to it, which costs an atomic addition, or a
 //! short lock for a histogram. [`Sources`] holds what is: it is asked at each scrape.
 
+mod attached;
 mod families;
 mod p2p;
 mod process;
@@ -318,6 +319,9 @@ impl Metrics {
             now.register_collector(Box::new(process::Process));
             if let Some(sources) = sources {
                 now.register_collector(Box::new(sources.clone()));
+                if let Some(ledger) = &sources.attached {
+                    now.register_collector(Box::new(attached::Attached(ledger.clone())));
+                }
             }
             encode_registry(&mut text, &now)?;
             if let Some(handle) = sources.and_then(|sources| sources.p2p.clone()) {

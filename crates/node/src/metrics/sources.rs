@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use neo_attached::AttachedLedger;
 use neo_ledger::ChainReader;
 use neo_network::neo::NeoHandle;
 use neo_network::{NetworkHandle, NetworkMetrics, Priority, Traffic};
@@ -24,6 +25,8 @@ pub struct Sources {
     pub network: Option<NetworkHandle>,
     /// Neo N3's P2P, where it is spoken.
     pub p2p: Option<NeoHandle>,
+    /// The ledger, if Neo nodes keep it.
+    pub attached: Option<Arc<AttachedLedger>>,
 }
 
 impl fmt::Debug for Sources {

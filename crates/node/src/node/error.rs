@@ -10,7 +10,7 @@ use neo_primitives::PublicKey;
 use neo_primitives::wallet::WalletError;
 use neo_signer::{EndpointError, SignerError};
 
-use crate::config::PasswordError;
+use crate::config::{ConfigError, PasswordError};
 use crate::driver::DriverError;
 use crate::recovery::opening::OpenError;
 
@@ -64,6 +64,12 @@ pub enum NodeError {
         /// What is wrong.
         error: Box<OpenError>,
     },
+    /// An attached Neo node is of another network.
+    #[error("ledger.nodes: {0}")]
+    ForeignNode(String),
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The vote log.
     #[error("data directory {path}: {error}")]
     VoteLog {

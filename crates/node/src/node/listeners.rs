@@ -40,6 +40,7 @@ impl Node {
             inside,
             missing,
             stopped,
+            attached,
             ..
         } = ground;
         let shared = Arc::new(Shared {
@@ -59,6 +60,7 @@ impl Node {
             peers: shared.clone(),
             network: neighbours.mesh,
             p2p: neighbours.p2p,
+            attached,
         };
         let height = ledger.height();
         if let Some(listener) = listeners.rpc {

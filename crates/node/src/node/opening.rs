@@ -52,18 +52,34 @@ fn validator_key(config: &NodeConfig) -> Result<Option<PrivateKey>, NodeError> {
     let accounts = Nep6Wallet::load(&wallet.path)
         .and_then(|file| file.open(&password))
         .map_err(failed)?;
+    let keys = accounts.into_iter().map(|account| account.key).collect();
     let validators = config.protocol.genesis.validators();
-    let mut keys = Vec::new();
-    for account in accounts {
-        if validators.contains(account.key.public_key()) {
-            return Ok(Some(account.key));
-        }
-        keys.push(account.key.public_key().to_string());
+    let elects = config.ledger.is_attached();
+    chosen(keys, &validators, elects)
+        .map(Some)
+        .map_err(|keys| NodeError::NoValidatorKey {
+            path: wallet.path.clone(),
+            keys: keys.join(", "),
+        })
+}
+
+/// The key to vote with: that of a standby validator; where validators are elected, otherwise the only one there is,
+/// which may be elected any day.
+fn chosen(
+    mut keys: Vec<PrivateKey>,
+    validators: &[PublicKey],
+    elects: bool,
+) -> Result<PrivateKey, Vec<String>> {
+    let known = |key: &PrivateKey| validators.contains(key.public_key());
+    let standby = keys.iter().position(known);
+    let only = (elects && keys.len() == 1).then_some(0);
+    match standby.or(only) {
+        Some(at) => Ok(keys.swap_remove(at)),
+        None => Err(keys
+            .iter()
+            .map(|key| key.public_key().to_string())
+            .collect()),
     }
-    Err(NodeError::NoValidatorKey {
-        path: wallet.path.clone(),
-        keys: keys.join(", "),
-    })
 }
 
 pub(super) fn network_config(
@@ -274,6 +290,25 @@ fn ignored_keys(consensus: &ConsensusConfig) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_key_of_a_standby_validator_goes_first_and_an_only_one_may_be_elected() {
+        let key = PrivateKey::generate;
+        let (standby, elected, other) = (key(), key(), key());
+        let validators = [standby.public_key().clone()];
+        let of = |keys: &[&PrivateKey], elects| {
+            let keys = keys.iter().map(|key| (*key).clone()).collect();
+            chosen(keys, &validators, elects).map(|key| key.public_key().clone())
+        };
+        let all = [&elected, &standby];
+        for elects in [false, true] {
+            assert_eq!(of(&all, elects).as_ref(), Ok(standby.public_key()));
+        }
+        assert_eq!(of(&[&elected], true).as_ref(), Ok(elected.public_key()));
+        assert_eq!(of(&[&elected], false).map_err(|keys| keys.len()), Err(1));
+        let several = of(&[&elected, &other], true);
+        assert_eq!(several.map_err(|keys| keys.len()), Err(2));
+    }
 
     #[test]
     fn keys_without_a_meaning_are_named() {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use neo_attached::AttachedLedger;
 use neo_consensus::engine::LedgerEvent;
 use neo_consensus::vote_log::VoteLog;
 use neo_driver::Leaders;
@@ -14,6 +15,7 @@ use super::listeners::Listeners;
 use super::networks::Networks;
 use super::watchful::open_security;
 use super::{Node, RunOptions};
+use crate::attached::{Health, tell_of_tips};
 use crate::bodies::Bodies;
 use crate::checks::Checks;
 use crate::config::NodeConfig;
@@ -35,6 +37,8 @@ use crate::voting_key::VotingKey;
 pub(super) struct Ground {
     pub(super) config: Arc<NodeConfig>,
     pub(super) ledger: Arc<dyn Ledger>,
+    /// The same, if Neo nodes keep it.
+    pub(super) attached: Option<Arc<AttachedLedger>>,
     pub(super) worker: LedgerWorker,
     pub(super) neighbours: Neighbours,
     pub(super) bodies: Arc<Bodies>,
@@ -104,6 +108,7 @@ impl Node {
         let OpenedLedger {
             ledger,
             embedded,
+            attached,
             recovery,
         } = OpenedLedger::open(&config).await?;
         let metrics = Arc::new(Metrics::new());
@@ -142,6 +147,9 @@ impl Node {
             let filled = LedgerEvent::Pool { transactions };
             let _ = pool_news.send(Inside::Ledger(Report::Event(filled)));
         }));
+        if let Some(attached) = &attached {
+            tell_of_tips(attached, inside.clone());
+        }
         let ground = Ground {
             worker,
             neighbours,
@@ -159,6 +167,7 @@ impl Node {
             pool: verification_pool().map_err(NodeError::Thread)?,
             config,
             ledger,
+            attached,
         };
         let gossip_thread = gossip::admit(
             batches,
@@ -189,8 +198,25 @@ impl Node {
         if let Some(embedded) = embedded {
             node.write_checkpoints(&ground, embedded);
         }
+        node.look_after_nodes(&ground);
         node.serve(ground, listeners, checks, hearing);
         Ok(node)
+    }
+
+    /// The Neo nodes that keep the ledger, if they do.
+    fn look_after_nodes(&mut self, ground: &Ground) {
+        let Some(ledger) = ground.attached.clone() else {
+            return;
+        };
+        let health = Health {
+            ledger,
+            security: Arc::clone(&ground.security),
+        };
+        let told = ground.stopped.clone();
+        self.tasks.spawn(async move {
+            health.run(told).await;
+            Ok(())
+        });
     }
 
     fn write_checkpoints(&mut self, ground: &Ground, embedded: Embedded) {

@@ -33,6 +33,9 @@ pub(super) trait Submit: Send + Sync + 'static {
     /// Verifies transactions and takes the valid ones; `reply` gets one outcome for each.
     fn submit(&self, transactions: Vec<Transaction>, reply: SubmitReply);
 
+    /// Whether outcomes are there before `submit` returns.
+    fn answers_at_once(&self) -> bool;
+
     /// A transaction of the memory pool.
     fn pooled(&self, hash: &UInt256) -> Option<Arc<Transaction>>;
 }
@@ -40,6 +43,10 @@ pub(super) trait Submit: Send + Sync + 'static {
 impl Submit for Arc<dyn Ledger> {
     fn submit(&self, transactions: Vec<Transaction>, reply: SubmitReply) {
         Ledger::submit(self.as_ref(), transactions, reply);
+    }
+
+    fn answers_at_once(&self) -> bool {
+        self.executes()
     }
 
     fn pooled(&self, hash: &UInt256) -> Option<Arc<Transaction>> {
@@ -103,7 +110,9 @@ impl Admission {
         transaction: Transaction,
         alone: bool,
     ) -> Result<Admitted, RpcError> {
+        // Waiting here for a ledger that answers on a thread of this runtime could hold that very thread up.
         if alone
+            && self.gate.ledger.answers_at_once()
             && self.queue.capacity() == self.queue.max_capacity()
             && let Some(_busy) = self.gate.busy.try_lock()
         {
@@ -244,6 +253,10 @@ mod tests {
             Ledger::submit(self.ledger.as_ref(), transactions, reply);
         }
 
+        fn answers_at_once(&self) -> bool {
+            true
+        }
+
         fn pooled(&self, hash: &UInt256) -> Option<Arc<Transaction>> {
             ChainReader::pooled(self.ledger.as_ref(), hash)
         }
@@ -286,6 +299,10 @@ mod tests {
 
     impl Submit for Silent {
         fn submit(&self, _: Vec<Transaction>, _: SubmitReply) {}
+
+        fn answers_at_once(&self) -> bool {
+            true
+        }
 
         fn pooled(&self, _: &UInt256) -> Option<Arc<Transaction>> {
             None

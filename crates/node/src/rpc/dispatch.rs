@@ -149,14 +149,38 @@ impl Server {
         let (method, state) = match &call.what {
             Err(error) => ("invalid", State::Done(Err(error.clone()))),
             Ok((name, params)) => match find(name) {
-                None => ("unknown", State::Done(Err(elsewhere::error(name)))),
-                Some((method, handler)) => (*method, self.handle(handler, params, alone)),
+                None => {
+                    let executes = self.context.ledger.executes();
+                    (
+                        "unknown",
+                        State::Done(Err(elsewhere::error(name, executes))),
+                    )
+                }
+                Some((method, handler)) => (*method, self.serve(method, handler, params, alone)),
             },
         };
         Started {
             id: call.id.map(id_text),
             method,
             state,
+        }
+    }
+
+    /// Carries a call out, unless its answer is not with this ledger.
+    fn serve(
+        &self,
+        method: &'static str,
+        handler: &Handler,
+        params: &Params<'_>,
+        alone: bool,
+    ) -> State {
+        let elsewhere = match self.context.ledger.executes() {
+            true => None,
+            false => elsewhere::on_attached(method),
+        };
+        match elsewhere {
+            Some(error) => State::Done(Err(error)),
+            None => self.handle(handler, params, alone),
         }
     }
 

@@ -254,6 +254,7 @@ impl Chain {
             peers: Arc::new(Peers),
             network: None,
             p2p: None,
+            attached: None,
         }
     }
 

@@ -37,13 +37,15 @@ pub enum AlertKind {
     Ledger,
     /// The audit log was cut short, changed, or cannot be written.
     Audit,
+    /// No attached Neo node serves: this validator does not vote. Ends when one does.
+    NeoNode,
     /// This validator is silent: its votes may be incomplete. Ends when it votes.
     Silence,
 }
 
 impl AlertKind {
     /// All kinds.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Partition,
         Self::Emergency,
         Self::Evidence,
@@ -52,6 +54,7 @@ impl AlertKind {
         Self::Disk,
         Self::Ledger,
         Self::Audit,
+        Self::NeoNode,
         Self::Silence,
     ];
 
@@ -67,6 +70,7 @@ impl AlertKind {
             Self::Disk => "disk",
             Self::Ledger => "ledger",
             Self::Audit => "audit",
+            Self::NeoNode => "neo-node",
             Self::Silence => "silence",
         }
     }

@@ -7,6 +7,7 @@ use neo_primitives::{Block, Encode, Height, Reader, UInt256};
 
 use crate::rpc::{
     dispatch::Server,
+    elsewhere::with_the_node,
     error::RpcError,
     json::{
         base64,
@@ -44,10 +45,12 @@ pub(in crate::rpc) fn block(server: &Server, params: &Params<'_>) -> Answer {
     let ledger = &server.context.ledger;
     let height = height_of(server, id)?.ok_or(RpcError::UNKNOWN_BLOCK)?;
     if !verbose {
-        let bytes = ledger.block_bytes(height)?.ok_or(RpcError::UNKNOWN_BLOCK)?;
+        let bytes = ledger.block_bytes(height)?;
+        let bytes = bytes.ok_or_else(|| not_held(server, height, RpcError::UNKNOWN_BLOCK))?;
         return result(&base64(&bytes));
     }
-    let block: Arc<Block> = ledger.block(height)?.ok_or(RpcError::UNKNOWN_BLOCK)?;
+    let block: Option<Arc<Block>> = ledger.block(height)?;
+    let block = block.ok_or_else(|| not_held(server, height, RpcError::UNKNOWN_BLOCK))?;
     result(&BlockJson::new(&block, place(server, height)?))
 }
 
@@ -68,13 +71,22 @@ pub(in crate::rpc) fn header(server: &Server, params: &Params<'_>) -> Answer {
 pub(in crate::rpc) fn system_fee(server: &Server, params: &Params<'_>) -> Answer {
     let height = params.height(0, "height")?;
     let block = server.context.ledger.block(height)?;
-    let block = block.ok_or(RpcError::UNKNOWN_HEIGHT)?;
+    let block = block.ok_or_else(|| not_held(server, height, RpcError::UNKNOWN_HEIGHT))?;
     let fees = block
         .transactions
         .iter()
         .map(|transaction| transaction.system_fee().0)
         .fold(0i64, i64::saturating_add);
     result(&fees)
+}
+
+/// Why a block is not here: an attached ledger keeps the newest only.
+fn not_held(server: &Server, height: Height, unknown: RpcError) -> RpcError {
+    let ledger = &server.context.ledger;
+    if ledger.executes() || height > ledger.height() {
+        return unknown;
+    }
+    with_the_node("a block that is not kept whole here")
 }
 
 fn height_of(server: &Server, id: BlockId) -> Result<Option<Height>, LedgerError> {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::rpc::{
     dispatch::Server,
+    elsewhere::with_the_node,
     error::RpcError,
     json::{
         as_text, base64,
@@ -117,6 +118,11 @@ pub(in crate::rpc) fn transaction(server: &Server, params: &Params<'_>) -> Answe
     let (transaction, stored) = match (ledger.transaction(&hash)?, pooled) {
         (Some(stored), _) => (stored.transaction, Some((stored.height, stored.vm_state))),
         (None, Some(pooled)) => (pooled, None),
+        (None, None) if !ledger.executes() => {
+            return Err(with_the_node(
+                "getrawtransaction of what is not in the pool",
+            ));
+        }
         (None, None) => return Err(RpcError::UNKNOWN_TRANSACTION),
     };
     if !verbose {

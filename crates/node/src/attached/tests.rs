@@ -1,0 +1,220 @@
+//! A node on an attached ledger, before Neo nodes that answer from a script.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::{Json, Router, routing::post};
+use neo_ledger::GenesisConfig;
+use neo_primitives::{Magic, PrivateKey};
+use neo_rpc::RpcClient;
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use crate::config::NodeConfig;
+use crate::events::{EventSink, NodeEvent};
+use crate::node::{NodeError, RunOptions, run};
+
+/// A Neo node that has the genesis block, until it is told to say nothing useful.
+struct Script {
+    genesis: GenesisConfig,
+    magic: Magic,
+    healthy: bool,
+}
+
+impl Script {
+    fn answer(&self, call: &Value) -> Value {
+        let result = match call["method"].as_str() {
+            _ if !self.healthy => {
+                let error = json!({"code": -32603, "message": "out of order"});
+                return json!({"jsonrpc": "2.0", "id": call["id"], "error": error});
+            }
+            Some("getversion") => json!({
+                "useragent": "/NEO-GO:0.120.0/",
+                "protocol": {
+                    "network": self.magic,
+                    "msperblock": 1_000,
+                    "maxtransactionsperblock": 512,
+                    "validatorscount": 1,
+                    "standbycommittee": self.genesis.committee(),
+                }
+            }),
+            Some("getblockcount") => json!(1),
+            Some("getblockhash") => json!(self.genesis.genesis_block().hash()),
+            Some("getrawmempool") => json!({"height": 0, "verified": [], "unverified": []}),
+            _ => Value::Null,
+        };
+        json!({"jsonrpc": "2.0", "id": call["id"], "result": result})
+    }
+}
+
+async fn answer(State(script): State<Arc<Mutex<Script>>>, Json(asked): Json<Value>) -> Json<Value> {
+    let script = script.lock();
+    Json(match &asked {
+        Value::Array(calls) => calls.iter().map(|call| script.answer(call)).collect(),
+        call => script.answer(call),
+    })
+}
+
+/// A Neo node, and the configuration of an observer on it.
+async fn neo_node(folder: &std::path::Path) -> (Arc<Mutex<Script>>, NodeConfig) {
+    let key = PrivateKey::generate().public_key().clone();
+    let genesis = GenesisConfig::new(Magic(77), vec![key]);
+    let script = Arc::new(Mutex::new(Script {
+        genesis: genesis.clone(),
+        magic: genesis.magic,
+        healthy: true,
+    }));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = Router::new().route("/", post(answer));
+    let router = router.with_state(Arc::clone(&script));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let config = json!({
+        "protocol": {"version": 3, "genesis": genesis},
+        "ledger": {
+            "kind": "attached",
+            "nodes": [{"rpc": format!("http://{address}")}],
+            "poll_ms": 20,
+        },
+        "data_dir": folder,
+        "rpc": {"listen": "127.0.0.1:0"},
+        "metrics": {"listen": "127.0.0.1:0"},
+        "security": {"audit": false},
+    });
+    (script, NodeConfig::parse(&config.to_string()).unwrap())
+}
+
+/// A node that runs, with what it tells.
+struct Running {
+    events: std::sync::mpsc::Receiver<NodeEvent>,
+    stop: oneshot::Sender<()>,
+    end: tokio::task::JoinHandle<Result<(), NodeError>>,
+}
+
+fn start(config: &NodeConfig) -> Running {
+    let (sink, events) = EventSink::channel();
+    let options = RunOptions {
+        events: sink,
+        ..RunOptions::default()
+    };
+    let (stop, stopped) = oneshot::channel();
+    let shutdown = async {
+        let _ = stopped.await;
+    };
+    let end = tokio::spawn(run(config.clone(), options, shutdown));
+    Running { events, stop, end }
+}
+
+impl Running {
+    /// The first event that this finds something in; the node must not end before.
+    fn find<T>(&self, pick: impl Fn(NodeEvent) -> Option<T>) -> T {
+        tokio::task::block_in_place(|| {
+            loop {
+                if let Some(found) = pick(self.events.recv().unwrap()) {
+                    return found;
+                }
+            }
+        })
+    }
+
+    /// Waits until it is up; addresses of JSON-RPC and metrics.
+    fn ready(&self) -> (String, String) {
+        self.find(|event| match event {
+            NodeEvent::Ready {
+                rpc: Some(rpc),
+                metrics: Some(metrics),
+                height,
+                ..
+            } => {
+                assert_eq!(height.0, 0);
+                Some((rpc, metrics))
+            }
+            _ => None,
+        })
+    }
+
+    /// Waits for a change of the alert about Neo nodes.
+    fn alert(&self) -> (bool, String) {
+        self.find(|event| match event {
+            NodeEvent::Alert {
+                kind: "neo-node",
+                active,
+                text,
+                ..
+            } => Some((active, text)),
+            _ => None,
+        })
+    }
+
+    async fn stop(self) {
+        self.stop.send(()).unwrap();
+        self.end.await.unwrap().unwrap();
+    }
+}
+
+async fn refused(rpc: &str, method: &'static str, params: Value) -> String {
+    let mut client = RpcClient::new(rpc.parse().unwrap()).unwrap();
+    let answer: Result<Value, _> = client.call(method, params).await;
+    let error = answer.unwrap_err();
+    assert_eq!(error.code(), Some(-32601), "{error}");
+    error.to_string()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_starts_on_a_neo_node_says_what_is_not_here_and_alerts_while_none_serves() {
+    let folder = tempfile::tempdir().unwrap();
+    let (script, config) = neo_node(folder.path()).await;
+    let node = start(&config);
+    let (rpc, _) = node.ready();
+    let mut client = RpcClient::new(rpc.parse().unwrap()).unwrap();
+    let count: u32 = client.call("getblockcount", json!([])).await.unwrap();
+    assert_eq!(count, 1);
+    let hash = script.lock().genesis.genesis_block().hash();
+    for (method, params) in [
+        ("getapplicationlog", json!([hash])),
+        ("getrawtransaction", json!([hash])),
+        ("invokescript", json!([""])),
+        ("getstorage", json!([])),
+    ] {
+        let error = refused(&rpc, method, params).await;
+        assert!(
+            error.contains(method) && error.contains("Neo node"),
+            "{error}"
+        );
+    }
+    script.lock().healthy = false;
+    let (active, text) = node.alert();
+    assert!(
+        active && text.contains("does not vote") && text.contains("out of order"),
+        "{text}"
+    );
+    script.lock().healthy = true;
+    assert!(!node.alert().0, "it is over");
+    node.stop().await;
+    // It comes back with what it had, whether the Neo node is there or not.
+    script.lock().healthy = false;
+    let node = start(&config);
+    node.ready();
+    assert!(node.alert().0);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_neo_node_of_another_network_ends_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let (script, config) = neo_node(folder.path()).await;
+    script.lock().magic = Magic(78);
+    let error = start(&config).end.await.unwrap().unwrap_err();
+    assert!(matches!(error, NodeError::ForeignNode(_)), "{error}");
+    let text = error.to_string();
+    for part in [
+        "ledger.nodes: http://127.0.0.1:",
+        "protocol.network is 78",
+        "has 77",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!folder.path().join(neo_ledger::STORE_FILE).exists());
+}
