@@ -109,18 +109,21 @@ fn start(config: &NodeConfig) -> Running {
 
 impl Running {
     /// The first event that this finds something in; the node must not end before.
-    fn find<T>(&self, pick: impl Fn(NodeEvent) -> Option<T>) -> T {
-        tokio::task::block_in_place(|| {
-            loop {
-                if let Some(found) = pick(self.events.recv().unwrap()) {
-                    return found;
+    async fn find<T>(&mut self, pick: impl Fn(NodeEvent) -> Option<T>) -> T {
+        loop {
+            match tokio::task::block_in_place(|| self.events.recv()) {
+                Ok(event) => {
+                    if let Some(found) = pick(event) {
+                        return found;
+                    }
                 }
+                Err(_) => panic!("the node has ended: {:?}", (&mut self.end).await),
             }
-        })
+        }
     }
 
     /// Waits until it is up; addresses of JSON-RPC and metrics.
-    fn ready(&self) -> (String, String) {
+    async fn ready(&mut self) -> (String, String) {
         self.find(|event| match event {
             NodeEvent::Ready {
                 rpc: Some(rpc),
@@ -133,10 +136,11 @@ impl Running {
             }
             _ => None,
         })
+        .await
     }
 
     /// Waits for a change of the alert about Neo nodes.
-    fn alert(&self) -> (bool, String) {
+    async fn alert(&mut self) -> (bool, String) {
         self.find(|event| match event {
             NodeEvent::Alert {
                 kind: "neo-node",
@@ -146,6 +150,7 @@ impl Running {
             } => Some((active, text)),
             _ => None,
         })
+        .await
     }
 
     async fn stop(self) {
@@ -166,8 +171,8 @@ async fn refused(rpc: &str, method: &'static str, params: Value) -> String {
 async fn a_node_starts_on_a_neo_node_says_what_is_not_here_and_alerts_while_none_serves() {
     let folder = tempfile::tempdir().unwrap();
     let (script, config) = neo_node(folder.path()).await;
-    let node = start(&config);
-    let (rpc, _) = node.ready();
+    let mut node = start(&config);
+    let (rpc, _) = node.ready().await;
     let mut client = RpcClient::new(rpc.parse().unwrap()).unwrap();
     let count: u32 = client.call("getblockcount", json!([])).await.unwrap();
     assert_eq!(count, 1);
@@ -185,19 +190,24 @@ async fn a_node_starts_on_a_neo_node_says_what_is_not_here_and_alerts_while_none
         );
     }
     script.lock().healthy = false;
-    let (active, text) = node.alert();
+    let (active, text) = node.alert().await;
     assert!(
         active && text.contains("does not vote") && text.contains("out of order"),
         "{text}"
     );
     script.lock().healthy = true;
-    assert!(!node.alert().0, "it is over");
+    assert!(!node.alert().await.0, "it is over");
     node.stop().await;
-    // It comes back with what it had, whether the Neo node is there or not.
+    // It starts without the Neo node, too.
+    let other = tempfile::tempdir().unwrap();
+    let config = NodeConfig {
+        data_dir: other.path().to_owned(),
+        ..config
+    };
     script.lock().healthy = false;
-    let node = start(&config);
-    node.ready();
-    assert!(node.alert().0);
+    let mut node = start(&config);
+    node.ready().await;
+    assert!(node.alert().await.0);
     node.stop().await;
 }
 
