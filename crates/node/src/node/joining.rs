@@ -16,7 +16,7 @@ use crate::checks::Checks;
 use crate::driver::Inside;
 use crate::fetcher::Fetcher;
 use crate::intrusion::{Byzantine, Intruder};
-use crate::p2p::{Gate, Heard, Importer, Inlet, importing};
+use crate::p2p::{Heard, Importer, Inlet, importing};
 use crate::serving::{AT_A_TIME, Server};
 use crate::sync::Syncer;
 use crate::voting_key::VotingKey;
@@ -184,12 +184,11 @@ impl Node {
             importer.run(from_blocks).await;
             Ok(())
         });
-        let protocol = &ground.config.protocol;
         let alone = ground.neighbours.mesh.is_none();
         let inlet = Inlet {
             p2p,
             chain: ground.ledger.clone(),
-            gate: Arc::new(Gate::of(&protocol.genesis, protocol.is_dbft_2())),
+            gate: Arc::clone(&ground.gate),
             checks,
             heard: Arc::clone(&hearing.heard),
             missing: Arc::clone(&ground.missing),
@@ -206,11 +205,15 @@ impl Node {
 
 impl Hearing {
     fn of(ground: &Ground, own: Option<&VotingKey>) -> Self {
-        let genesis = &ground.config.protocol.genesis;
-        let patience = genesis.block_time().saturating_mul(SILENT_BLOCKS);
+        let patience = ground
+            .config
+            .protocol
+            .genesis
+            .block_time()
+            .saturating_mul(SILENT_BLOCKS);
         Self {
             heard: Arc::new(Heard::new(patience)),
-            validators: genesis.validators(),
+            gate: Arc::clone(&ground.gate),
             own: own.map(|key| key.public_key().clone()),
         }
     }

@@ -70,7 +70,8 @@ impl Shared {
 impl Hearing {
     /// In Neo N3's P2P messages go through anybody: who was heard of lately is in reach.
     fn topology(&self) -> TopologyEntry {
-        let others = self.validators.iter().zip(0_u8..);
+        let validators = self.gate.validators();
+        let others = validators.iter().zip(0_u8..);
         let others = others.filter(|(key, _)| Some(*key) != self.own.as_ref());
         let links: Vec<_> = others
             .map(|(key, index)| LinkEntry {
@@ -86,7 +87,7 @@ impl Hearing {
         let there = links.iter().filter(|link| link.connected).count();
         let reachable = there + usize::from(self.own.is_some());
         let needed = match self.own {
-            Some(_) => bft_quorum(self.validators.len()),
+            Some(_) => bft_quorum(validators.len()),
             None => 0,
         };
         TopologyEntry {

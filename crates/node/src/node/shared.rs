@@ -13,7 +13,7 @@ use crate::checks::Checks;
 use crate::driver::{Inside, StatusBoard};
 use crate::ledger_worker::{Imported, LedgerWorker, unix_ns};
 use crate::neighbours::Neighbours;
-use crate::p2p::{Heard, Missing};
+use crate::p2p::{Gate, Heard, Missing};
 use crate::rpc::{BlockRefused, BlockReply, ConsensusView, PeerEntry, PeerView, Relay};
 use crate::security::Security;
 
@@ -36,7 +36,8 @@ pub(super) struct Shared {
 /// Of whom a node of dBFT 2.0 hears.
 pub(super) struct Hearing {
     pub(super) heard: Arc<Heard>,
-    pub(super) validators: Vec<PublicKey>,
+    /// Knows who the validators are.
+    pub(super) gate: Arc<Gate>,
     /// This node's own key, if it votes.
     pub(super) own: Option<PublicKey>,
 }

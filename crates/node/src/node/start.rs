@@ -15,7 +15,7 @@ use super::listeners::Listeners;
 use super::networks::Networks;
 use super::watchful::open_security;
 use super::{Node, RunOptions};
-use crate::attached::{Health, tell_of_tips};
+use crate::attached::{Health, Succession, tell_of_tips};
 use crate::bodies::Bodies;
 use crate::checks::Checks;
 use crate::config::NodeConfig;
@@ -25,7 +25,7 @@ use crate::gossip;
 use crate::ledger_worker::{LedgerWorker, Report};
 use crate::metrics::Metrics;
 use crate::neighbours::Neighbours;
-use crate::p2p::Missing;
+use crate::p2p::{Gate, Missing};
 use crate::recovery::schedule::Schedule;
 use crate::security::{Security, journal};
 use crate::sync::{CatchUpSender, verification_pool};
@@ -47,6 +47,8 @@ pub(super) struct Ground {
     pub(super) status: Arc<StatusBoard>,
     pub(super) security: Arc<Security>,
     pub(super) inside: mpsc::UnboundedSender<Inside>,
+    /// Who may send in Neo N3's P2P, and who the validators are.
+    pub(super) gate: Arc<Gate>,
     /// Transactions that a proposal of dBFT 2.0 misses.
     pub(super) missing: Arc<Missing>,
     pub(super) stopped: watch::Receiver<bool>,
@@ -150,7 +152,9 @@ impl Node {
         if let Some(attached) = &attached {
             tell_of_tips(attached, inside.clone());
         }
+        let gate = Gate::of(&config.protocol.genesis, dbft_2, attached.is_some());
         let ground = Ground {
+            gate: Arc::new(gate),
             worker,
             neighbours,
             bodies,
@@ -212,9 +216,19 @@ impl Node {
             ledger,
             security: Arc::clone(&ground.security),
         };
+        let succession = Succession {
+            ledger: Arc::clone(&ground.ledger),
+            gate: Arc::clone(&ground.gate),
+            mesh: ground.neighbours.mesh.clone(),
+        };
         let told = ground.stopped.clone();
         self.tasks.spawn(async move {
             health.run(told).await;
+            Ok(())
+        });
+        let told = ground.stopped.clone();
+        self.tasks.spawn(async move {
+            succession.run(told).await;
             Ok(())
         });
     }

@@ -13,6 +13,7 @@ use neo_primitives::{
     ExtensiblePayload, Height, Magic, PublicKey, UInt160, UInt256, bft_quorum, hash160,
     multisig_script, verify_witness_with,
 };
+use parking_lot::RwLock;
 
 use crate::verifier::Verifier;
 
@@ -23,10 +24,59 @@ const AHEAD: u32 = 2;
 #[derive(Debug)]
 pub(crate) struct Gate {
     magic: Magic,
-    validators: Vec<PublicKey>,
-    senders: HashSet<UInt160>,
+    /// Whether validators and committee are elected; else they are those of the genesis block for ever.
+    elects: bool,
+    offices: RwLock<Offices>,
     /// Whether consensus messages of dBFT 2.0 are of use.
     dbft_2: bool,
+}
+
+/// Those who may send while they are in office.
+#[derive(Debug, PartialEq, Eq)]
+struct Office {
+    /// In the order of their indexes.
+    validators: Vec<PublicKey>,
+    /// Each validator, all of them together, and the committee.
+    senders: HashSet<UInt160>,
+}
+
+impl Office {
+    fn of(validators: Vec<PublicKey>, committee: Option<UInt160>) -> Self {
+        let accounts = validators.iter().map(PublicKey::script_hash);
+        let together = multisig_script(bft_quorum(validators.len()), &validators).ok();
+        let together = together.map(|script| hash160(&script));
+        let senders = accounts.chain(together).chain(committee).collect();
+        Self {
+            validators,
+            senders,
+        }
+    }
+}
+
+/// Who is in office, and who was.
+#[derive(Debug)]
+struct Offices {
+    before: Option<Office>,
+    now: Office,
+    /// The first height of those who are in office now.
+    from: Height,
+    /// The highest height whose validators are known.
+    known: Height,
+}
+
+impl Offices {
+    fn of_height(&self, height: Height) -> &Office {
+        match &self.before {
+            Some(before) if height < self.from => before,
+            _ => &self.now,
+        }
+    }
+
+    /// Whether this account is in office, or was: its last payloads may be under way.
+    fn admit(&self, sender: &UInt160) -> bool {
+        let mut offices = self.before.iter().chain([&self.now]);
+        offices.any(|office| office.senders.contains(sender))
+    }
 }
 
 /// What becomes of a payload.
@@ -45,23 +95,69 @@ pub(crate) enum Verdict {
 }
 
 impl Gate {
-    /// The gate of a network. The embedded ledger knows no elections: validators and committee are those of the
-    /// genesis block for ever.
-    pub(crate) fn of(genesis: &GenesisConfig, dbft_2: bool) -> Self {
-        let validators = genesis.validators();
-        let accounts = validators.iter().map(PublicKey::script_hash);
-        let together = multisig_script(bft_quorum(validators.len()), &validators).ok();
-        let together = together.map(|script| hash160(&script));
-        let senders = accounts
-            .chain(together)
-            .chain(genesis.committee_address())
-            .collect();
+    /// The gate of a network, with the validators and the committee of the genesis block. Where they are elected, it
+    /// is told of others by [`Gate::opened`].
+    pub(crate) fn of(genesis: &GenesisConfig, dbft_2: bool, elects: bool) -> Self {
+        let now = Office::of(genesis.validators(), genesis.committee_address());
         Self {
             magic: genesis.magic,
-            validators,
-            senders,
+            elects,
+            offices: RwLock::new(Offices {
+                before: None,
+                now,
+                from: Height(0),
+                known: Height(0),
+            }),
             dbft_2,
         }
+    }
+
+    /// A height has opened: these are its validators, and this is the committee. True if there were others before.
+    pub(crate) fn opened(
+        &self,
+        height: Height,
+        validators: Vec<PublicKey>,
+        committee: Option<UInt160>,
+    ) -> bool {
+        let office = Office::of(validators, committee);
+        let mut offices = self.offices.write();
+        if height < offices.known {
+            return false;
+        }
+        offices.known = height;
+        if offices.now == office {
+            return false;
+        }
+        let replaced = std::mem::replace(&mut offices.now, office);
+        offices.before = Some(replaced);
+        offices.from = height;
+        true
+    }
+
+    /// The validators of the open height.
+    pub(crate) fn validators(&self) -> Vec<PublicKey> {
+        self.offices.read().now.validators.clone()
+    }
+
+    /// Those, and the ones before them, whose last messages may be under way.
+    pub(crate) fn recent_validators(&self) -> Vec<PublicKey> {
+        let offices = self.offices.read();
+        let before = offices.before.iter().flat_map(|office| &office.validators);
+        let mut keys: Vec<_> = offices
+            .now
+            .validators
+            .iter()
+            .chain(before)
+            .cloned()
+            .collect();
+        keys.sort();
+        keys.dedup();
+        keys
+    }
+
+    /// Whether the validators of a height are not known yet.
+    fn is_unknown(&self, height: Height) -> bool {
+        self.elects && height > self.offices.read().known
     }
 
     /// What can be said without looking at the witness: nothing if the payload may be good.
@@ -79,11 +175,20 @@ impl Gate {
         if is_consensus && payload.valid_block_end.0 > stored.0.saturating_add(1 + AHEAD) {
             return Some(Verdict::Early);
         }
-        let stranger = !self.senders.contains(&payload.sender);
-        stranger.then(|| {
-            let text = "extensible: its sender {} is neither a validator nor the committee";
-            Verdict::Forged(text.replace("{}", &payload.sender.to_string()))
-        })
+        let sender = payload.sender;
+        if self.offices.read().admit(&sender) {
+            return None;
+        }
+        if self.is_unknown(payload.valid_block_end) {
+            return Some(Verdict::Early);
+        }
+        let problem =
+            format!("extensible: its sender {sender} is neither a validator nor the committee");
+        // Besides those the chain may have given others a role that lets them send, which only its contracts know.
+        match self.elects && !is_consensus {
+            true => Some(Verdict::Dropped(problem)),
+            false => Some(Verdict::Forged(problem)),
+        }
     }
 
     /// Looks at the witness and, of consensus, at the message. Takes time for a signature.
@@ -119,14 +224,21 @@ impl Gate {
     fn place(&self, message: Message) -> Verdict {
         let kind = message.kind().name();
         let index = message.validator();
-        let Some(key) = self.validators.get(index.position()) else {
-            let count = self.validators.len();
+        let offices = self.offices.read();
+        let validators = &offices.of_height(message.height()).validators;
+        let key = validators.get(index.position());
+        let payload = message.payload();
+        let is_its = key.is_some_and(|key| payload.sender == key.script_hash());
+        if !is_its && self.elects && message.height() > offices.known {
+            return Verdict::Early;
+        }
+        if key.is_none() {
+            let count = validators.len();
             return Verdict::Dropped(format!(
                 "{kind}: validator index {index}, there are {count} validators"
             ));
-        };
-        let payload = message.payload();
-        if payload.sender != key.script_hash() {
+        }
+        if !is_its {
             let sender = payload.sender;
             return Verdict::Dropped(format!(
                 "{kind}: validator index {index} is not that of the sender {sender}"

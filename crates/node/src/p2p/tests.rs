@@ -84,7 +84,7 @@ impl Taker {
         let inlet = Inlet {
             p2p: p2p.clone(),
             chain: chain.ledger.clone(),
-            gate: Arc::new(Gate::of(chain.ledger.config(), true)),
+            gate: Arc::new(Gate::of(chain.ledger.config(), true, false)),
             checks: Arc::new(Checks::new(2).unwrap()),
             heard: Arc::new(Heard::new(PATIENCE)),
             missing: missing.clone(),

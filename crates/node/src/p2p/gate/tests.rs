@@ -12,7 +12,7 @@ const STORED: Height = Height(6);
 
 fn gate(dbft_2: bool) -> Gate {
     let keys = keys().iter().map(|key| key.public_key().clone()).collect();
-    Gate::of(&GenesisConfig::new(MAGIC, keys), dbft_2)
+    Gate::of(&GenesisConfig::new(MAGIC, keys), dbft_2, false)
 }
 
 /// A RecoveryRequest of a validator at the open height.
@@ -173,4 +173,70 @@ fn signed_nonsense_is_dropped_and_the_field_is_named() {
     }
     let unknown = sealed(key, [&[0x77], &whole[1..]].concat(), |_| {});
     assert!(dropped(unknown).contains("77"));
+}
+
+/// A gate of a chain with elections, whose height 7 is open.
+fn electing() -> Gate {
+    let keys: Vec<_> = keys().iter().map(|key| key.public_key().clone()).collect();
+    let gate = Gate::of(&GenesisConfig::new(MAGIC, keys.clone()), true, true);
+    assert!(!gate.opened(STORED.next(), keys, gate_committee()));
+    gate
+}
+
+fn gate_committee() -> Option<UInt160> {
+    let keys = keys().iter().map(|key| key.public_key().clone()).collect();
+    GenesisConfig::new(MAGIC, keys).committee_address()
+}
+
+/// A RecoveryRequest of a key at this height, with the index of a validator.
+fn request(key: &PrivateKey, validator: u8, height: Height) -> ExtensiblePayload {
+    let content = Content {
+        height,
+        ..content(validator)
+    };
+    sealed(key, content.to_bytes(), |payload| {
+        payload.valid_block_end = height
+    })
+}
+
+#[test]
+fn who_is_elected_takes_over_at_its_height() {
+    let gate = electing();
+    let (elected, next) = (stranger(), STORED.next().next());
+    let mut validators = gate.validators();
+    validators[2] = elected.public_key().clone();
+    // Another node is a block ahead, and its validators are not known here yet.
+    let first = || request(&elected, 2, next);
+    assert!(matches!(verdict(&gate, first()), Verdict::Early));
+    assert!(matches!(
+        verdict(&gate, request(&elected, 2, STORED.next())),
+        Verdict::Forged(_)
+    ));
+    assert!(gate.opened(next, validators.clone(), gate_committee()));
+    assert!(!gate.opened(next, validators.clone(), gate_committee()));
+    assert_eq!(gate.validators(), validators);
+    assert_eq!(gate.recent_validators().len(), validators.len() + 1);
+    assert!(matches!(verdict(&gate, first()), Verdict::Good(Some(_))));
+    // Whoever left may still speak of the heights before, and of no other.
+    let late = request(&keys()[2], 2, STORED.next());
+    assert!(matches!(verdict(&gate, late), Verdict::Good(Some(_))));
+    let over = request(&keys()[2], 2, next);
+    assert!(matches!(verdict(&gate, over), Verdict::Dropped(_)));
+}
+
+#[test]
+fn whoever_has_a_role_that_only_contracts_know_is_no_forger() {
+    let payload = || {
+        sealed(&stranger(), vec![1], |payload| {
+            payload.category = "StateService".to_owned();
+        })
+    };
+    assert!(matches!(
+        verdict(&electing(), payload()),
+        Verdict::Dropped(_)
+    ));
+    assert!(matches!(
+        verdict(&gate(true), payload()),
+        Verdict::Forged(_)
+    ));
 }
