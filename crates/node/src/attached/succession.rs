@@ -89,9 +89,7 @@ async fn opened(ledger: &dyn Ledger, parent: UInt256) -> Option<HeightInfo> {
 /// The account of a committee: more than half of it signs.
 fn committee_account(committee: &[PublicKey]) -> Option<UInt160> {
     let most = committee.len() - committee.len().saturating_sub(1) / 2;
-    let mut sorted = committee.to_vec();
-    sorted.sort();
-    let script = multisig_script(most, &sorted).ok()?;
+    let script = multisig_script(most, committee).ok()?;
     Some(hash160(&script))
 }
 
