@@ -5,6 +5,9 @@ use std::{collections::HashSet, fmt::Display, net::SocketAddr};
 use super::sections::{DBFT_2, DBFT_3};
 use super::{ConfigError, NodeConfig};
 
+/// Greatest length of each script of a block witness that Neo N3 nodes read, in bytes.
+const NEO_WITNESS_LIMIT: u32 = 1_024;
+
 pub(super) fn within<T: PartialOrd + Display>(
     at: &str,
     value: T,
@@ -56,6 +59,11 @@ impl NodeConfig {
             return Err(conflict("data_dir", "the path is empty"));
         }
         self.ledger.check()?;
+        let limit = self.protocol.genesis.witness_limit;
+        if self.ledger.is_attached() && limit != NEO_WITNESS_LIMIT {
+            let problem = format!("{limit}, an attached Neo node reads {NEO_WITNESS_LIMIT}");
+            return Err(conflict("protocol.genesis.witness_limit", problem));
+        }
         self.check_wallet()?;
         self.check_signer()?;
         self.check_consensus()?;

@@ -373,6 +373,17 @@ fn keys(schema: &serde_json::Value, name: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_neo_node_reads_no_longer_witnesses_than_others() {
+    let mut document = document();
+    document["ledger"] = serde_json::json!({"kind": "attached", "nodes": [{"rpc": "a:1"}]});
+    NodeConfig::parse(&document.to_string()).unwrap();
+    document["protocol"]["genesis"]["witness_limit"] = 2_048.into();
+    let error = NodeConfig::parse(&document.to_string()).unwrap_err();
+    let text = "protocol.genesis.witness_limit: 2048, an attached Neo node reads 1024";
+    assert_eq!(error.to_string(), text);
+}
+
+#[test]
 fn the_schema_names_the_keys_that_are_read() {
     let schema = NodeConfig::json_schema();
     assert_eq!(schema["additionalProperties"], false);
