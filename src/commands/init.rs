@@ -13,8 +13,8 @@ use crate::amount::format_amount;
 use crate::duration::parse_duration;
 use crate::exit::{Exit, OrExit as _};
 use crate::network_files::{
-    self, NEO_GO_FILE, NEO_VALIDATORS, NetworkFolder, NetworkPlan, NodeFolder, NodePorts,
-    ProtocolVersion,
+    self, LedgerChoice, NEO_GO_FILE, NEO_VALIDATORS, NetworkFolder, NetworkPlan, NodeFolder,
+    NodePorts, ProtocolVersion,
 };
 use crate::output::{print_json, print_text, table};
 
@@ -30,13 +30,18 @@ pub(crate) struct InitArguments {
     /// The last K validators shall be neo-go processes: files for neo-go are written beside ours.
     #[arg(long, value_name = "K", default_value_t = 0)]
     neo_go: u16,
+    /// Who keeps the chain: each validator itself, or a neo-go node beside each whose own consensus is off; files for
+    /// neo-go are written in folders of their own then.
+    #[arg(long, value_enum, default_value_t, conflicts_with = "neo_go")]
+    ledger: LedgerChoice,
     /// Folder to write, new or empty.
     #[arg(long)]
     out: PathBuf,
     /// Target time between blocks; 0ms means as fast as possible.
     #[arg(long, default_value = "1s", value_parser = parse_duration)]
     block_time: Duration,
-    /// First port on 127.0.0.1: node i listens on P+10i (network), P+10i+1 (RPC), P+10i+2 (metrics).
+    /// First port on 127.0.0.1: node i listens on P+10i (network), P+10i+1 (RPC), P+10i+2 (metrics), the
+    /// Neo node beside it on P+10i+5 to P+10i+7.
     #[arg(long, default_value_t = 20330)]
     base_port: u16,
     /// Network magic; random if left out.
@@ -61,17 +66,23 @@ pub(crate) fn init(arguments: &InitArguments, json: bool) -> anyhow::Result<Exit
         let problem = format!("--neo-go {neo_go}: the network has {validators} validators");
         return Err(Exit::Usage.error(problem));
     }
+    let ports = NodePorts::from_base(arguments.base_port, validators).or_exit(Exit::Usage)?;
+    let neo_nodes = match arguments.ledger {
+        LedgerChoice::Embedded => Vec::new(),
+        LedgerChoice::Attached => NodePorts::all_beside(&ports).or_exit(Exit::Usage)?,
+    };
     let plan = NetworkPlan {
         validators,
         protocol: arguments.protocol,
         neo_go,
+        neo_nodes,
         neo_go_min_peers: None,
         block_time: arguments.block_time,
         magic: arguments
             .magic
             .map_or_else(NetworkPlan::random_magic, Magic),
         witness_limit: arguments.witness_limit,
-        ports: NodePorts::from_base(arguments.base_port, validators).or_exit(Exit::Usage)?,
+        ports,
         scrypt: ScryptParams::default(),
     };
     let network = network_files::create(&arguments.out, &plan)?;
@@ -104,6 +115,10 @@ fn describe(network: &NetworkFolder) -> anyhow::Result<serde_json::Value> {
                 "config": node.config_file(),
                 "network": listens(node),
                 "neo_go": node.has_neo_go(),
+                "neo_node": network.neo_nodes().get(index).map(|neo| json!({
+                    "folder": neo.path(),
+                    "rpc": neo.rpc().to_string(),
+                })),
                 "rpc": node.rpc()?.to_string(),
                 "metrics": node.metrics(),
             }))
@@ -167,22 +182,30 @@ fn explain(network: &NetworkFolder) -> anyhow::Result<String> {
         ]);
     }
     let first = network.nodes().first();
-    let endpoint = first
-        .map(|node| node.rpc())
-        .transpose()?
-        .map(|rpc| rpc.to_string());
+    let endpoint = match network.neo_nodes().first() {
+        Some(neo) => Some(neo.rpc().clone()),
+        None => first.map(|node| node.rpc()).transpose()?,
+    };
+    let endpoint = endpoint.map(|rpc| rpc.to_string());
     let neo_go = network.nodes().iter().find(|node| node.has_neo_go());
     let neo_go = neo_go.map(|node| {
         let folder = node.path().display();
         format!("and those of neo-go:\n  cd {folder} && neo-go node --config-file {NEO_GO_FILE}\n")
     });
+    let neo_nodes = network.neo_nodes().first().map(|_| {
+        format!(
+            "and before it the neo-go node beside it, which keeps its chain and serves wallets:\n  \
+             cd {root}/neo0 && neo-go node --config-file {NEO_GO_FILE}\n"
+        )
+    });
     Ok(format!(
         "Network {magic} of {validators} validators, {quorum} of whom decide; genesis {hash}.\n\n{table}\n\n\
-         Start each node:\n  neo-cli run --config {root}/node0/config.json\n{neo_go}\n\
+         Start each node:\n  neo-cli run --config {root}/node0/config.json\n{neo_go}{neo_nodes}\n\
          Funds: the genesis block gives {neo} NEO and {gas} GAS to {account}, the {quorum}-of-{validators} account of \
          the validators. To pay from it, which takes the wallets of {quorum} of them:\n  \
          neo-cli transfer --from-validators {root} --token GAS --amount 1000 --to ADDRESS --rpc {endpoint}",
         neo_go = neo_go.unwrap_or_default(),
+        neo_nodes = neo_nodes.unwrap_or_default(),
         magic = genesis.magic,
         quorum = bft_quorum(validators),
         hash = genesis.genesis_block().hash(),

@@ -51,6 +51,7 @@ impl DevnetFolder {
             validators,
             protocol: devnet.protocol.unwrap_or_default(),
             neo_go: devnet.mixed.neo_go,
+            neo_nodes: Vec::new(),
             // The observer is enough, so that one that was killed can come back alone at first.
             neo_go_min_peers: Some(1),
             block_time: devnet.block_time.unwrap_or(BLOCK_TIME),

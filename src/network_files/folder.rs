@@ -6,7 +6,9 @@ use anyhow::Context as _;
 use neo_ledger::GenesisConfig;
 use neo_node::config::NodeConfig;
 
-use super::{CONFIG_FILE, GENESIS_FILE, NEO_GO_FILE, ProtocolVersion, node_folder};
+use super::{
+    CONFIG_FILE, GENESIS_FILE, NEO_GO_FILE, ProtocolVersion, neo_node_folder, node_folder,
+};
 use crate::exit::{Exit, OrExit as _};
 use crate::rpc::Endpoint;
 
@@ -16,6 +18,14 @@ pub(crate) struct NetworkFolder {
     root: PathBuf,
     genesis: GenesisConfig,
     nodes: Vec<NodeFolder>,
+    neo_nodes: Vec<NeoNodeFolder>,
+}
+
+/// The folder of a Neo node that keeps the chain of the validator beside it.
+#[derive(Clone, Debug)]
+pub(crate) struct NeoNodeFolder {
+    path: PathBuf,
+    rpc: Endpoint,
 }
 
 /// The folder of one of its nodes.
@@ -63,11 +73,16 @@ impl NetworkFolder {
                 }
                 Ok(NodeFolder { path, config })
             })
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        let neo_nodes = nodes.iter().enumerate();
+        let neo_nodes = neo_nodes
+            .filter_map(|(index, node)| NeoNodeFolder::of(root, index, node).transpose())
             .collect::<anyhow::Result<_>>()?;
         Ok(Self {
             root: root.to_owned(),
             genesis,
             nodes,
+            neo_nodes,
         })
     }
 
@@ -90,6 +105,44 @@ impl NetworkFolder {
     /// The nodes, by validator index.
     pub(crate) fn nodes(&self) -> &[NodeFolder] {
         &self.nodes
+    }
+
+    /// The Neo nodes that keep the chain, by the index of the validator beside each; none if each validator keeps it
+    /// itself.
+    pub(crate) fn neo_nodes(&self) -> &[NeoNodeFolder] {
+        &self.neo_nodes
+    }
+}
+
+impl NeoNodeFolder {
+    /// That of the Neo node beside a validator, if there is one in this network.
+    fn of(root: &Path, index: usize, node: &NodeFolder) -> anyhow::Result<Option<Self>> {
+        let path = root.join(neo_node_folder(index));
+        if !path.join(NEO_GO_FILE).is_file() {
+            return Ok(None);
+        }
+        let place = || format!("{}: ledger.nodes", node.config_file().display());
+        let first = node.config.ledger.nodes.first();
+        let first = first.ok_or_else(|| {
+            let problem = format!("names none, {} is there", path.display());
+            Exit::Refused.error(problem)
+        });
+        let rpc = first.with_context(place)?.rpc.parse();
+        let rpc = rpc.map_err(|problem: String| Exit::Refused.error(problem));
+        Ok(Some(Self {
+            rpc: rpc.with_context(place)?,
+            path,
+        }))
+    }
+
+    /// Its folder.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where its JSON-RPC listens.
+    pub(crate) fn rpc(&self) -> &Endpoint {
+        &self.rpc
     }
 }
 

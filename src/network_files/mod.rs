@@ -7,6 +7,7 @@
 //! DIR/node0/password         the wallet's password, readable by its owner only
 //! DIR/node0/data/            its chain, vote log and network identity
 //! DIR/node3/neo-go.yml       where a neo-go process is the validator: its configuration, for the same wallet
+//! DIR/neo0/neo-go.yml        where Neo nodes keep the chain: that of the one beside validator 0, whose consensus is off
 //! ```
 
 mod crowd;
@@ -19,7 +20,7 @@ mod write;
 
 pub(crate) use folder::{NetworkFolder, NodeFolder};
 pub(crate) use neo_go::NEO_GO_FILE;
-pub(crate) use plan::{NEO_VALIDATORS, NetworkPlan, ProtocolVersion};
+pub(crate) use plan::{LedgerChoice, NEO_VALIDATORS, NetworkPlan, ProtocolVersion};
 pub(crate) use ports::NodePorts;
 pub(crate) use private::{
     create_folder as create_private_folder, random_password, write_file as write_private_file,
@@ -40,4 +41,9 @@ const DATA_FOLDER: &str = "data";
 /// Name of a node's folder.
 fn node_folder(index: usize) -> String {
     format!("node{index}")
+}
+
+/// Name of the folder of the Neo node beside a node.
+fn neo_node_folder(index: usize) -> String {
+    format!("neo{index}")
 }

@@ -1,4 +1,5 @@
-//! The configuration of a validator that is a neo-go process: the same network, key and ports as ours beside it.
+//! The configuration of a neo-go process: as a validator, with the same network, key and ports as ours beside it, or as
+//! the Neo node that keeps the chain of one of ours, with its consensus off.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -25,13 +26,20 @@ const MAX_PEERS: usize = 50;
 pub(super) struct NeoGoNode<'a> {
     /// The network.
     pub(super) genesis: &'a GenesisConfig,
-    /// Ports of all validators.
+    /// Ports of all neo-go nodes; to a validator, those of all validators.
     pub(super) ports: &'a [NodePorts],
     /// Its own place among them.
     pub(super) index: usize,
+    /// Its part in consensus; none if it only keeps the chain.
+    pub(super) consensus: Option<NeoGoConsensus<'a>>,
+}
+
+/// The part of a neo-go process in consensus.
+#[derive(Debug)]
+pub(super) struct NeoGoConsensus<'a> {
     /// Of its wallet.
     pub(super) password: &'a str,
-    /// With how many others it begins with consensus, if not with 2f as neo-go's documentation recommends.
+    /// With how many others it begins, if not with 2f as neo-go's documentation recommends.
     pub(super) min_peers: Option<usize>,
 }
 
@@ -98,8 +106,24 @@ impl NeoGoNode<'_> {
 
     fn application(&self, own: NodePorts) -> String {
         let quoted = |address: SocketAddr| format!("\"{address}\"");
-        let validators = self.genesis.standby_validators.len();
-        let faulty = validators.saturating_sub(bft_quorum(validators));
+        let min_peers = match &self.consensus {
+            None => 1,
+            Some(consensus) => consensus.min_peers.unwrap_or_else(|| {
+                let validators = self.genesis.standby_validators.len();
+                2 * validators.saturating_sub(bft_quorum(validators))
+            }),
+        };
+        // Hexadecimal digits: nothing that YAML would read otherwise.
+        let password = self.consensus.as_ref().map(|one| one.password);
+        let consensus = match password {
+            None => "    Enabled: false".to_owned(),
+            Some(password) => format!(
+                "    Enabled: true
+    UnlockWallet:
+      Path: {WALLET_FILE}
+      Password: \"{password}\""
+            ),
+        };
         format!(
             "ApplicationConfiguration:
   LogLevel: info
@@ -118,10 +142,7 @@ impl NeoGoNode<'_> {
     ProtoTickInterval: 500ms
   Relay: true
   Consensus:
-    Enabled: true
-    UnlockWallet:
-      Path: {WALLET_FILE}
-      Password: \"{password}\"
+{consensus}
   RPC:
     Enabled: true
     Addresses: [{rpc}]
@@ -135,9 +156,6 @@ impl NeoGoNode<'_> {
             p2p = quoted(local(own.network)),
             rpc = quoted(local(own.rpc)),
             metrics = quoted(local(own.metrics)),
-            min_peers = self.min_peers.unwrap_or(2 * faulty),
-            // Hexadecimal digits: nothing that YAML would read otherwise.
-            password = self.password,
         )
     }
 }
@@ -170,13 +188,23 @@ mod tests {
     }
 
     fn yaml(genesis: &GenesisConfig) -> Result<String, String> {
+        let consensus = NeoGoConsensus {
+            password: "abc",
+            min_peers: None,
+        };
+        of(genesis, Some(consensus))
+    }
+
+    fn of(
+        genesis: &GenesisConfig,
+        consensus: Option<NeoGoConsensus<'_>>,
+    ) -> Result<String, String> {
         let validators = genesis.standby_validators.len();
         let node = NeoGoNode {
             genesis,
             ports: &NodePorts::from_base(20_000, validators).unwrap(),
             index: 2,
-            password: "abc",
-            min_peers: None,
+            consensus,
         };
         node.yaml()
     }
@@ -207,6 +235,20 @@ mod tests {
         let seeds = |port: u16| text.matches(&format!("- \"127.0.0.1:{port}\"")).count();
         let of_each = [20_000, 20_010, 20_020, 20_030].map(seeds);
         assert_eq!(of_each, [1, 1, 0, 1]);
+    }
+
+    #[test]
+    fn one_that_only_keeps_the_chain_has_no_wallet() {
+        let text = of(&genesis(4), None).unwrap();
+        assert!(
+            text.contains("  Consensus:\n    Enabled: false\n  RPC:\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("    MinPeers: 1\n") && !text.contains("Wallet"),
+            "{text}"
+        );
+        assert!(text.contains("  VerifyTransactions: true\n"), "{text}");
     }
 
     #[test]

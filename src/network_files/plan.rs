@@ -56,6 +56,16 @@ impl FromStr for ProtocolVersion {
     }
 }
 
+/// Who keeps the chain of the validators.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum LedgerChoice {
+    /// Each keeps it itself.
+    #[default]
+    Embedded,
+    /// A neo-go node beside each, whose own consensus is off.
+    Attached,
+}
+
 /// What a new network shall be.
 #[derive(Clone, Debug)]
 pub(crate) struct NetworkPlan {
@@ -65,7 +75,9 @@ pub(crate) struct NetworkPlan {
     pub(crate) protocol: ProtocolVersion,
     /// How many of them, the last ones, are neo-go processes.
     pub(crate) neo_go: usize,
-    /// With how many others these begin with consensus, if not with 2f.
+    /// Ports of the Neo nodes that keep the chain, one beside each validator; none if each keeps it itself.
+    pub(crate) neo_nodes: Vec<NodePorts>,
+    /// With how many others the neo-go validators begin with consensus, if not with 2f.
     pub(crate) neo_go_min_peers: Option<usize>,
     /// Target time between blocks; zero for no pacing.
     pub(crate) block_time: Duration,
@@ -138,6 +150,7 @@ mod tests {
             validators,
             protocol: ProtocolVersion::V3,
             neo_go: 0,
+            neo_nodes: Vec::new(),
             neo_go_min_peers: None,
             block_time: Duration::from_millis(block_time_ms),
             magic: Magic(7),

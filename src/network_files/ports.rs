@@ -48,6 +48,26 @@ impl NodePorts {
             .ok_or_else(beyond)
     }
 
+    /// Those of the Neo nodes beside nodes whose ports are numbered from a base: the middle of each one's ten.
+    ///
+    /// # Errors
+    /// If a port would be above 65,535.
+    pub(crate) fn all_beside(nodes: &[Self]) -> Result<Vec<Self>, String> {
+        let up = |port: u16| port.checked_add(STRIDE / 2);
+        let beside = |node: &Self| {
+            Some(Self {
+                network: up(node.network)?,
+                rpc: up(node.rpc)?,
+                metrics: up(node.metrics)?,
+            })
+        };
+        let all: Option<_> = nodes.iter().map(beside).collect();
+        all.ok_or_else(|| {
+            let nodes = nodes.len();
+            format!("no room for the Neo nodes beside {nodes} nodes: the last port is 65535")
+        })
+    }
+
     /// Ports that nothing on this machine uses now.
     ///
     /// # Errors

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use neo_ledger::GenesisConfig;
 use neo_node::config::{
-    CheckpointConfig, ConsensusConfig, LedgerSection, LogConfig, MetricsConfig, NetworkSection,
-    NodeConfig, P2pSection, PeerConfig, ProtocolConfig, RpcConfig, SecurityConfig, WalletConfig,
+    AttachedNode, CheckpointConfig, ConsensusConfig, LedgerKind, LedgerSection, LogConfig,
+    MetricsConfig, NetworkSection, NodeConfig, P2pSection, PeerConfig, ProtocolConfig, RpcConfig,
+    SecurityConfig, WalletConfig,
 };
 use neo_node::vote_log_file;
 use neo_primitives::wallet::{Nep6Account, Nep6Wallet, nep2};
@@ -16,12 +17,12 @@ use neo_primitives::{PrivateKey, PublicKey, bft_quorum};
 use rayon::prelude::*;
 
 use super::crowd::Crowd;
-use super::neo_go::{NEO_GO_FILE, NeoGoNode};
+use super::neo_go::{NEO_GO_FILE, NeoGoConsensus, NeoGoNode};
 use super::ports::local;
 use super::private::{create_folder, random_password, write_file};
 use super::{
     CONFIG_FILE, DATA_FOLDER, GENESIS_FILE, NetworkFolder, NetworkPlan, NodePorts, PASSWORD_FILE,
-    ProtocolVersion, WALLET_FILE, node_folder,
+    ProtocolVersion, WALLET_FILE, neo_node_folder, node_folder,
 };
 use crate::exit::{Exit, OrExit as _};
 
@@ -58,6 +59,10 @@ pub(crate) fn create(folder: &Path, plan: &NetworkPlan) -> anyhow::Result<Networ
             write_node(&root.join(node_folder(index)), index, key, plan, &genesis)
         })
         .with_context(place)?;
+    for index in 0..plan.neo_nodes.len() {
+        write_neo_node(&root.join(neo_node_folder(index)), index, plan, &genesis)
+            .with_context(place)?;
+    }
     sync(root).with_context(place)?;
     std::fs::rename(root, folder).with_context(place)?;
     // Its content has moved; there is nothing left to remove.
@@ -107,8 +112,10 @@ fn write_node(
             genesis,
             ports: &plan.ports,
             index,
-            password: &password,
-            min_peers: plan.neo_go_min_peers,
+            consensus: Some(NeoGoConsensus {
+                password: &password,
+                min_peers: plan.neo_go_min_peers,
+            }),
         };
         let yaml = node.yaml().map_err(|problem| Exit::Usage.error(problem))?;
         write_file(&folder.join(NEO_GO_FILE), yaml.as_bytes())?;
@@ -120,6 +127,26 @@ fn write_node(
     // A validator that finds no vote log votes nothing, because it may have lost one: a new one gets an empty log.
     let identity = neo_node::log_identity(&config, key.public_key().clone());
     vote_log_file::initialise(&data, identity)?;
+    sync(folder)?;
+    Ok(())
+}
+
+/// A Neo node that keeps the chain of the validator beside it.
+fn write_neo_node(
+    folder: &Path,
+    index: usize,
+    plan: &NetworkPlan,
+    genesis: &GenesisConfig,
+) -> anyhow::Result<()> {
+    create_folder(folder)?;
+    let node = NeoGoNode {
+        genesis,
+        ports: &plan.neo_nodes,
+        index,
+        consensus: None,
+    };
+    let yaml = node.yaml().map_err(|problem| Exit::Usage.error(problem))?;
+    write_file(&folder.join(NEO_GO_FILE), yaml.as_bytes())?;
     sync(folder)?;
     Ok(())
 }
@@ -182,6 +209,16 @@ fn node_config(
         }
     };
     let crowd = Crowd::of(plan.validators);
+    let ledger = match plan.neo_nodes.get(index) {
+        None => LedgerSection::default(),
+        Some(beside) => LedgerSection {
+            kind: LedgerKind::Attached,
+            nodes: vec![AttachedNode {
+                rpc: format!("http://{}", local(beside.rpc)),
+            }],
+            ..LedgerSection::default()
+        },
+    };
     let config = NodeConfig {
         schema: None,
         description: Some(format!("validator {index} of {}", plan.validators)),
@@ -191,7 +228,7 @@ fn node_config(
         },
         data_dir: PathBuf::from(DATA_FOLDER),
         signer: None,
-        ledger: LedgerSection::default(),
+        ledger,
         wallet: Some(WalletConfig {
             path: PathBuf::from(WALLET_FILE),
             password_file: Some(PathBuf::from(PASSWORD_FILE)),
@@ -239,6 +276,7 @@ mod tests {
             validators,
             protocol: ProtocolVersion::V3,
             neo_go: 0,
+            neo_nodes: Vec::new(),
             neo_go_min_peers: None,
             block_time: Duration::from_secs(1),
             magic: Magic(7),
@@ -305,6 +343,48 @@ mod tests {
         let yaml = std::fs::read_to_string(root.join("node3").join(NEO_GO_FILE)).unwrap();
         let password = std::fs::read_to_string(root.join("node3").join(PASSWORD_FILE)).unwrap();
         assert!(yaml.contains(&format!("Password: \"{}\"", password.trim())));
+    }
+
+    #[test]
+    fn validators_on_an_attached_ledger_have_a_neo_node_each() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("net");
+        let own = NodePorts::from_base(20_000, 4).unwrap();
+        let plan = NetworkPlan {
+            neo_nodes: NodePorts::all_beside(&own).unwrap(),
+            ..plan(4)
+        };
+        let network = create(&root, &plan).unwrap();
+        assert_eq!(network.neo_nodes().len(), 4);
+        for (index, (node, neo)) in network.nodes().iter().zip(network.neo_nodes()).enumerate() {
+            let ledger = &node.config().ledger;
+            assert!(ledger.is_attached() && !node.has_neo_go());
+            assert_eq!(
+                ledger.nodes[0].rpc,
+                format!("http://127.0.0.1:{}", 20_006 + 10 * index)
+            );
+            assert_eq!(
+                neo.rpc().authority(),
+                format!("127.0.0.1:{}", 20_006 + 10 * index)
+            );
+            // It votes with a log of its own, and the Neo node has no key.
+            assert!(
+                root.join(node_folder(index))
+                    .join(DATA_FOLDER)
+                    .read_dir()
+                    .unwrap()
+                    .count()
+                    > 0
+            );
+            let files: Vec<_> = neo.path().read_dir().unwrap().collect();
+            assert_eq!(files.len(), 1, "{files:?}");
+        }
+        let text = std::fs::read_to_string(root.join("neo1").join(NEO_GO_FILE)).unwrap();
+        let named = |port: u16| text.matches(&format!("127.0.0.1:{port}\"")).count();
+        assert_eq!(
+            [20_005, 20_015, 20_016, 20_025, 20_010].map(named),
+            [1, 1, 1, 1, 0]
+        );
     }
 
     #[test]

@@ -42,7 +42,8 @@ impl Shared {
             }
             if !waiting {
                 waiting = true;
-                tracing::warn!(height = %tip.height().next(), problems = self.problems(),
+                // With each block for as long as its node takes to store it; the node alerts when it lasts.
+                tracing::debug!(height = %tip.height().next(), problems = self.problems(),
                     "no Neo node serves: this validator waits and does not vote");
             }
             // The sender lives as long as this.
