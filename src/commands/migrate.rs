@@ -1,12 +1,13 @@
 //! `neo-cli migrate`: from other Neo nodes.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::exit::{Exit, OrExit as _};
-use crate::migrate::{ImportError, Imported, Wishes, import};
+use crate::migrate::{Beside, ImportError, Imported, Mesh, MeshPeer, Wishes, import};
 use crate::output::{print_json, print_text, table};
 
 /// Come from other Neo nodes.
@@ -24,9 +25,28 @@ pub(crate) struct ImportArguments {
     /// The configuration to write; there must be none yet.
     #[arg(long, value_name = "FILE", default_value = "config.json")]
     out: PathBuf,
-    /// Version of the consensus protocol: 2 beside nodes of the other kind, 3 for a network of this kind.
+    /// Version of the consensus protocol: 2 among validators of the other kind, 3 among validators of this kind.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(2..=3))]
     protocol: u32,
+    /// Who keeps the chain: `embedded` means this node in place of the imported one, `attached` this node beside it.
+    #[arg(long, value_name = "LEDGER", default_value = "embedded")]
+    ledger: LedgerChoice,
+    /// With --ledger attached: JSON-RPC of a Neo node, the preferred one first; otherwise that of the imported node.
+    #[arg(long, value_name = "URL")]
+    node: Vec<String>,
+    /// With --ledger attached: where this node's own JSON-RPC listens; otherwise it has none.
+    #[arg(long, value_name = "HOST:PORT")]
+    rpc: Option<SocketAddr>,
+    /// With --ledger attached: where this node's metrics listen; otherwise it has none.
+    #[arg(long, value_name = "HOST:PORT")]
+    metrics: Option<SocketAddr>,
+    /// With --protocol 3: where this node listens for the other validators (UDP and TCP).
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<SocketAddr>,
+    /// With --protocol 3: another validator's node. Without one, the hosts of the seeds at the port of --listen, if each
+    /// is a machine of its own.
+    #[arg(long, value_name = "[KEY@]HOST:PORT")]
+    peer: Vec<MeshPeer>,
     /// Folder for the chain, relative to the configuration's folder.
     #[arg(long, value_name = "DIR", default_value = "data")]
     data_dir: PathBuf,
@@ -38,6 +58,49 @@ pub(crate) struct ImportArguments {
     plugins: Option<PathBuf>,
 }
 
+/// Who keeps the chain of an imported node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum LedgerChoice {
+    Embedded,
+    Attached,
+}
+
+impl ImportArguments {
+    /// An option that means nothing beside what else was said, and what it needs.
+    fn idle_option(&self) -> Option<(&'static str, &'static str)> {
+        let attached = self.ledger == LedgerChoice::Attached;
+        [
+            (
+                "--node",
+                "--ledger attached",
+                !attached && !self.node.is_empty(),
+            ),
+            (
+                "--rpc",
+                "--ledger attached",
+                !attached && self.rpc.is_some(),
+            ),
+            (
+                "--metrics",
+                "--ledger attached",
+                !attached && self.metrics.is_some(),
+            ),
+            (
+                "--listen",
+                "--protocol 3",
+                self.protocol != 3 && self.listen.is_some(),
+            ),
+            (
+                "--peer",
+                "--protocol 3",
+                self.protocol != 3 && !self.peer.is_empty(),
+            ),
+        ]
+        .into_iter()
+        .find_map(|(option, needs, idle)| idle.then_some((option, needs)))
+    }
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -45,6 +108,9 @@ pub(crate) struct ImportArguments {
 /// [`Exit::Busy`] for a file in the way.
 pub(crate) fn migrate(command: &MigrateCommand, json: bool) -> anyhow::Result<Exit> {
     let MigrateCommand::Import(arguments) = command;
+    if let Some((option, needs)) = arguments.idle_option() {
+        return Err(Exit::Usage.error(format!("{option} means nothing without {needs}")));
+    }
     let password_file = arguments.password_file.as_ref();
     let password_file = password_file.map(std::path::absolute).transpose();
     let wishes = Wishes {
@@ -52,6 +118,15 @@ pub(crate) fn migrate(command: &MigrateCommand, json: bool) -> anyhow::Result<Ex
         data_dir: arguments.data_dir.clone(),
         password_file: password_file.or_exit(Exit::Usage)?,
         plugins: arguments.plugins.clone(),
+        beside: (arguments.ledger == LedgerChoice::Attached).then(|| Beside {
+            nodes: arguments.node.clone(),
+            rpc: arguments.rpc,
+            metrics: arguments.metrics,
+        }),
+        mesh: Mesh {
+            listen: arguments.listen,
+            peers: arguments.peer.clone(),
+        },
     };
     let imported =
         import(&arguments.from, &wishes).map_err(|error| exit_of(&error).error(error))?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::ImportError;
-use super::draft::Draft;
+use super::draft::{Draft, VOTES};
 use super::source::Source;
 use super::value::{boolean, number, whole};
 
@@ -35,7 +35,9 @@ pub(super) fn import(
     rpc(folder, draft)?;
     if let Some(signer) = plugin(folder, "SignClient")? {
         let reason = "in place of wallet: signer.endpoint takes its Endpoint, signer.public_key the validator's key";
-        draft.leave_rest(&signer, |_| Some(reason));
+        for (key, value) in signer.rest() {
+            draft.leave(&signer, &key, &value, reason);
+        }
     }
     Ok(())
 }
@@ -175,12 +177,8 @@ fn dbft(folder: &Path, config: &Source, draft: &mut Draft) -> Result<(), ImportE
             fee,
             json!(default),
         );
-        draft.assume(
-            config,
-            &format!("{key}: AutoStart"),
-            "consensus.enabled",
-            json!(false),
-        );
+        let beside = json!(draft.is_beside());
+        draft.assume(config, &format!("{key}: AutoStart"), VOTES, beside);
         return Ok(());
     };
     let s = &mut plugin;
@@ -188,13 +186,7 @@ fn dbft(folder: &Path, config: &Source, draft: &mut Draft) -> Result<(), ImportE
     draft.carry_or(s, &key("MaxBlockSize"), size, whole, json!(262_144))?;
     let default: u64 = 150_000_000_000;
     draft.carry_or(s, &key("MaxBlockSystemFee"), fee, whole, json!(default))?;
-    draft.carry_or(
-        s,
-        &key("AutoStart"),
-        "consensus.enabled",
-        boolean,
-        json!(false),
-    )?;
+    draft.voting(s, &key("AutoStart"))?;
     // Until 3.9 the plugin named its network; then it is that of the node.
     s.take(&key("Network"));
     draft.leave_rest(s, |key| {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use neo_node::config::NodeConfig;
 use serde_json::{Map, Value, json};
 
+use super::beside::{Beside, Fate, Mesh, peers_at, reached_at};
 use super::source::Source;
 use super::value::{self, Convert};
 use super::{Assumed, Carried, ImportError, Imported, Left, Wishes};
@@ -12,11 +13,22 @@ use super::{Assumed, Carried, ImportError, Imported, Left, Wishes};
 /// Keys that hold secrets: they are named, their values are not.
 const SECRETS: [&str; 4] = ["Password", "SslCertPassword", "RpcPass", "RpcUser"];
 
+/// Why a key is not carried over to a node that runs beside the one that it is imported from.
+const STAYS: &str = "it stays in force at the Neo node, which goes on running";
+
+/// Our key that says whether a validator votes.
+pub(super) const VOTES: &str = "consensus.enabled";
+
 /// Our document so far.
 #[derive(Debug)]
 pub(super) struct Draft {
     document: Value,
+    protocol: u32,
     password_file: Option<PathBuf>,
+    beside: Option<Beside>,
+    mesh: Mesh,
+    /// Key and value of the imported network's seeds.
+    seeds: Option<(String, Vec<Value>)>,
     carried: Vec<Carried>,
     assumed: Vec<Assumed>,
     left: Vec<Left>,
@@ -26,14 +38,33 @@ impl Draft {
     pub(super) fn new(wishes: &Wishes) -> Self {
         let mut draft = Self {
             document: json!({}),
+            protocol: wishes.protocol,
             password_file: wishes.password_file.clone(),
+            beside: wishes.beside.clone(),
+            mesh: wishes.mesh.clone(),
+            seeds: None,
             carried: Vec::new(),
             assumed: Vec::new(),
             left: Vec::new(),
         };
         draft.put("protocol.version", json!(wishes.protocol));
         draft.put("data_dir", json!(wishes.data_dir));
+        if let Some(beside) = &wishes.beside {
+            draft.put("ledger.kind", json!("attached"));
+            let nodes = beside.nodes.iter().map(|node| json!({"rpc": node}));
+            draft.put("ledger.nodes", nodes.collect());
+            for (key, listens) in [("rpc", beside.rpc), ("metrics", beside.metrics)] {
+                if let Some(listens) = listens {
+                    draft.put(&format!("{key}.listen"), json!(listens));
+                }
+            }
+        }
         draft
+    }
+
+    /// Whether the imported node goes on running, with all that this one does not take over.
+    pub(super) fn is_beside(&self) -> bool {
+        self.beside.is_some()
     }
 
     /// Sets one of our keys.
@@ -79,8 +110,26 @@ impl Draft {
         Ok(())
     }
 
-    /// Sets one of our keys from a foreign one.
+    /// Sets one of our keys from a foreign one, unless that stays in force at a Neo node.
     pub(super) fn place(&mut self, source: &Source, from: &str, to: &str, value: Value) {
+        let fate = self.beside.as_ref();
+        let fate = fate.map_or(Fate::Ours, |beside| beside.fate(self.protocol, to));
+        let listens = || {
+            let listens = value.as_array().map_or(Some(&value), |list| list.first())?;
+            listens.as_str()?.parse().ok().map(reached_at)
+        };
+        let (to, value) = match (fate, listens()) {
+            (Fate::Stays(reason), _) => return self.leave(source, from, &value, reason),
+            (Fate::NodeRpc, Some(at)) => ("ledger.nodes", json!([{"rpc": format!("http://{at}")}])),
+            // The Neo node first: it is the nearest.
+            (Fate::NodeP2p, Some(at)) => {
+                let mut peers = vec![json!(at)];
+                let known = self.document["p2p"]["peers"].as_array();
+                peers.extend(known.cloned().unwrap_or_default());
+                ("p2p.peers", json!(peers))
+            }
+            _ => (to, value),
+        };
         self.put(to, value);
         self.carried.push(Carried {
             from: source.name(from),
@@ -122,9 +171,22 @@ impl Draft {
         reason: impl Fn(&str) -> Option<&'static str>,
     ) {
         for (key, value) in source.rest() {
-            let reason = reason(&key).unwrap_or("there is no such setting here");
+            let reason = match self.is_beside() {
+                true => STAYS,
+                false => reason(&key).unwrap_or("there is no such setting here"),
+            };
             self.leave(source, &key, &value, reason);
         }
+    }
+
+    /// Whether the node votes: as the other one does; beside it, in its place, whether that is off by now or not.
+    pub(super) fn voting(&mut self, source: &mut Source, from: &str) -> Result<(), ImportError> {
+        if !self.is_beside() || source.get(from) == Some(&json!(true)) {
+            return self.carry_or(source, from, VOTES, value::boolean, json!(false));
+        }
+        source.take(from);
+        self.assume(source, from, VOTES, json!(true));
+        Ok(())
     }
 
     /// A list of addresses, of which we listen on the first.
@@ -228,6 +290,7 @@ impl Draft {
         match source.take(key) {
             None => Ok(()),
             Some(Value::Array(seeds)) => {
+                self.seeds = Some((source.name(key), seeds.clone()));
                 self.place(source, key, "p2p.peers", json!(seeds));
                 Ok(())
             }
@@ -237,14 +300,19 @@ impl Draft {
 
     /// The configuration, if it passes all checks.
     pub(super) fn finish(mut self, node: &'static str) -> Result<Imported, ImportError> {
-        if self.document["protocol"]["version"] == json!(3) {
+        if self.protocol == 3 {
+            self.weave();
+        }
+        if self.is_beside() && self.document["ledger"]["nodes"] == json!([]) {
             self.left.push(Left {
-                key: "network.peers".to_owned(),
+                key: "ledger.nodes".to_owned(),
                 value: None,
-                reason: "dBFT 3.0 runs between validators of this kind only: set network.listen, and network.peers \
-                         to the others' keys and addresses"
+                reason: "the imported node has no JSON-RPC server, and this one cannot be without: switch it on, \
+                         and give --node http://HOST:PORT"
                     .to_owned(),
             });
+            // The checks want one; this is where it will be.
+            self.put("ledger.nodes", json!([{"rpc": "http://127.0.0.1:10332"}]));
         }
         let config = NodeConfig::parse(&self.document.to_string())?;
         Ok(Imported {
@@ -254,6 +322,49 @@ impl Draft {
             assumed: self.assumed,
             left: self.left,
         })
+    }
+}
+
+impl Draft {
+    /// The mesh of dBFT 3.0, as far as it is known.
+    fn weave(&mut self) {
+        let Mesh { listen, peers } = self.mesh.clone();
+        let mut missing = Vec::new();
+        match listen {
+            Some(listen) => self.put("network.listen", json!([listen])),
+            None => missing.push("network.listen (--listen)"),
+        }
+        let derived = || {
+            let (from, seeds) = self.seeds.clone()?;
+            Some((from, peers_at(&seeds, listen?.port())?))
+        };
+        let peers: Option<Vec<Value>> = if !peers.is_empty() {
+            Some(peers.iter().map(|peer| peer.document()).collect())
+        } else if let Some((from, peers)) = derived() {
+            let peers: Vec<Value> = peers.iter().map(|peer| peer.document()).collect();
+            self.assumed.push(Assumed {
+                from,
+                to: "network.peers".to_owned(),
+                value: json!(peers),
+            });
+            Some(peers)
+        } else {
+            missing.push("network.peers (--peer, one for each other validator)");
+            None
+        };
+        if let Some(peers) = peers {
+            self.put("network.peers", json!(peers));
+        }
+        if !missing.is_empty() {
+            self.left.push(Left {
+                key: "network".to_owned(),
+                value: None,
+                reason: format!(
+                    "dBFT 3.0 runs in a mesh that the other node knows nothing of: set {}",
+                    missing.join(" and ")
+                ),
+            });
+        }
     }
 }
 

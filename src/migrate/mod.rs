@@ -4,10 +4,12 @@
 //! |---------------|------------------------------------------------------------------------|
 //! | [`source`]    | a foreign document, key by key until nothing is left                   |
 //! | [`draft`]     | our document as it grows, and what became of each foreign key          |
+//! | [`beside`]    | the Neo node that goes on running, and the mesh of dBFT 3.0            |
 //! | [`value`]     | foreign forms of values: durations, addresses, amounts                 |
 //! | [`neo_go`]    | what neo-go's keys mean                                                |
 //! | [`csharp`]    | what the C# node's keys mean, and those of its plugins                 |
 
+mod beside;
 mod csharp;
 mod draft;
 mod neo_go;
@@ -19,6 +21,7 @@ use std::path::{Path, PathBuf};
 use neo_node::config::NodeConfig;
 use serde::Serialize;
 
+pub(crate) use beside::{Beside, Mesh, MeshPeer};
 use draft::Draft;
 use source::Source;
 
@@ -132,6 +135,10 @@ pub(crate) struct Wishes {
     pub(crate) password_file: Option<PathBuf>,
     /// Folder of the C# node's plugins.
     pub(crate) plugins: Option<PathBuf>,
+    /// The Neo node that goes on running with its consensus off; without one, this node replaces the imported one.
+    pub(crate) beside: Option<Beside>,
+    /// The mesh of dBFT 3.0.
+    pub(crate) mesh: Mesh,
 }
 
 /// Reads the configuration of a neo-go or C# node.

@@ -169,8 +169,7 @@ fn application(s: &mut Source, draft: &mut Draft) -> Result<(), ImportError> {
     draft.carry(s, &a("P2P.MaxPeers"), "p2p.max_peers", whole)?;
     draft.carry(s, &a("P2P.MinPeers"), "p2p.wanted_peers", whole)?;
     draft.carry(s, &a("P2P.DisableCompression"), "p2p.compression", inverted)?;
-    let enabled = "consensus.enabled";
-    draft.carry_or(s, &a("Consensus.Enabled"), enabled, boolean, json!(false))?;
+    draft.voting(s, &a("Consensus.Enabled"))?;
     draft.wallet(s, &a("Consensus.UnlockWallet"))?;
     if is_on(s, &a("RPC.Enabled")) && draft.listen(s, &a("RPC.Addresses"), "rpc.listen", false)? {
         s.take(&a("RPC.Enabled"));

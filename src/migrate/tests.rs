@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod beside;
+
 const KEYS: [&str; 4] = [
     "02b3622bf4017bdfe317c58aed5f4c753f206b7db896046fa7d774bbc4bf7f8dc2",
     "02103a7f7dd016558597f7960d27c516a4394fd968b9e65155eb4b013e4040406e",
@@ -82,6 +84,8 @@ fn wishes() -> Wishes {
         data_dir: "data".into(),
         password_file: None,
         plugins: None,
+        beside: None,
+        mesh: Mesh::default(),
     }
 }
 
@@ -391,9 +395,9 @@ fn a_network_that_goes_on_with_the_newer_protocol_is_told_what_it_needs() {
     };
     let (imported, config) = imported(&[("privnet.yml", NEO_GO)], &wishes).unwrap();
     assert_eq!(config["protocol"]["version"], 3);
+    let reason = &left(&imported, "network").reason;
     assert!(
-        left(&imported, "network.peers")
-            .reason
-            .contains("network.listen")
+        reason.contains("network.listen (--listen) and network.peers (--peer"),
+        "{reason}"
     );
 }
