@@ -127,6 +127,66 @@ pub fn open<R: LogRecord>(
     VoteLog::open(FileMedium::new(&data_dir.join(FOLDER))?, identity)
 }
 
+/// Looks at the vote log in `data_dir` and changes nothing: what [`open`] would find, a torn tail included.
+///
+/// # Errors
+/// As [`open`].
+pub fn inspect<R: LogRecord>(data_dir: &Path, identity: Identity) -> Result<Condition, LogError> {
+    let files = FileMedium {
+        folder: data_dir.join(FOLDER),
+        current: None,
+    };
+    VoteLog::open::<R>(Untouched(files), identity).map(|opened| opened.condition)
+}
+
+/// Segments that are only read. Opening a log reopens its last segment, which is nothing here; whatever else would
+/// change a file is refused.
+#[derive(Debug)]
+struct Untouched(FileMedium);
+
+impl Untouched {
+    fn refused<T>() -> io::Result<T> {
+        Err(io::Error::other("the vote log is only looked at"))
+    }
+}
+
+impl LogMedium for Untouched {
+    fn segments(&self) -> io::Result<Vec<u64>> {
+        match self.0.segments() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            found => found,
+        }
+    }
+
+    fn read(&self, segment: u64) -> io::Result<Vec<u8>> {
+        self.0.read(segment)
+    }
+
+    fn create(&mut self, _: u64) -> io::Result<()> {
+        Self::refused()
+    }
+
+    fn reopen(&mut self, _: u64, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn append(&mut self, _: &[u8]) -> io::Result<()> {
+        Self::refused()
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Self::refused()
+    }
+
+    fn remove(&mut self, _: u64) -> io::Result<()> {
+        Self::refused()
+    }
+
+    fn instance(&self, segment: u64) -> io::Result<Option<u64>> {
+        self.0.instance(segment)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,5 +252,24 @@ mod tests {
                 .condition,
             Condition::Missing
         );
+    }
+
+    #[test]
+    fn looking_at_a_log_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = PrivateKey::generate();
+        let look = || inspect::<Record>(folder.path(), identity(&key));
+        assert_eq!(look().unwrap(), Condition::Missing);
+        assert!(!folder.path().join(FOLDER).exists());
+        initialise(folder.path(), identity(&key)).unwrap();
+        let path = folder.path().join(FOLDER).join("votes-00000000.log");
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(&[9; 5]).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        assert_eq!(look().unwrap(), Condition::Intact { torn: 5 });
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+        let other = PrivateKey::generate();
+        let foreign = inspect::<Record>(folder.path(), identity(&other)).unwrap_err();
+        assert!(matches!(foreign, LogError::Foreign { .. }), "{foreign}");
     }
 }

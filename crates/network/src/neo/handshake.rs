@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
 };
 
 use tokio::{
@@ -15,6 +16,7 @@ use tokio::{
 };
 
 use super::{
+    config::NeoLimits,
     peer::Peer,
     reader::{MessageReader, Patience, lost},
     refusal::NeoRefusal,
@@ -99,6 +101,30 @@ async fn exchange(
         reader,
         writer,
     })
+}
+
+/// What a peer says first; nothing is said to it.
+///
+/// # Errors
+/// Why there is no version.
+pub(crate) async fn first_version(
+    stream: TcpStream,
+    limits: NeoLimits,
+    within: Duration,
+) -> Result<Version, NeoRefusal> {
+    let mut reader = MessageReader::new(stream, limits);
+    let patience = Patience {
+        idle: within,
+        frame: within,
+    };
+    let only = (Command::Version, "where version must be the first message");
+    match reader.next(patience, Some(only)).await?.0 {
+        Message::Version(version) => Ok(version),
+        message => Err(NeoRefusal::Unexpected {
+            command: message.command(),
+            when: only.1,
+        }),
+    }
 }
 
 async fn write(writer: &mut OwnedWriteHalf, message: &Message) -> Result<(), NeoRefusal> {

@@ -44,6 +44,7 @@ pub use chain::NeoChain;
 pub use config::{NeoConfig, NeoLimits, NeoTiming};
 pub use event::{NeoEvent, NeoEvents, NeoPeerId};
 pub use handle::NeoHandle;
+pub(crate) use handshake::first_version;
 pub use metrics::NeoMetrics;
 pub use peer::NeoPeerInfo;
 pub use refusal::NeoRefusal;
