@@ -8,6 +8,7 @@ mod amount;
 mod byzantine;
 mod commands;
 mod devnet;
+mod doctor;
 mod duration;
 mod exit;
 mod interrupt;

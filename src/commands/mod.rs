@@ -11,6 +11,7 @@ mod checkpoint;
 mod config;
 mod consensus;
 mod devnet;
+mod doctor;
 mod evidence;
 mod init;
 mod key_input;
@@ -68,6 +69,7 @@ enum Command {
     /// Keep a validator's key in a process of its own, which signs nothing twice.
     #[command(subcommand)]
     Signer(signer::SignerCommand),
+    Doctor(doctor::DoctorArguments),
     /// About configuration files.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -100,6 +102,9 @@ pub(crate) fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Restore(arguments) => restore::restore(&arguments, json),
         Command::Migrate(command) => migrate::migrate(&command, json),
         Command::Signer(command) => signer::signer(&command, json),
+        Command::Doctor(arguments) => {
+            client_runtime()?.block_on(doctor::doctor(arguments, json))
+        }
         Command::Config(command) => config::config(&command),
     }
 }

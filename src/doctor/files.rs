@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use neo_consensus::vote_log::{Condition, LogError};
 use neo_consensus::{v2, v3};
-use neo_ledger::embedded::FILE;
+use neo_ledger::STORE_FILE as FILE;
 use neo_node::config::NodeConfig;
 use neo_node::{log_identity, vote_log_file};
 use neo_primitives::PublicKey;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use neo_consensus::vote_log::{Identity, LogError, LogMedium, LogRecord, Opened, VoteLog};
+use neo_consensus::vote_log::{Condition, Identity, LogError, LogMedium, LogRecord, Opened, VoteLog};
 
 /// Name of the folder inside a node's data directory.
 pub const FOLDER: &str = "votes";
@@ -191,7 +191,6 @@ impl LogMedium for Untouched {
 mod tests {
     use super::*;
     use neo_consensus::v3::Record;
-    use neo_consensus::vote_log::Condition;
     use neo_primitives::{Height, Magic, PrivateKey, UInt256};
 
     fn identity(key: &PrivateKey) -> Identity {

@@ -1,0 +1,181 @@
+//! Looks at a validator before it goes live.
+//!
+//! Nothing is changed but for a probe file that is removed again: the configuration is read, the machine and the disk
+//! are measured, other nodes are asked. Each check says what it found, what the limit is, where, and what to do.
+
+mod asking;
+mod clock;
+mod date;
+mod disk;
+mod files;
+mod finding;
+mod keys;
+mod ledger;
+mod machine;
+mod nodes;
+mod peers;
+#[cfg(test)]
+mod tests;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use futures::future::join_all;
+use neo_node::config::NodeConfig;
+use neo_primitives::PublicKey;
+
+use self::asking::{Seen, ask};
+use self::clock::Reading;
+use self::files::Holder;
+pub(crate) use self::finding::{Finding, State, count, exit_of, text};
+use self::ledger::{LedgerNode, LedgerNodes};
+use crate::exit::Exit;
+use crate::rpc::{Endpoint, RpcError};
+
+/// Another validator to compare with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Other {
+    /// Its configuration.
+    File(PathBuf),
+    /// Its JSON-RPC.
+    Rpc(Endpoint),
+}
+
+impl FromStr for Other {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if Path::new(text).is_file() {
+            return Ok(Self::File(text.into()));
+        }
+        let endpoint = text.parse().map(Self::Rpc);
+        endpoint.map_err(|error| format!("neither a file nor an endpoint: {error}"))
+    }
+}
+
+/// What to look at besides the configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    /// The configuration's file.
+    pub(crate) file: PathBuf,
+    /// Other validators.
+    pub(crate) others: Vec<Other>,
+    /// Neo nodes that keep the ledger, besides those of the configuration.
+    pub(crate) nodes: Vec<Endpoint>,
+    /// Longest wait for one answer.
+    pub(crate) timeout: Duration,
+}
+
+/// Runs all checks; `progress` is told what is looked at.
+pub(crate) async fn examine(
+    config: &NodeConfig,
+    request: &Request,
+    progress: impl Fn(&'static str),
+) -> Vec<Finding> {
+    let begin = Reading::now();
+    progress("key");
+    let (mut all, key) = keys::check(config).await;
+    let key = key.as_ref();
+    progress("files");
+    all.extend(files::permissions(config, &request.file));
+    let holder = files::holder(config);
+    let runs = holder != Holder::Nobody && is_running(config, key, request.timeout).await;
+    all.push(files::lock(config, holder, runs));
+    all.push(files::vote_log(config, key));
+    progress("disk");
+    all.extend(disk::check(config));
+    progress("machine");
+    all.extend(machine::ports(config, runs));
+    all.push(machine::open_files(config));
+    progress("other nodes");
+    all.extend(network(config, request, key).await);
+    progress("peers");
+    all.extend(peers::check(config, key, request.timeout).await);
+    all.push(clock::steady(begin, Reading::now()));
+    all
+}
+
+/// Everything that is compared with what other nodes answer.
+async fn network(
+    config: &NodeConfig,
+    request: &Request,
+    key: Option<&PublicKey>,
+) -> Vec<Finding> {
+    let mut all = Vec::new();
+    let mut asked: Vec<(&str, LedgerNode)> = Vec::new();
+    let configured = config.ledger_nodes();
+    let named = request.nodes.ledger_nodes();
+    if configured.is_empty() && named.is_empty() {
+        let why = "the ledger is in this process: there is no node that keeps it";
+        all.push(Finding::not_checked("ledger", "ledger", why));
+    }
+    asked.extend(configured.into_iter().chain(named).map(|node| ("ledger node", node)));
+    for other in &request.others {
+        match other {
+            Other::File(file) => all.extend(other_file(config, file)),
+            Other::Rpc(endpoint) => {
+                let place = format!("--other {endpoint}");
+                let endpoint = endpoint.clone();
+                asked.push(("validator", LedgerNode { place, endpoint }));
+            }
+        }
+    }
+    let calls = asked.iter().map(|(_, node)| ask(&node.endpoint, request.timeout));
+    let answers: Vec<Result<Seen, RpcError>> = join_all(calls).await;
+    for ((what, node), answer) in asked.iter().zip(&answers) {
+        all.push(nodes::reachable(what, answer, &node.place));
+    }
+    let seen: Vec<Seen> = answers.into_iter().flatten().collect();
+    if request.others.is_empty() {
+        let why = "no other validator was named: give --other FILE or --other URL";
+        all.push(Finding::not_checked("limits", "--other", why));
+    }
+    for seen in &seen {
+        all.extend(nodes::compare(config, seen, key));
+    }
+    // Heights and clocks of another network say nothing about this one.
+    let genesis = config.protocol.genesis.genesis_block().hash();
+    let same = |seen: &Seen| seen.genesis == genesis;
+    let same: Vec<Seen> = seen.into_iter().filter(same).collect();
+    let now = Reading::now().wall;
+    all.extend(nodes::level(&same, now));
+    all.extend(clock::compare(config, &same, now));
+    all
+}
+
+fn other_file(config: &NodeConfig, file: &Path) -> Vec<Finding> {
+    let place = format!("--other {}", file.display());
+    match NodeConfig::load(file) {
+        Ok(other) => nodes::compare_file(config, &other, &place),
+        Err(error) => {
+            let mend = "mend that file, see `neo-cli config check`";
+            vec![Finding::fail("limits", Exit::Refused, place, error, mend)]
+        }
+    }
+}
+
+/// Whether the node of this configuration runs: its own RPC server answers as its validator would.
+async fn is_running(config: &NodeConfig, key: Option<&PublicKey>, timeout: Duration) -> bool {
+    let Some(rpc) = &config.rpc else { return false };
+    let Ok(seen) = ask(&reached_at(rpc.listen).into(), timeout).await else {
+        return false;
+    };
+    let genesis = &config.protocol.genesis;
+    let same = seen.version.protocol.network == genesis.magic.0
+        && seen.genesis == genesis.genesis_block().hash();
+    let index = key.and_then(|key| genesis.validators().iter().position(|other| other == key));
+    let told = seen.consensus.map(|consensus| consensus.ownindex.map(usize::from));
+    same && told == Some(index)
+}
+
+/// Where a server that listens on this address is reached from this machine.
+fn reached_at(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
