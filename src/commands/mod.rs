@@ -102,9 +102,7 @@ pub(crate) fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Restore(arguments) => restore::restore(&arguments, json),
         Command::Migrate(command) => migrate::migrate(&command, json),
         Command::Signer(command) => signer::signer(&command, json),
-        Command::Doctor(arguments) => {
-            client_runtime()?.block_on(doctor::doctor(arguments, json))
-        }
+        Command::Doctor(arguments) => client_runtime()?.block_on(doctor::doctor(arguments, json)),
         Command::Config(command) => config::config(&command),
     }
 }

@@ -15,7 +15,8 @@ const STEADY: &str = "clock-steady";
 const GOOD_OFFSET: f64 = 1.0;
 /// How far the clock may go astray from the monotonic one during the examination.
 const MOST_DRIFT: Duration = Duration::from_millis(50);
-const MEND: &str = "synchronise the clock (chrony, systemd-timesyncd) before starting; compare with `timedatectl`";
+const MEND: &str =
+    "synchronise the clock (chrony, systemd-timesyncd) before starting; compare with `timedatectl`";
 
 /// Both clocks of this machine, read at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +45,11 @@ pub(super) fn steady(begin: Reading, end: Reading) -> Finding {
         Err(back) => back.duration() + steady,
     };
     let place = "this machine";
-    let value = format!("{:.1} ms off after {:.1} s", drift.as_secs_f64() * 1e3, steady.as_secs_f64());
+    let value = format!(
+        "{:.1} ms off after {:.1} s",
+        drift.as_secs_f64() * 1e3,
+        steady.as_secs_f64()
+    );
     let finding = match drift > MOST_DRIFT {
         true => {
             let mend = "something sets the clock in steps: let it be slewed (chrony `makestep` at the start only)";
@@ -59,7 +64,11 @@ pub(super) fn steady(begin: Reading, end: Reading) -> Finding {
 pub(super) fn compare(config: &NodeConfig, all: &[Seen], now: SystemTime) -> Vec<Finding> {
     // A proposal more than 8 · max(T, 1 s) ahead of the own clock is not voted for; two clocks that are half of that
     // off in opposite directions are there.
-    let block_time = config.protocol.genesis.block_time().max(Duration::from_secs(1));
+    let block_time = config
+        .protocol
+        .genesis
+        .block_time()
+        .max(Duration::from_secs(1));
     let most = block_time.as_secs_f64() * 4.0;
     let limit = format!("{most:.1} s, better {GOOD_OFFSET:.1} s");
     let mut offsets: Vec<ClockOffset> = all.iter().filter_map(|seen| seen.clock).collect();
@@ -78,9 +87,13 @@ pub(super) fn compare(config: &NodeConfig, all: &[Seen], now: SystemTime) -> Vec
         None => Finding::not_checked(CLOCK, "this machine", "no node told its date: give --other"),
     };
     let mut found = vec![dates.limit(&limit)];
-    let now_ms = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now_ms = now
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     if let Some(newest) = all.iter().max_by_key(|seen| seen.tip_ms) {
-        let ahead = Duration::from_millis(newest.tip_ms).saturating_sub(now_ms).as_secs_f64();
+        let ahead = Duration::from_millis(newest.tip_ms)
+            .saturating_sub(now_ms)
+            .as_secs_f64();
         let value = match ahead > 0.0 {
             true => format!("a block {} is {ahead:.1} s in the future", newest.height),
             false => format!("block {} is in the past", newest.height),

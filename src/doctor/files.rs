@@ -90,7 +90,8 @@ pub(super) fn lock(config: &NodeConfig, holder: Holder, runs: bool) -> Finding {
         (Holder::Other, true) => Finding::ok(LOCK, place, "this node runs and holds it"),
         (Holder::Other, false) => {
             let value = "another process holds it";
-            let mend = "stop the node that runs on this folder, or give this one a data_dir of its own";
+            let mend =
+                "stop the node that runs on this folder, or give this one a data_dir of its own";
             Finding::fail(LOCK, Exit::Busy, place, value, mend)
         }
         (Holder::Unknown, _) => {
@@ -107,7 +108,11 @@ pub(super) fn vote_log(config: &NodeConfig, key: Option<&PublicKey>) -> Finding 
     let place = config.data_dir.join(vote_log_file::FOLDER);
     let place = place.display();
     let Some(key) = key else {
-        return Finding::not_checked(VOTES, place, "there is no validator's key that it could be of");
+        return Finding::not_checked(
+            VOTES,
+            place,
+            "there is no validator's key that it could be of",
+        );
     };
     let identity = || log_identity(config, key.clone());
     let data = &config.data_dir;
@@ -126,12 +131,19 @@ pub(super) fn vote_log(config: &NodeConfig, key: Option<&PublicKey>) -> Finding 
             format!("intact; {torn} bytes of an unfinished write will be cut off"),
         ),
         Ok(Condition::Missing) => {
-            let mend = format!("{silent}; if this key never voted, see --trust-vote-log in docs/operations.md");
+            let mend = format!(
+                "{silent}; if this key never voted, see --trust-vote-log in docs/operations.md"
+            );
             Finding::warn(VOTES, place, "missing", mend)
         }
         Ok(Condition::Copied) => {
             let mend = format!("{silent}; never start the original again");
-            Finding::warn(VOTES, place, "a copy of another one, which may be old", mend)
+            Finding::warn(
+                VOTES,
+                place,
+                "a copy of another one, which may be old",
+                mend,
+            )
         }
         Ok(Condition::Damaged { segment, offset }) => {
             let other = matches!(read(!version_2), Ok(Condition::Intact { .. }));

@@ -160,7 +160,8 @@ pub(crate) fn text(findings: &[Finding]) -> String {
         text.push_str("\n\nTo mend:");
         text.extend(mends);
     }
-    let [fail, warn, not] = [State::Fail, State::Warn, State::NotChecked].map(|s| count(findings, s));
+    let [fail, warn, not] =
+        [State::Fail, State::Warn, State::NotChecked].map(|s| count(findings, s));
     text.push_str(&format!(
         "\n\n{} checks: {fail} failed, {warn} to look at, {not} not checked",
         findings.len()
@@ -179,16 +180,32 @@ mod tests {
         let refused = Finding::fail("key", Exit::Refused, "wallet", "other", "take the other");
         let busy = Finding::fail("ports", Exit::Busy, "rpc.listen", "taken", "stop it");
         assert_eq!(exit_of(&[ok.clone(), warn.clone()]), Exit::Success);
-        assert_eq!(exit_of(&[ok, refused.clone(), refused.clone()]), Exit::Refused);
+        assert_eq!(
+            exit_of(&[ok, refused.clone(), refused.clone()]),
+            Exit::Refused
+        );
         assert_eq!(exit_of(&[refused, warn, busy]), Exit::Failure);
     }
 
     #[test]
     fn the_table_names_value_limit_place_and_mend() {
-        let finding = Finding::warn("disk-latency", "/data", "30 ms", "a faster disk").limit("20 ms");
-        let text = text(&[finding, Finding::not_checked("signer", "signer", "no section")]);
-        assert!(text.contains("disk-latency  warn         30 ms       20 ms  /data"), "{text}");
-        assert!(text.contains("disk-latency (/data): a faster disk"), "{text}");
-        assert!(text.ends_with("2 checks: 0 failed, 1 to look at, 1 not checked"), "{text}");
+        let finding =
+            Finding::warn("disk-latency", "/data", "30 ms", "a faster disk").limit("20 ms");
+        let text = text(&[
+            finding,
+            Finding::not_checked("signer", "signer", "no section"),
+        ]);
+        assert!(
+            text.contains("disk-latency  warn         30 ms       20 ms  /data"),
+            "{text}"
+        );
+        assert!(
+            text.contains("disk-latency (/data): a faster disk"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("2 checks: 0 failed, 1 to look at, 1 not checked"),
+            "{text}"
+        );
     }
 }

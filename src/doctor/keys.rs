@@ -18,7 +18,10 @@ const SIGNER: &str = "signer";
 pub(super) async fn check(config: &NodeConfig) -> (Vec<Finding>, Option<PublicKey>) {
     if !config.consensus.enabled {
         let why = "consensus.enabled is false: an observer needs no key";
-        return (vec![Finding::not_checked(KEY, "consensus.enabled", why)], None);
+        return (
+            vec![Finding::not_checked(KEY, "consensus.enabled", why)],
+            None,
+        );
     }
     match (&config.signer, &config.wallet) {
         (Some(signer), _) => of_signer(config, signer).await,
@@ -67,7 +70,10 @@ fn of_wallet(config: &NodeConfig, wallet: &WalletConfig) -> (Vec<Finding>, Optio
         }
         None => {
             let names: Vec<String> = keys.iter().map(PublicKey::to_string).collect();
-            (vec![opens, stranger(config, &names.join(", "), &path)], None)
+            (
+                vec![opens, stranger(config, &names.join(", "), &path)],
+                None,
+            )
         }
     }
 }
@@ -125,5 +131,6 @@ fn stranger(config: &NodeConfig, keys: &str, place: &dyn std::fmt::Display) -> F
     };
     let found = format!("no validator: {keys}");
     let names: Vec<String> = validators.iter().map(PublicKey::to_string).collect();
-    Finding::fail(KEY, Exit::Refused, place, found, mend).limit(format!("one of {}", names.join(", ")))
+    Finding::fail(KEY, Exit::Refused, place, found, mend)
+        .limit(format!("one of {}", names.join(", ")))
 }

@@ -19,7 +19,9 @@ const OTHER_FILES: u64 = 128;
 pub(super) fn ports(config: &NodeConfig, runs: bool) -> Vec<Finding> {
     let mut all = Vec::new();
     for at in &config.network.listen {
-        all.push(port("network.listen (UDP)", *at, runs, &|at| UdpSocket::bind(at).map(drop)));
+        all.push(port("network.listen (UDP)", *at, runs, &|at| {
+            UdpSocket::bind(at).map(drop)
+        }));
         all.push(tcp("network.listen (TCP)", *at, runs));
     }
     let p2p = config.p2p.iter().flat_map(|p2p| &p2p.listen);
@@ -43,13 +45,18 @@ fn port(
 ) -> Finding {
     let finding = match bind(at) {
         Ok(()) => Finding::ok(PORTS, key, format!("{at} is free")),
-        Err(error) if error.kind() == ErrorKind::AddrInUse && runs => {
-            Finding::ok(PORTS, key, format!("{at} is taken by this node, which runs"))
-        }
+        Err(error) if error.kind() == ErrorKind::AddrInUse && runs => Finding::ok(
+            PORTS,
+            key,
+            format!("{at} is taken by this node, which runs"),
+        ),
         Err(error) => {
             let mend = match error.kind() {
                 ErrorKind::AddrInUse => {
-                    format!("stop the process that has port {}, or set {key} to another", at.port())
+                    format!(
+                        "stop the process that has port {}, or set {key} to another",
+                        at.port()
+                    )
                 }
                 ErrorKind::AddrNotAvailable => {
                     format!("{} is no address of this machine: mend {key}", at.ip())
@@ -80,10 +87,14 @@ pub(super) fn judge_files(config: &NodeConfig, limit: u64) -> Finding {
     // Each connection may be there twice while one replaces the other.
     let peers = validators + count(network.peers.len()) + count(network.max_strangers) + p2p;
     let least = OTHER_FILES.saturating_add(peers.saturating_mul(2));
-    let rpc = config.rpc.as_ref().map_or(0, |rpc| count(rpc.max_connections));
+    let rpc = config
+        .rpc
+        .as_ref()
+        .map_or(0, |rpc| count(rpc.max_connections));
     let good = least.saturating_add(rpc);
     let place = "ulimit -n";
-    let mend = format!("raise it to {good}: LimitNOFILE= of the systemd unit, or `ulimit -n {good}`");
+    let mend =
+        format!("raise it to {good}: LimitNOFILE= of the systemd unit, or `ulimit -n {good}`");
     let finding = if limit < least {
         Finding::fail(OPEN_FILES, Exit::Failure, place, limit, mend)
     } else if limit < good {

@@ -98,11 +98,7 @@ pub(crate) async fn examine(
 }
 
 /// Everything that is compared with what other nodes answer.
-async fn network(
-    config: &NodeConfig,
-    request: &Request,
-    key: Option<&PublicKey>,
-) -> Vec<Finding> {
+async fn network(config: &NodeConfig, request: &Request, key: Option<&PublicKey>) -> Vec<Finding> {
     let mut all = Vec::new();
     let mut asked: Vec<(&str, LedgerNode)> = Vec::new();
     let configured = config.ledger_nodes();
@@ -111,7 +107,12 @@ async fn network(
         let why = "the ledger is in this process: there is no node that keeps it";
         all.push(Finding::not_checked("ledger", "ledger", why));
     }
-    asked.extend(configured.into_iter().chain(named).map(|node| ("ledger node", node)));
+    asked.extend(
+        configured
+            .into_iter()
+            .chain(named)
+            .map(|node| ("ledger node", node)),
+    );
     for other in &request.others {
         match other {
             Other::File(file) => all.extend(other_file(config, file)),
@@ -122,7 +123,9 @@ async fn network(
             }
         }
     }
-    let calls = asked.iter().map(|(_, node)| ask(&node.endpoint, request.timeout));
+    let calls = asked
+        .iter()
+        .map(|(_, node)| ask(&node.endpoint, request.timeout));
     let answers: Vec<Result<Seen, RpcError>> = join_all(calls).await;
     for ((what, node), answer) in asked.iter().zip(&answers) {
         all.push(nodes::reachable(what, answer, &node.place));
@@ -166,7 +169,9 @@ async fn is_running(config: &NodeConfig, key: Option<&PublicKey>, timeout: Durat
     let same = seen.version.protocol.network == genesis.magic.0
         && seen.genesis == genesis.genesis_block().hash();
     let index = key.and_then(|key| genesis.validators().iter().position(|other| other == key));
-    let told = seen.consensus.map(|consensus| consensus.ownindex.map(usize::from));
+    let told = seen
+        .consensus
+        .map(|consensus| consensus.ownindex.map(usize::from));
     same && told == Some(index)
 }
 

@@ -25,14 +25,23 @@ const LAG: u32 = 2;
 const IDLE_BLOCKS: u64 = 20;
 
 /// What the answer or silence of a node says about reaching it.
-pub(super) fn reachable(what: &str, answer: &Result<Seen, RpcError>, place: &dyn Display) -> Finding {
+pub(super) fn reachable(
+    what: &str,
+    answer: &Result<Seen, RpcError>,
+    place: &dyn Display,
+) -> Finding {
     match answer {
         Ok(seen) => {
             let agent = &seen.version.useragent;
-            Finding::ok(REACHABLE, place, format!("{what} {agent}, height {}", seen.height))
+            Finding::ok(
+                REACHABLE,
+                place,
+                format!("{what} {agent}, height {}", seen.height),
+            )
         }
         Err(error) => {
-            let mend = "start that node, let its JSON-RPC be reached from here, or mend the address";
+            let mend =
+                "start that node, let its JSON-RPC be reached from here, or mend the address";
             Finding::fail(REACHABLE, Exit::Unreachable, place, error, mend)
         }
     }
@@ -53,24 +62,37 @@ fn network(ours: &GenesisConfig, seen: &Seen) -> Vec<Finding> {
     let place = &seen.endpoint;
     let mut all = Vec::new();
     let mut differs = |key: &str, found: String, expected: String| {
-        let mend = format!("one of the two is of another network: set protocol.genesis.{key} as the other \
-                            validators have it, or ask nodes of this network");
+        let mend = format!(
+            "one of the two is of another network: set protocol.genesis.{key} as the other \
+                            validators have it, or ask nodes of this network"
+        );
         let value = format!("{key}: {found}");
         let finding = Finding::fail(NETWORK, Exit::Busy, place, value, mend);
         all.push(finding.limit(expected));
     };
     if theirs.network != ours.magic.0 {
-        differs("magic", theirs.network.to_string(), ours.magic.0.to_string());
+        differs(
+            "magic",
+            theirs.network.to_string(),
+            ours.magic.0.to_string(),
+        );
     }
     let genesis = ours.genesis_block().hash();
     if seen.genesis != genesis {
         let found = format!("genesis block {}", seen.genesis);
-        differs("standby_validators", found, format!("genesis block {genesis}"));
+        differs(
+            "standby_validators",
+            found,
+            format!("genesis block {genesis}"),
+        );
     }
     if let Some(committee) = &theirs.standbycommittee
         && committee != ours.committee()
     {
-        let position = committee.iter().zip(ours.committee()).position(|(a, b)| a != b);
+        let position = committee
+            .iter()
+            .zip(ours.committee())
+            .position(|(a, b)| a != b);
         let at = position.unwrap_or(committee.len().min(ours.committee().len()));
         let shown = |keys: &[PublicKey]| match keys.get(at) {
             Some(key) => format!("member {at} of {} is {key}", keys.len()),
@@ -110,7 +132,9 @@ fn limits(ours: &GenesisConfig, seen: &Seen) -> Vec<Finding> {
         ),
         (
             "initial_gas",
-            theirs.initialgasdistribution.and_then(|gas| gas.try_into().ok()),
+            theirs
+                .initialgasdistribution
+                .and_then(|gas| gas.try_into().ok()),
             ours.initial_gas.0.try_into().unwrap_or_default(),
         ),
     ];
@@ -127,12 +151,20 @@ fn limits(ours: &GenesisConfig, seen: &Seen) -> Vec<Finding> {
         .collect();
     if all.is_empty() {
         let equal = pairs.iter().filter(|(_, found, _)| found.is_some()).count();
-        all.push(Finding::ok(LIMITS, place, format!("{equal} limits are equal")));
+        all.push(Finding::ok(
+            LIMITS,
+            place,
+            format!("{equal} limits are equal"),
+        ));
     }
     // The pool is each node's own matter; a smaller one only forgets earlier.
     let pool = u64::from(ours.memory_pool_max);
-    if let Some(theirs) = theirs.memorypoolmaxtransactions.filter(|theirs| *theirs != pool) {
-        let mend = "equal pools lose the fewest transactions: set protocol.genesis.memory_pool_max alike";
+    if let Some(theirs) = theirs
+        .memorypoolmaxtransactions
+        .filter(|theirs| *theirs != pool)
+    {
+        let mend =
+            "equal pools lose the fewest transactions: set protocol.genesis.memory_pool_max alike";
         let value = format!("memory_pool_max: {theirs}");
         all.push(Finding::warn(LIMITS, place, value, mend).limit(pool));
     }
@@ -152,7 +184,8 @@ fn version(config: &NodeConfig, seen: &Seen) -> Finding {
             }
         },
         None => {
-            let why = "a node of another kind, which does not tell; its own consensus speaks 2 or is off";
+            let why =
+                "a node of another kind, which does not tell; its own consensus speaks 2 or is off";
             Finding::not_checked(PROTOCOL, place, why).limit(ours)
         }
     }
@@ -163,11 +196,18 @@ fn elected(seen: &Seen, key: Option<&PublicKey>) -> Option<Finding> {
     let (key, now) = (key?, seen.next_validators.as_ref()?);
     let place = &seen.endpoint;
     Some(match now.contains(key) {
-        true => Finding::ok(ELECTED, place, "the own key is a validator's at the next height"),
+        true => Finding::ok(
+            ELECTED,
+            place,
+            "the own key is a validator's at the next height",
+        ),
         false => {
             let mend = "the validators were elected since genesis: vote for this key, or run the node of one that was \
                         elected";
-            let value = format!("{key} is none of {} validators of the next height", now.len());
+            let value = format!(
+                "{key} is none of {} validators of the next height",
+                now.len()
+            );
             Finding::warn(ELECTED, place, value, mend)
         }
     })
@@ -176,7 +216,9 @@ fn elected(seen: &Seen, key: Option<&PublicKey>) -> Option<Finding> {
 /// Whether each node has all blocks: those that it knows the headers of, and those that the others have.
 pub(super) fn level(all: &[Seen], now: SystemTime) -> Vec<Finding> {
     let highest = all.iter().map(|seen| seen.height).max().unwrap_or_default();
-    let now_ms = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now_ms = now
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     let now_ms = u64::try_from(now_ms.as_millis()).unwrap_or(u64::MAX);
     let one = |seen: &Seen| {
         let place = &seen.endpoint;
@@ -203,13 +245,23 @@ pub(super) fn level(all: &[Seen], now: SystemTime) -> Vec<Finding> {
 }
 
 /// The section `protocol` of another validator's file, held against ours.
-pub(super) fn compare_file(ours: &NodeConfig, theirs: &NodeConfig, place: &dyn Display) -> Vec<Finding> {
+pub(super) fn compare_file(
+    ours: &NodeConfig,
+    theirs: &NodeConfig,
+    place: &dyn Display,
+) -> Vec<Finding> {
     let text = |config: &NodeConfig| serde_json::to_value(&config.protocol).unwrap_or_default();
     let (ours, theirs) = (text(ours), text(theirs));
     let mut all = Vec::new();
     differences("protocol", &ours, &theirs, &mut |key, own, other| {
         let mend = format!("{key} must be the same in all validators' files");
-        let finding = Finding::fail(LIMITS, Exit::Refused, place, format!("{key}: {other}"), mend);
+        let finding = Finding::fail(
+            LIMITS,
+            Exit::Refused,
+            place,
+            format!("{key}: {other}"),
+            mend,
+        );
         all.push(finding.limit(own));
     });
     if all.is_empty() {
@@ -235,7 +287,10 @@ fn differences(
     };
     let keys: std::collections::BTreeSet<_> = ours.keys().chain(theirs.keys()).collect();
     for key in keys {
-        let (own, other) = (ours.get(key).unwrap_or(&NONE), theirs.get(key).unwrap_or(&NONE));
+        let (own, other) = (
+            ours.get(key).unwrap_or(&NONE),
+            theirs.get(key).unwrap_or(&NONE),
+        );
         differences(&format!("{at}.{key}"), own, other, differs);
     }
 }

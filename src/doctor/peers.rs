@@ -57,12 +57,16 @@ async fn greet(
                     Some(key) => format!("validator {key}"),
                     None => "a node without a validator's key".to_owned(),
                 };
-                let value = format!("{who} answers at {}, height {}", greeted.address, greeted.height);
+                let value = format!(
+                    "{who} answers at {}, height {}",
+                    greeted.address, greeted.height
+                );
                 let wanted = peer.public_key.as_ref();
                 if wanted.is_none() || wanted == greeted.key.as_ref() {
                     return (Finding::ok(PEER, &place, value), greeted.key);
                 }
-                let mend = format!("mend {place}.public_key or its addresses: another node listens there");
+                let mend =
+                    format!("mend {place}.public_key or its addresses: another node listens there");
                 let finding = Finding::fail(PEER, Exit::Refused, &place, value, mend);
                 let wanted = wanted.map(PublicKey::to_string).unwrap_or_default();
                 return (finding.limit(wanted), greeted.key);
@@ -89,21 +93,29 @@ async fn greet_neo(config: &NodeConfig, at: usize, peer: &str, within: Duration)
 }
 
 fn foreign(place: &str, error: &ProbeError) -> Finding {
-    let mend = format!("mend the address of {place}, or protocol.genesis if the other one is right");
+    let mend =
+        format!("mend the address of {place}, or protocol.genesis if the other one is right");
     Finding::fail(PEER, Exit::Busy, place, error, mend)
 }
 
 /// A peer that is down is its operator's matter, until too many are.
 fn silent(place: &str, reasons: &str) -> Finding {
-    let mend = format!("let {place} be started, its port be open for TCP and UDP, or mend its addresses");
+    let mend =
+        format!("let {place} be started, its port be open for TCP and UDP, or mend its addresses");
     Finding::warn(PEER, place, reasons, mend)
 }
 
 fn quorum(config: &NodeConfig, reached: &BTreeSet<&PublicKey>) -> Finding {
     let validators = config.protocol.genesis.validators();
-    let there = validators.iter().filter(|key| reached.contains(key)).count();
+    let there = validators
+        .iter()
+        .filter(|key| reached.contains(key))
+        .count();
     let needed = bft_quorum(validators.len());
-    let value = format!("{there} of {} validators, this one included", validators.len());
+    let value = format!(
+        "{there} of {} validators, this one included",
+        validators.len()
+    );
     let finding = if there >= needed {
         Finding::ok(QUORUM, "network.peers", value)
     } else {

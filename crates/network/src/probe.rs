@@ -104,7 +104,9 @@ pub async fn probe(
         let mut swarm = build_swarm(&config)?;
         let attempt = greeting(&mut swarm, &config, address.clone(), within);
         let attempt = timeout(within, attempt).await;
-        match attempt.unwrap_or_else(|_| Err(Failed::Unreachable(format!("nothing within {within:?}")))) {
+        match attempt
+            .unwrap_or_else(|_| Err(Failed::Unreachable(format!("nothing within {within:?}"))))
+        {
             Ok(greeted) => return Ok(greeted),
             Err(Failed::Other(reason)) => {
                 return Err(ProbeError::Other {
@@ -212,7 +214,8 @@ pub async fn probe_neo(
         }
     };
     let version = timeout(within, asked).await;
-    let version = version.unwrap_or_else(|_| Err(unreachable(format!("nothing within {within:?}"))))?;
+    let version =
+        version.unwrap_or_else(|_| Err(unreachable(format!("nothing within {within:?}"))))?;
     if version.magic != magic {
         let (theirs, ours) = (version.magic, magic);
         return Err(other(format!("it is of network {theirs}, not {ours}")));

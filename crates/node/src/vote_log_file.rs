@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use neo_consensus::vote_log::{Condition, Identity, LogError, LogMedium, LogRecord, Opened, VoteLog};
+use neo_consensus::vote_log::{
+    Condition, Identity, LogError, LogMedium, LogRecord, Opened, VoteLog,
+};
 
 /// Name of the folder inside a node's data directory.
 pub const FOLDER: &str = "votes";
