@@ -583,3 +583,46 @@ fn networks_of_dbft_2_are_written_for_both_programs_and_impossible_ones_refused(
     ];
     devnet(&nowhere).fails(2, &["pip download"]);
 }
+
+#[test]
+fn doctor_names_what_is_wrong_before_a_node_goes_live() {
+    let place = Place::new();
+    let net = place.text("net");
+    let base = ["init", "--validators", "4", "--out", &net];
+    let init = [&base[..], &["--base-port", "21800", "--magic", "777"]].concat();
+    assert_eq!(neo_cli(&init, "").code(), 0);
+    let own = place.text("net/node0/config.json");
+    let other = place.path("net/node1/config.json");
+    let text = std::fs::read_to_string(&other).expect("a configuration");
+    let mut changed: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    changed["protocol"]["genesis"]["max_block_size"] = 1_000_000.into();
+    std::fs::write(&other, changed.to_string()).expect("written");
+    let other = other.to_string_lossy().into_owned();
+    let doctor = [
+        "doctor",
+        "--config",
+        &own,
+        "--timeout",
+        "1s",
+        "--other",
+        &other,
+    ];
+    let told = neo_cli(&doctor, "");
+    let table = told.out();
+    assert!(
+        table.contains("protocol.genesis.max_block_size: 1000000"),
+        "{table}"
+    );
+    assert!(table.contains("To mend:"), "{table}");
+    // For machines the same with its parts apart.
+    let told = neo_cli(&[&doctor[..], &["--json"]].concat(), "").out();
+    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    let findings = told["findings"].as_array().expect("findings");
+    let limits = findings.iter().find(|finding| finding["check"] == "limits");
+    assert_eq!(limits.expect("limits")["state"], "fail", "{told}");
+    let wallet = findings.iter().find(|finding| finding["check"] == "wallet");
+    assert_eq!(wallet.expect("wallet")["state"], "ok", "{told}");
+    // What does not read is not examined.
+    std::fs::write(&own, "{}").expect("written");
+    neo_cli(&["doctor", "--config", &own], "").fails(3, &["config.json", "protocol"]);
+}

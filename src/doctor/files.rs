@@ -67,14 +67,14 @@ pub(super) enum Holder {
     Unknown,
 }
 
-/// Asks for the lock of the store, and gives it back at once.
+/// Asks for the lock of the store, and gives it back at once. Shared, so that two examinations do not meet.
 pub(super) fn holder(config: &NodeConfig) -> Holder {
     let file = match File::open(config.data_dir.join(FILE)) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Holder::Nobody,
         Err(_) => return Holder::Unknown,
     };
-    match file.try_lock() {
+    match file.try_lock_shared() {
         // Dropping the file gives the lock back.
         Ok(()) => Holder::Nobody,
         Err(TryLockError::WouldBlock) => Holder::Other,

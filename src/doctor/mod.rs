@@ -13,6 +13,7 @@ mod keys;
 mod ledger;
 mod machine;
 mod nodes;
+mod other_file;
 mod peers;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ use self::clock::Reading;
 use self::files::Holder;
 pub(crate) use self::finding::{Finding, State, count, exit_of, text};
 use self::ledger::{LedgerNode, LedgerNodes};
+use self::nodes::Role;
 use crate::exit::Exit;
 use crate::rpc::{Endpoint, RpcError};
 
@@ -100,7 +102,7 @@ pub(crate) async fn examine(
 /// Everything that is compared with what other nodes answer.
 async fn network(config: &NodeConfig, request: &Request, key: Option<&PublicKey>) -> Vec<Finding> {
     let mut all = Vec::new();
-    let mut asked: Vec<(&str, LedgerNode)> = Vec::new();
+    let mut asked: Vec<(Role, LedgerNode)> = Vec::new();
     let configured = config.ledger_nodes();
     let named = request.nodes.ledger_nodes();
     if configured.is_empty() && named.is_empty() {
@@ -111,15 +113,15 @@ async fn network(config: &NodeConfig, request: &Request, key: Option<&PublicKey>
         configured
             .into_iter()
             .chain(named)
-            .map(|node| ("ledger node", node)),
+            .map(|node| (Role::Ledger, node)),
     );
     for other in &request.others {
         match other {
-            Other::File(file) => all.extend(other_file(config, file)),
+            Other::File(file) => all.extend(other_file::compare_file(config, file)),
             Other::Rpc(endpoint) => {
                 let place = format!("--other {endpoint}");
                 let endpoint = endpoint.clone();
-                asked.push(("validator", LedgerNode { place, endpoint }));
+                asked.push((Role::Validator, LedgerNode { place, endpoint }));
             }
         }
     }
@@ -127,36 +129,30 @@ async fn network(config: &NodeConfig, request: &Request, key: Option<&PublicKey>
         .iter()
         .map(|(_, node)| ask(&node.endpoint, request.timeout));
     let answers: Vec<Result<Seen, RpcError>> = join_all(calls).await;
-    for ((what, node), answer) in asked.iter().zip(&answers) {
-        all.push(nodes::reachable(what, answer, &node.place));
+    let mut seen: Vec<(Role, Seen)> = Vec::new();
+    for ((role, node), answer) in asked.into_iter().zip(answers) {
+        all.push(nodes::reachable(role, &answer, &node.place));
+        seen.extend(answer.ok().map(|answer| (role, answer)));
     }
-    let seen: Vec<Seen> = answers.into_iter().flatten().collect();
     if request.others.is_empty() {
         let why = "no other validator was named: give --other FILE or --other URL";
         all.push(Finding::not_checked("limits", "--other", why));
     }
-    for seen in &seen {
-        all.extend(nodes::compare(config, seen, key));
+    for (role, seen) in &seen {
+        all.extend(nodes::compare(config, *role, seen, key));
     }
     // Heights and clocks of another network say nothing about this one.
     let genesis = config.protocol.genesis.genesis_block().hash();
     let same = |seen: &Seen| seen.genesis == genesis;
-    let same: Vec<Seen> = seen.into_iter().filter(same).collect();
+    let same: Vec<Seen> = seen
+        .into_iter()
+        .map(|(_, seen)| seen)
+        .filter(same)
+        .collect();
     let now = Reading::now().wall;
     all.extend(nodes::level(&same, now));
     all.extend(clock::compare(config, &same, now));
     all
-}
-
-fn other_file(config: &NodeConfig, file: &Path) -> Vec<Finding> {
-    let place = format!("--other {}", file.display());
-    match NodeConfig::load(file) {
-        Ok(other) => nodes::compare_file(config, &other, &place),
-        Err(error) => {
-            let mend = "mend that file, see `neo-cli config check`";
-            vec![Finding::fail("limits", Exit::Refused, place, error, mend)]
-        }
-    }
 }
 
 /// Whether the node of this configuration runs: its own RPC server answers as its validator would.

@@ -1,6 +1,6 @@
 //! The network as other nodes have it, held against the configuration.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::time::{Duration, SystemTime};
 
 use neo_ledger::GenesisConfig;
@@ -21,12 +21,14 @@ const LEVEL: &str = "node-level";
 
 /// Blocks that a node may lie behind the highest one: that many are on their way.
 const LAG: u32 = 2;
+/// Rules that the policy contract may have changed since genesis, and that a ledger node tells as they are now.
+const LIVE: [&str; 2] = ["block_time_ms", "max_transactions_per_block"];
 /// Block times without a block after which the network counts as standing still.
 const IDLE_BLOCKS: u64 = 20;
 
 /// What the answer or silence of a node says about reaching it.
 pub(super) fn reachable(
-    what: &str,
+    what: Role,
     answer: &Result<Seen, RpcError>,
     place: &dyn Display,
 ) -> Finding {
@@ -47,10 +49,33 @@ pub(super) fn reachable(
     }
 }
 
+/// What a node is to the one that is examined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Another validator, which must have the same rules.
+    Validator,
+    /// Who keeps the ledger: its block time and its most transactions are used.
+    Ledger,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Validator => "validator",
+            Self::Ledger => "ledger node",
+        })
+    }
+}
+
 /// Everything that one node says about the network, held against the configuration.
-pub(super) fn compare(config: &NodeConfig, seen: &Seen, key: Option<&PublicKey>) -> Vec<Finding> {
+pub(super) fn compare(
+    config: &NodeConfig,
+    role: Role,
+    seen: &Seen,
+    key: Option<&PublicKey>,
+) -> Vec<Finding> {
     let mut all = network(&config.protocol.genesis, seen);
-    all.extend(limits(&config.protocol.genesis, seen));
+    all.extend(limits(&config.protocol.genesis, role, seen));
     all.push(version(config, seen));
     all.extend(elected(seen, key));
     all
@@ -108,7 +133,7 @@ fn network(ours: &GenesisConfig, seen: &Seen) -> Vec<Finding> {
 }
 
 /// The rules that a block is judged by. Validators with other ones refuse each other's blocks.
-fn limits(ours: &GenesisConfig, seen: &Seen) -> Vec<Finding> {
+fn limits(ours: &GenesisConfig, role: Role, seen: &Seen) -> Vec<Finding> {
     let theirs = &seen.version.protocol;
     let place = &seen.endpoint;
     let own_validators = u64::try_from(ours.standby_validators.len()).unwrap_or(u64::MAX);
@@ -145,7 +170,13 @@ fn limits(ours: &GenesisConfig, seen: &Seen) -> Vec<Finding> {
             let mend = format!("set protocol.genesis.{key} to {found}, or that node's to {expected}: all validators \
                                 need the same");
             let value = format!("{key}: {found}");
-            let finding = Finding::fail(LIMITS, Exit::Refused, place, value, mend);
+            let finding = match role {
+                Role::Ledger if LIVE.contains(&key) => {
+                    let mend = "the ledger node's value is used; an equal one here keeps readers from error";
+                    Finding::warn(LIMITS, place, value, mend)
+                }
+                _ => Finding::fail(LIMITS, Exit::Refused, place, value, mend),
+            };
             Some(finding.limit(expected))
         })
         .collect();
@@ -242,55 +273,4 @@ pub(super) fn level(all: &[Seen], now: SystemTime) -> Vec<Finding> {
         finding.limit(format!("at most {LAG} behind {target}"))
     };
     all.iter().map(one).collect()
-}
-
-/// The section `protocol` of another validator's file, held against ours.
-pub(super) fn compare_file(
-    ours: &NodeConfig,
-    theirs: &NodeConfig,
-    place: &dyn Display,
-) -> Vec<Finding> {
-    let text = |config: &NodeConfig| serde_json::to_value(&config.protocol).unwrap_or_default();
-    let (ours, theirs) = (text(ours), text(theirs));
-    let mut all = Vec::new();
-    differences("protocol", &ours, &theirs, &mut |key, own, other| {
-        let mend = format!("{key} must be the same in all validators' files");
-        let finding = Finding::fail(
-            LIMITS,
-            Exit::Refused,
-            place,
-            format!("{key}: {other}"),
-            mend,
-        );
-        all.push(finding.limit(own));
-    });
-    if all.is_empty() {
-        all.push(Finding::ok(LIMITS, place, "the section protocol is equal"));
-    }
-    all
-}
-
-/// Names each leaf in which two documents differ.
-fn differences(
-    at: &str,
-    own: &serde_json::Value,
-    other: &serde_json::Value,
-    differs: &mut impl FnMut(&str, &serde_json::Value, &serde_json::Value),
-) {
-    const NONE: serde_json::Value = serde_json::Value::Null;
-    if own == other {
-        return;
-    }
-    let (Some(ours), Some(theirs)) = (own.as_object(), other.as_object()) else {
-        differs(at, own, other);
-        return;
-    };
-    let keys: std::collections::BTreeSet<_> = ours.keys().chain(theirs.keys()).collect();
-    for key in keys {
-        let (own, other) = (
-            ours.get(key).unwrap_or(&NONE),
-            theirs.get(key).unwrap_or(&NONE),
-        );
-        differences(&format!("{at}.{key}"), own, other, differs);
-    }
 }
