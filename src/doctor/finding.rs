@@ -134,39 +134,56 @@ pub(crate) fn count(findings: &[Finding], state: State) -> usize {
     findings.iter().filter(|f| f.state == state).count()
 }
 
-/// All findings as a table, and below it what to do about those that need it.
+/// All findings as a table, and below it, in full, what to do about those that need it.
 pub(crate) fn text(findings: &[Finding]) -> String {
-    let heading = ["check", "state", "value", "limit", "place"];
+    let heading = ["check", "state", "place", "value", "limit"];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
     for finding in findings {
-        rows.push(vec![
-            finding.check.to_owned(),
-            finding.state.to_string(),
-            finding.value.clone(),
-            finding.limit.clone(),
-            finding.place.clone(),
-        ]);
+        let (value, limit) = (short(&finding.value), short(&finding.limit));
+        let (check, state) = (finding.check.to_owned(), finding.state.to_string());
+        rows.push(vec![check, state, short(&finding.place), value, limit]);
     }
     let mut text = table(&rows);
-    let mends: Vec<String> = findings
-        .iter()
-        .filter_map(|finding| {
-            let mend = finding.mend.as_ref()?;
-            let Finding { check, place, .. } = finding;
-            Some(format!("\n  {check} ({place}): {mend}"))
-        })
-        .collect();
-    if !mends.is_empty() {
+    let mut mends = findings.iter().filter(|f| f.mend.is_some()).peekable();
+    if mends.peek().is_some() {
         text.push_str("\n\nTo mend:");
-        text.extend(mends);
     }
-    let [fail, warn, not] =
-        [State::Fail, State::Warn, State::NotChecked].map(|s| count(findings, s));
+    for finding in mends {
+        let Finding {
+            check,
+            state,
+            place,
+            value,
+            limit,
+            mend,
+            ..
+        } = finding;
+        let limit = match limit.is_empty() {
+            true => String::new(),
+            false => format!(" (must be: {limit})"),
+        };
+        let mend = mend.as_deref().unwrap_or_default();
+        text.push_str(&format!(
+            "\n  {state}  {check}, {place}: {value}{limit}\n        {mend}"
+        ));
+    }
+    let counts = [State::Fail, State::Warn, State::NotChecked].map(|state| count(findings, state));
+    let [fail, warn, not] = counts;
     text.push_str(&format!(
         "\n\n{} checks: {fail} failed, {warn} to look at, {not} not checked",
         findings.len()
     ));
     text
+}
+
+/// A cell of the table: what is cut off here stands below it or in `--json`.
+fn short(text: &str) -> String {
+    const MOST: usize = 64;
+    if text.chars().count() <= MOST {
+        return text.to_owned();
+    }
+    let begin: String = text.chars().take(MOST - 1).collect();
+    format!("{begin}…")
 }
 
 #[cfg(test)]
@@ -196,13 +213,11 @@ mod tests {
             Finding::not_checked("signer", "signer", "no section"),
         ]);
         assert!(
-            text.contains("disk-latency  warn         30 ms       20 ms  /data"),
+            text.contains("disk-latency  warn         /data   30 ms       20 ms"),
             "{text}"
         );
-        assert!(
-            text.contains("disk-latency (/data): a faster disk"),
-            "{text}"
-        );
+        let mend = "warn  disk-latency, /data: 30 ms (must be: 20 ms)\n        a faster disk\n";
+        assert!(text.contains(mend), "{text}");
         assert!(
             text.ends_with("2 checks: 0 failed, 1 to look at, 1 not checked"),
             "{text}"

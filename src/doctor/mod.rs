@@ -33,7 +33,6 @@ use self::files::Holder;
 pub(crate) use self::finding::{Finding, State, count, exit_of, text};
 use self::ledger::{LedgerNode, LedgerNodes};
 use self::nodes::Role;
-use crate::exit::Exit;
 use crate::rpc::{Endpoint, RpcError};
 
 /// Another validator to compare with.

@@ -63,6 +63,13 @@ async fn greet(
                 );
                 let wanted = peer.public_key.as_ref();
                 if wanted.is_none() || wanted == greeted.key.as_ref() {
+                    if !greeted.silent.is_empty() {
+                        let value = format!("{value}; not at {}", greeted.silent.join("; "));
+                        let mend = format!(
+                            "it works and is slower: open the UDP port of {place} beside the TCP port"
+                        );
+                        return (Finding::warn(PEER, &place, value, mend), greeted.key);
+                    }
                     return (Finding::ok(PEER, &place, value), greeted.key);
                 }
                 let mend =

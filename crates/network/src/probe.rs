@@ -2,10 +2,13 @@
 //!
 //! A stranger with a key of the moment connects, reads what the peer says first, says nothing itself and leaves.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use futures::StreamExt;
-use libp2p::{Multiaddr, PeerId, Stream, Swarm, swarm::SwarmEvent};
+use libp2p::{
+    Multiaddr, PeerId, Stream, Swarm,
+    swarm::{DialError, SwarmEvent},
+};
 use neo_primitives::{Decode, Height, Magic, PublicKey, UInt256};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -30,6 +33,8 @@ const BUFFER: usize = 1 << 10;
 pub struct Greeted {
     /// The address that answered.
     pub address: Multiaddr,
+    /// Addresses that were tried before and did not answer, with the reasons.
+    pub silent: Vec<String>,
     /// Who answered, as the transport proved it.
     pub peer: PeerId,
     /// The validator key that it proved; `None` for a node without one.
@@ -107,7 +112,12 @@ pub async fn probe(
         match attempt
             .unwrap_or_else(|_| Err(Failed::Unreachable(format!("nothing within {within:?}"))))
         {
-            Ok(greeted) => return Ok(greeted),
+            Ok(greeted) => {
+                return Ok(Greeted {
+                    silent: reasons,
+                    ..greeted
+                });
+            }
             Err(Failed::Other(reason)) => {
                 return Err(ProbeError::Other {
                     endpoint: name,
@@ -136,7 +146,9 @@ async fn greeting(
     let stream = loop {
         match swarm.select_next_some().await {
             SwarmEvent::ConnectionEstablished { peer_id, .. } => peer = Some(peer_id),
-            SwarmEvent::OutgoingConnectionError { error, .. } => return Err(unreachable(&error)),
+            SwarmEvent::OutgoingConnectionError { error, .. } => {
+                return Err(Failed::Unreachable(cause(&error)));
+            }
             SwarmEvent::ConnectionClosed { .. } => {
                 return Err(Failed::Unreachable("it closed the connection".to_owned()));
             }
@@ -160,11 +172,27 @@ async fn greeting(
         .map_err(|refusal| Failed::Other(refusal.to_string()))?;
     Ok(Greeted {
         address,
+        silent: Vec::new(),
         peer,
         key,
         height: hello.height,
         agent: hello.agent,
     })
+}
+
+/// What the system or the other side said, without what each layer of the transport adds to it.
+fn cause(error: &DialError) -> String {
+    let DialError::Transport(attempts) = error else {
+        return error.to_string();
+    };
+    let causes = attempts.iter().map(|(_, error)| {
+        let mut innermost: &dyn Error = error;
+        while let Some(source) = innermost.source() {
+            innermost = source;
+        }
+        innermost.to_string()
+    });
+    causes.collect::<Vec<_>>().join(", ")
 }
 
 /// A connection moves only while its swarm is polled.

@@ -14,6 +14,7 @@ use neo_primitives::{Magic, PrivateKey};
 
 use super::disk::Disk;
 use super::*;
+use crate::exit::Exit;
 use crate::network_files::{NetworkPlan, NodePorts, ProtocolVersion, create};
 use fake::Fake;
 
@@ -435,6 +436,14 @@ async fn thirteenth_peers_that_are_others_or_of_another_network() {
     let all = prepared.findings().await;
     assert_eq!(of(&all, "peer").state, State::Ok, "{all:#?}");
     assert_eq!(of(&all, "peers-quorum").state, State::Warn, "{all:#?}");
+    // It listens on TCP only, where UDP is tried first.
+    let port = address.rsplit('/').next().unwrap();
+    prepared.config.network.peers = vec![peer(None, &format!("127.0.0.1:{port}"))];
+    prepared.request.timeout = Duration::from_secs(2);
+    let found = of(&prepared.findings().await, "peer").clone();
+    assert_eq!(found.state, State::Warn);
+    assert!(has(&found.mend, "open the UDP port"), "{found:?}");
+    prepared.request.timeout = Duration::from_secs(10);
     let wanted = prepared.config.protocol.genesis.validators()[1].clone();
     prepared.config.network.peers = vec![peer(Some(wanted.clone()), &address)];
     let found = prepared.fails("peer").await;
