@@ -48,6 +48,9 @@ pub(super) struct ClockOffset {
 pub(super) struct Version {
     #[serde(default)]
     pub(super) useragent: String,
+    /// Random number that names a node as long as it runs.
+    #[serde(default)]
+    pub(super) nonce: Option<u32>,
     pub(super) protocol: Protocol,
 }
 

@@ -82,7 +82,11 @@ pub(crate) async fn examine(
     progress("files");
     all.extend(files::permissions(config, &request.file));
     let holder = files::holder(config);
-    let runs = holder != Holder::Nobody && is_running(config, key, request.timeout).await;
+    let own = match holder {
+        Holder::Nobody => None,
+        _ => running(config, key, request.timeout).await,
+    };
+    let runs = own.is_some();
     all.push(files::lock(config, holder, runs));
     all.push(files::vote_log(config, key));
     progress("disk");
@@ -91,15 +95,20 @@ pub(crate) async fn examine(
     all.extend(machine::ports(config, runs));
     all.push(machine::open_files(config));
     progress("other nodes");
-    all.extend(network(config, request, key).await);
+    all.extend(network(config, request, key, own).await);
     progress("peers");
-    all.extend(peers::check(config, key, request.timeout).await);
+    all.extend(peers::check(config, key, runs, request.timeout).await);
     all.push(clock::steady(begin, Reading::now()));
     all
 }
 
 /// Everything that is compared with what other nodes answer.
-async fn network(config: &NodeConfig, request: &Request, key: Option<&PublicKey>) -> Vec<Finding> {
+async fn network(
+    config: &NodeConfig,
+    request: &Request,
+    key: Option<&PublicKey>,
+    own: Option<u32>,
+) -> Vec<Finding> {
     let mut all = Vec::new();
     let mut asked: Vec<(Role, LedgerNode)> = Vec::new();
     let configured = config.ledger_nodes();
@@ -139,6 +148,9 @@ async fn network(config: &NodeConfig, request: &Request, key: Option<&PublicKey>
     }
     for (role, seen) in &seen {
         all.extend(nodes::compare(config, *role, seen, key));
+        if *role == Role::Validator {
+            all.extend(nodes::runs_elsewhere(config, seen, key, own));
+        }
     }
     // Heights and clocks of another network say nothing about this one.
     let genesis = config.protocol.genesis.genesis_block().hash();
@@ -154,20 +166,17 @@ async fn network(config: &NodeConfig, request: &Request, key: Option<&PublicKey>
     all
 }
 
-/// Whether the node of this configuration runs: its own RPC server answers as its validator would.
-async fn is_running(config: &NodeConfig, key: Option<&PublicKey>, timeout: Duration) -> bool {
-    let Some(rpc) = &config.rpc else { return false };
-    let Ok(seen) = ask(&reached_at(rpc.listen).into(), timeout).await else {
-        return false;
-    };
+/// The nonce of this configuration's node if it runs: its own RPC server answers as its validator would.
+async fn running(config: &NodeConfig, key: Option<&PublicKey>, timeout: Duration) -> Option<u32> {
+    let rpc = config.rpc.as_ref()?;
+    let seen = ask(&reached_at(rpc.listen).into(), timeout).await.ok()?;
     let genesis = &config.protocol.genesis;
+    let validators = genesis.validators();
+    let index = validators.iter().position(|other| Some(other) == key);
     let same = seen.version.protocol.network == genesis.magic.0
-        && seen.genesis == genesis.genesis_block().hash();
-    let index = key.and_then(|key| genesis.validators().iter().position(|other| other == key));
-    let told = seen
-        .consensus
-        .map(|consensus| consensus.ownindex.map(usize::from));
-    same && told == Some(index)
+        && seen.genesis == genesis.genesis_block().hash()
+        && seen.consensus?.ownindex.map(usize::from) == index;
+    seen.version.nonce.filter(|_| same)
 }
 
 /// Where a server that listens on this address is reached from this machine.

@@ -17,6 +17,8 @@ const NETWORK: &str = "network";
 const LIMITS: &str = "limits";
 const PROTOCOL: &str = "protocol-version";
 const ELECTED: &str = "key-elected";
+/// A key that two nodes have.
+pub(super) const TWICE: &str = "key-twice";
 const LEVEL: &str = "node-level";
 
 /// Blocks that a node may lie behind the highest one: that many are on their way.
@@ -242,6 +244,27 @@ fn elected(seen: &Seen, key: Option<&PublicKey>) -> Option<Finding> {
             Finding::warn(ELECTED, place, value, mend)
         }
     })
+}
+
+/// Whether the own key votes in a node other than the one of this configuration, whose nonce is `own` if it runs. Two
+/// nodes with one key sign two different things sooner or later.
+pub(super) fn runs_elsewhere(
+    config: &NodeConfig,
+    seen: &Seen,
+    key: Option<&PublicKey>,
+    own: Option<u32>,
+) -> Option<Finding> {
+    let validators = config.protocol.genesis.validators();
+    let index = validators.iter().position(|other| Some(other) == key)?;
+    let theirs = seen.consensus.as_ref()?.ownindex.map(usize::from);
+    let is_own = own.is_some() && own == seen.version.nonce;
+    if theirs != Some(index) || is_own {
+        return None;
+    }
+    let mend = "stop one of the two at once, and never start it again: two votes of one key can fork the chain";
+    let value = format!("it is validator {index} too: the key runs twice");
+    let finding = Finding::fail(TWICE, Exit::Refused, &seen.endpoint, value, mend);
+    Some(finding.limit("one node for each key"))
 }
 
 /// Whether each node has all blocks: those that it knows the headers of, and those that the others have.

@@ -9,15 +9,18 @@ use neo_node::config::{NodeConfig, PeerConfig};
 use neo_primitives::{PublicKey, bft_quorum};
 
 use super::finding::Finding;
+use super::nodes;
 use crate::exit::Exit;
 
 const PEER: &str = "peer";
 const QUORUM: &str = "peers-quorum";
 
-/// Greets every configured peer and counts the validators among those that answer.
+/// Greets every configured peer and counts the validators among those that answer. `runs` if this configuration's own
+/// node does: then the own key may answer.
 pub(super) async fn check(
     config: &NodeConfig,
     key: Option<&PublicKey>,
+    runs: bool,
     within: Duration,
 ) -> Vec<Finding> {
     let mesh = config.network.peers.iter().enumerate();
@@ -26,6 +29,17 @@ pub(super) async fn check(
     let mut all = Vec::new();
     for (finding, validator) in &mesh {
         all.push(finding.clone());
+        if key.is_some() && key == validator.as_ref() && !runs {
+            let mend = "stop that node at once, and never start it again: two votes of one key can fork the chain";
+            let value = "a peer proves the own key: it runs twice";
+            all.push(Finding::fail(
+                nodes::TWICE,
+                Exit::Refused,
+                &finding.place,
+                value,
+                mend,
+            ));
+        }
         reached.extend(validator);
     }
     let p2p = config.p2p.iter().flat_map(|p2p| &p2p.peers).enumerate();

@@ -29,7 +29,7 @@ impl Fake {
     pub(super) fn of(config: &NodeConfig) -> Self {
         let genesis = &config.protocol.genesis;
         Self {
-            version: json!({"useragent": "/neo-dbft:0.1.0/", "protocol": {
+            version: json!({"useragent": "/neo-dbft:0.1.0/", "nonce": 5, "protocol": {
                 "network": genesis.magic.0,
                 "msperblock": genesis.block_time_ms,
                 "maxtransactionsperblock": genesis.max_transactions_per_block,

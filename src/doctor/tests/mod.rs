@@ -351,6 +351,18 @@ async fn tenth_a_data_folder_that_is_held_and_a_node_that_runs() {
     let all = prepared.findings().await;
     assert_eq!(exit_of(&all), Exit::Success, "{all:#?}");
     assert_eq!(of(&all, "data-folder").value, "this node runs and holds it");
+    // Asked as another one it is the same node, unless it has another nonce.
+    prepared.request.others = vec![Other::Rpc(address.into())];
+    let all = prepared.findings().await;
+    assert_eq!(exit_of(&all), Exit::Success, "{all:#?}");
+    prepared
+        .against(|fake| {
+            fake.version["nonce"] = 6.into();
+            fake.consensus = Some(serde_json::json!({"protocol": 3, "ownindex": 0}));
+        })
+        .await;
+    let found = prepared.fails("key-twice").await;
+    assert!(has(&found.mend, "stop one of the two"), "{found:?}");
     assert!(
         all.iter()
             .any(|f| f.place == "rpc.listen" && f.value.contains("which runs"))
@@ -452,6 +464,15 @@ async fn thirteenth_peers_that_are_others_or_of_another_network() {
     prepared.config.network.peers = vec![peer(None, &address)];
     let found = prepared.fails("peer").await;
     assert!(has(&found.mend, "network.peers[0]"), "{found:?}");
+    // The own key, in a process that is not this configuration's.
+    let wallet = prepared.config.wallet.as_ref().unwrap();
+    let password = neo_node::config::read_password(wallet).unwrap();
+    let accounts = neo_primitives::wallet::Nep6Wallet::load(&wallet.path).unwrap();
+    let own = accounts.open(&password).unwrap().remove(0).key;
+    let (address, _node) = validator(&prepared.config, ours, own).await;
+    prepared.config.network.peers = vec![peer(None, &address)];
+    let found = prepared.fails("key-twice").await;
+    assert_eq!(found.place, "network.peers[0]");
 }
 
 #[test]
