@@ -57,6 +57,32 @@ async fn nobody_is_named_with_every_attempt() {
 }
 
 #[tokio::test]
+async fn a_neo_node_tells_its_version_without_being_told_ours() {
+    use neo_network::neo::wire::{Capability, Message, Version, frame};
+    use tokio::io::AsyncWriteExt as _;
+    let version = Version {
+        magic: Magic(7),
+        version: 0,
+        timestamp: 1,
+        nonce: 2,
+        user_agent: "/NEO-GO:0.120.0/".to_owned(),
+        capabilities: vec![Capability::FullNode(neo_primitives::Height(12))],
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let said = frame(&Message::Version(version.clone()), false);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            stream.write_all(&said).await.unwrap();
+        }
+    });
+    let seen = within(probe_neo(Magic(7), &address, LONG)).await.unwrap();
+    assert_eq!(seen, version);
+    let error = within(probe_neo(Magic(8), &address, LONG)).await;
+    assert!(matches!(error, Err(ProbeError::Other { .. })), "{error:?}");
+}
+
+#[tokio::test]
 async fn what_is_no_neo_node_is_somebody_else() {
     use tokio::io::AsyncWriteExt as _;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
