@@ -288,7 +288,10 @@ pub(super) fn level(all: &[Seen], now: SystemTime) -> Vec<Finding> {
         } else if idle > longest {
             let mend = "normal before a network's first block and while its consensus is off; else that node has lost \
                         its peers, or the network stands still";
-            let value = format!("{value}; its last block is {} s old", idle.as_secs());
+            let value = match seen.height {
+                0 => format!("{value}; it has the genesis block only"),
+                _ => format!("{value}; its last block is {} s old", idle.as_secs()),
+            };
             Finding::warn(LEVEL, place, value, mend)
         } else {
             Finding::ok(LEVEL, place, value)

@@ -96,7 +96,7 @@ async fn greet(
             Err(error) => reasons.push(error.to_string()),
         }
     }
-    (silent(&place, &reasons.join("; ")), None)
+    (silent(&place, "TCP and UDP", &reasons.join("; ")), None)
 }
 
 async fn greet_neo(config: &NodeConfig, at: usize, peer: &str, within: Duration) -> Finding {
@@ -109,7 +109,7 @@ async fn greet_neo(config: &NodeConfig, at: usize, peer: &str, within: Duration)
             Finding::ok(PEER, place, value)
         }
         Err(error @ ProbeError::Other { .. }) => foreign(&place, &error),
-        Err(error) => silent(&place, &error.to_string()),
+        Err(error) => silent(&place, "TCP", &error.to_string()),
     }
 }
 
@@ -120,9 +120,9 @@ fn foreign(place: &str, error: &ProbeError) -> Finding {
 }
 
 /// A peer that is down is its operator's matter, until too many are.
-fn silent(place: &str, reasons: &str) -> Finding {
+fn silent(place: &str, ports: &str, reasons: &str) -> Finding {
     let mend =
-        format!("let {place} be started, its port be open for TCP and UDP, or mend its addresses");
+        format!("let {place} be started, its port be open for {ports}, or mend its addresses");
     Finding::warn(PEER, place, reasons, mend)
 }
 

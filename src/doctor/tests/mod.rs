@@ -473,6 +473,21 @@ async fn thirteenth_peers_that_are_others_or_of_another_network() {
     prepared.config.network.peers = vec![peer(None, &address)];
     let found = prepared.fails("key-twice").await;
     assert_eq!(found.place, "network.peers[0]");
+    // On Neo N3's own protocol nobody is there: a remark, and of TCP alone.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let down = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    prepared.config.network.peers.clear();
+    prepared.config.p2p = Some(neo_node::config::P2pSection {
+        peers: vec![down],
+        ..Default::default()
+    });
+    let found = of(&prepared.findings().await, "peer").clone();
+    assert_eq!(
+        (found.state, found.place.as_str()),
+        (State::Warn, "p2p.peers[0]")
+    );
+    assert!(has(&found.mend, "open for TCP, or"), "{found:?}");
 }
 
 #[test]
