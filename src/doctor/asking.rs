@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use neo_ledger::GenesisConfig;
 use neo_primitives::{PublicKey, UInt256};
 use neo_rpc::Limits;
 use serde::Deserialize;
@@ -10,8 +11,8 @@ use serde_json::{Value, json};
 use super::date::http_date;
 use crate::rpc::{Endpoint, RpcClient, RpcError};
 
-/// Longest answer that is read, in bytes: `getversion` of a committee of 255 with as many seeds is far below.
-const MAX_ANSWER: usize = 1 << 20;
+/// Longest answer that is read, in bytes: a full memory pool of 50,000 transactions is 3.4 MB.
+const MAX_ANSWER: usize = 16 << 20;
 
 /// What was learned of one node.
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub(super) struct Seen {
     pub(super) tip_ms: u64,
     /// Validators of the next block, if it tells them.
     pub(super) next_validators: Option<Vec<PublicKey>>,
+    /// The committee and everybody who may be elected into it, if it tells them.
+    pub(super) eligible: Option<Vec<PublicKey>>,
     /// Its clock against ours; `None` if its server sends no date.
     pub(super) clock: Option<ClockOffset>,
 }
@@ -76,16 +79,21 @@ pub(super) struct Consensus {
     pub(super) ownindex: Option<u8>,
 }
 
+/// A client whose answers are bounded.
+pub(super) fn client(endpoint: &Endpoint, timeout: Duration) -> Result<RpcClient, RpcError> {
+    let limits = Limits {
+        timeout,
+        answer: MAX_ANSWER,
+    };
+    RpcClient::with_limits(endpoint.clone(), &limits)
+}
+
 /// Asks a node everything; each answer may take `timeout`.
 ///
 /// # Errors
 /// The first call that a Neo node must answer and this one did not.
 pub(super) async fn ask(endpoint: &Endpoint, timeout: Duration) -> Result<Seen, RpcError> {
-    let limits = Limits {
-        timeout,
-        answer: MAX_ANSWER,
-    };
-    let mut client = RpcClient::with_limits(endpoint.clone(), &limits)?;
+    let mut client = client(endpoint, timeout)?;
     let version: Version = client.call("getversion", json!([])).await?;
     let genesis: UInt256 = client.call("getblockhash", json!([0])).await?;
     let count: u32 = client.call("getblockcount", json!([])).await?;
@@ -99,6 +107,7 @@ pub(super) async fn ask(endpoint: &Endpoint, timeout: Duration) -> Result<Seen, 
     };
     let next = client.call::<Value>("getnextblockvalidators", json!([]));
     let next_validators = next.await.ok().and_then(|next| keys(&next));
+    let eligible = eligible(&mut client).await;
     let before = SystemTime::now();
     let date = http_date(&endpoint.authority(), endpoint.path(), timeout).await;
     let clock = date.and_then(|date| offset(date, before, SystemTime::now()));
@@ -111,8 +120,25 @@ pub(super) async fn ask(endpoint: &Endpoint, timeout: Duration) -> Result<Seen, 
         headers: headers.saturating_sub(1),
         tip_ms: header.time,
         next_validators,
+        eligible,
         clock,
     })
+}
+
+impl Seen {
+    /// The validators of its next block; those of the genesis if it does not tell.
+    pub(super) fn validators(&self, genesis: &GenesisConfig) -> Vec<PublicKey> {
+        let told = self.next_validators.clone();
+        told.unwrap_or_else(|| genesis.validators())
+    }
+}
+
+/// Committee and candidates.
+async fn eligible(client: &mut RpcClient) -> Option<Vec<PublicKey>> {
+    let mut all: Vec<PublicKey> = client.call("getcommittee", json!([])).await.ok()?;
+    let candidates: Value = client.call("getcandidates", json!([])).await.ok()?;
+    all.extend(keys(&candidates)?);
+    Some(all)
 }
 
 #[derive(Deserialize)]
@@ -120,7 +146,7 @@ struct Header {
     time: u64,
 }
 
-/// The keys of `getnextblockvalidators`.
+/// The keys of `getnextblockvalidators` and `getcandidates`.
 fn keys(answer: &Value) -> Option<Vec<PublicKey>> {
     let list = answer.as_array()?;
     let key = |entry: &Value| serde_json::from_value(entry.get("publickey")?.clone()).ok();

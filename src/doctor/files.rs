@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use neo_consensus::vote_log::{Condition, LogError};
 use neo_consensus::{v2, v3};
-use neo_ledger::STORE_FILE as FILE;
 use neo_node::config::NodeConfig;
 use neo_node::{log_identity, vote_log_file};
 use neo_primitives::PublicKey;
@@ -69,7 +68,7 @@ pub(super) enum Holder {
 
 /// Asks for the lock of the store, and gives it back at once. Shared, so that two examinations do not meet.
 pub(super) fn holder(config: &NodeConfig) -> Holder {
-    let file = match File::open(config.data_dir.join(FILE)) {
+    let file = match File::open(config.store_file()) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Holder::Nobody,
         Err(_) => return Holder::Unknown,
@@ -95,7 +94,10 @@ pub(super) fn lock(config: &NodeConfig, holder: Holder, runs: bool) -> Finding {
             Finding::fail(LOCK, Exit::Busy, place, value, mend)
         }
         (Holder::Unknown, _) => {
-            let value = format!("{FILE} cannot be opened by this user");
+            let value = format!(
+                "{} cannot be opened by this user",
+                config.store_file().display()
+            );
             let mend = "run this as the user that the node runs as, or give that user the folder";
             Finding::warn(LOCK, place, value, mend)
         }

@@ -1,4 +1,4 @@
-//! The validator's key: that it opens, that it is a validator's, that the signer answers with it.
+//! The validator's key: that it opens, that it is a validator's or may become one, that the signer answers with it.
 
 use std::time::Duration;
 
@@ -57,12 +57,17 @@ fn of_wallet(config: &NodeConfig, wallet: &WalletConfig) -> (Vec<Finding>, Optio
         }
     };
     let opens = Finding::ok(WALLET, &path, format!("opens, {} accounts", accounts.len()));
-    let keys: Vec<PublicKey> = accounts
+    // A validator's wallet has its key twice or more: alone, and in the accounts of validators and committee.
+    let mut keys: Vec<PublicKey> = accounts
         .iter()
         .map(|account| account.key.public_key().clone())
         .collect();
+    keys.dedup();
     let validators = config.protocol.genesis.validators();
-    match keys.iter().position(|key| validators.contains(key)) {
+    // As the node chooses it.
+    let only = (config.ledger.is_attached() && keys.len() == 1).then_some(0);
+    let standby = keys.iter().position(|key| validators.contains(key));
+    match standby.or(only) {
         Some(at) => {
             let key = keys.get(at).cloned();
             let finding = key.as_ref().map(|key| is_validator(config, key, &path));
@@ -83,7 +88,8 @@ async fn of_signer(
     section: &SignerSection,
 ) -> (Vec<Finding>, Option<PublicKey>) {
     let key = &section.public_key;
-    if !config.protocol.genesis.validators().contains(key) {
+    let elects = config.ledger.is_attached();
+    if !elects && !config.protocol.genesis.validators().contains(key) {
         let finding = stranger(config, &key.to_string(), &"signer.public_key");
         return (vec![finding], None);
     }
@@ -112,10 +118,13 @@ async fn of_signer(
 
 fn is_validator(config: &NodeConfig, key: &PublicKey, place: &dyn std::fmt::Display) -> Finding {
     let validators = config.protocol.genesis.validators();
-    let index = validators.iter().position(|other| other == key);
-    let index = index.map_or_else(String::new, |index| format!(" {index}"));
     let of = format!("one of {} validators", validators.len());
-    Finding::ok(KEY, place, format!("validator{index}, {key}")).limit(of)
+    let value = match validators.iter().position(|other| other == key) {
+        Some(index) => format!("validator {index}, {key}"),
+        // On an attached ledger; whether it is in office is the nodes' to say.
+        None => format!("{key}, which votes while it is elected"),
+    };
+    Finding::ok(KEY, place, value).limit(of)
 }
 
 fn stranger(config: &NodeConfig, keys: &str, place: &dyn std::fmt::Display) -> Finding {

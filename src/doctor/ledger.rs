@@ -20,9 +20,15 @@ pub(crate) trait LedgerNodes {
 }
 
 impl LedgerNodes for NodeConfig {
-    /// A node's own ledger is embedded.
+    /// What the section `ledger` names, whose addresses were read when the configuration was.
     fn ledger_nodes(&self) -> Vec<LedgerNode> {
-        Vec::new()
+        let nodes = self.ledger.nodes.iter().enumerate();
+        let named = nodes.filter_map(|(at, node)| {
+            let endpoint = node.rpc.parse().ok()?;
+            let place = format!("ledger.nodes[{at}].rpc {endpoint}");
+            Some(LedgerNode { place, endpoint })
+        });
+        named.collect()
     }
 }
 

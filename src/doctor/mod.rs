@@ -4,6 +4,7 @@
 //! are measured, other nodes are asked. Each check says what it found, what the limit is, where, and what to do.
 
 mod asking;
+mod chain;
 mod clock;
 mod date;
 mod disk;
@@ -12,28 +13,28 @@ mod finding;
 mod keys;
 mod ledger;
 mod machine;
+mod methods;
+mod network;
 mod nodes;
 mod other_file;
 mod peers;
 #[cfg(test)]
 mod tests;
+mod votes;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use futures::future::join_all;
 use neo_node::config::NodeConfig;
 use neo_primitives::PublicKey;
 
-use self::asking::{Seen, ask};
+use self::asking::ask;
 use self::clock::Reading;
 use self::files::Holder;
 pub(crate) use self::finding::{Finding, State, count, exit_of, text};
-use self::ledger::{LedgerNode, LedgerNodes};
-use self::nodes::Role;
-use crate::rpc::{Endpoint, RpcError};
+use crate::rpc::Endpoint;
 
 /// Another validator to compare with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,74 +96,11 @@ pub(crate) async fn examine(
     all.extend(machine::ports(config, runs));
     all.push(machine::open_files(config));
     progress("other nodes");
-    all.extend(network(config, request, key, own).await);
+    let (found, validators) = network::check(config, request, key, own).await;
+    all.extend(found);
     progress("peers");
-    all.extend(peers::check(config, key, runs, request.timeout).await);
+    all.extend(peers::check(config, &validators, key, runs, request.timeout).await);
     all.push(clock::steady(begin, Reading::now()));
-    all
-}
-
-/// Everything that is compared with what other nodes answer.
-async fn network(
-    config: &NodeConfig,
-    request: &Request,
-    key: Option<&PublicKey>,
-    own: Option<u32>,
-) -> Vec<Finding> {
-    let mut all = Vec::new();
-    let mut asked: Vec<(Role, LedgerNode)> = Vec::new();
-    let configured = config.ledger_nodes();
-    let named = request.nodes.ledger_nodes();
-    if configured.is_empty() && named.is_empty() {
-        let why = "the ledger is in this process: there is no node that keeps it";
-        all.push(Finding::not_checked("ledger", "ledger", why));
-    }
-    asked.extend(
-        configured
-            .into_iter()
-            .chain(named)
-            .map(|node| (Role::Ledger, node)),
-    );
-    for other in &request.others {
-        match other {
-            Other::File(file) => all.extend(other_file::compare_file(config, file)),
-            Other::Rpc(endpoint) => {
-                let place = format!("--other {endpoint}");
-                let endpoint = endpoint.clone();
-                asked.push((Role::Validator, LedgerNode { place, endpoint }));
-            }
-        }
-    }
-    let calls = asked
-        .iter()
-        .map(|(_, node)| ask(&node.endpoint, request.timeout));
-    let answers: Vec<Result<Seen, RpcError>> = join_all(calls).await;
-    let mut seen: Vec<(Role, Seen)> = Vec::new();
-    for ((role, node), answer) in asked.into_iter().zip(answers) {
-        all.push(nodes::reachable(role, &answer, &node.place));
-        seen.extend(answer.ok().map(|answer| (role, answer)));
-    }
-    if request.others.is_empty() {
-        let why = "no other validator was named: give --other FILE or --other URL";
-        all.push(Finding::not_checked("limits", "--other", why));
-    }
-    for (role, seen) in &seen {
-        all.extend(nodes::compare(config, *role, seen, key));
-        if *role == Role::Validator {
-            all.extend(nodes::runs_elsewhere(config, seen, key, own));
-        }
-    }
-    // Heights and clocks of another network say nothing about this one.
-    let genesis = config.protocol.genesis.genesis_block().hash();
-    let same = |seen: &Seen| seen.genesis == genesis;
-    let same: Vec<Seen> = seen
-        .into_iter()
-        .map(|(_, seen)| seen)
-        .filter(same)
-        .collect();
-    let now = Reading::now().wall;
-    all.extend(nodes::level(&same, now));
-    all.extend(clock::compare(config, &same, now));
     all
 }
 
@@ -171,7 +109,7 @@ async fn running(config: &NodeConfig, key: Option<&PublicKey>, timeout: Duration
     let rpc = config.rpc.as_ref()?;
     let seen = ask(&reached_at(rpc.listen).into(), timeout).await.ok()?;
     let genesis = &config.protocol.genesis;
-    let validators = genesis.validators();
+    let validators = seen.validators(genesis);
     let index = validators.iter().position(|other| Some(other) == key);
     let same = seen.version.protocol.network == genesis.magic.0
         && seen.genesis == genesis.genesis_block().hash()

@@ -19,6 +19,8 @@ const PROTOCOL: &str = "protocol-version";
 const ELECTED: &str = "key-elected";
 /// A key that two nodes have.
 pub(super) const TWICE: &str = "key-twice";
+/// What is to be done about it.
+pub(super) const STOP_ONE: &str = "stop one of the two at once, and never start it again: two votes of one key can fork the chain";
 const LEVEL: &str = "node-level";
 
 /// Blocks that a node may lie behind the highest one: that many are on their way.
@@ -79,7 +81,7 @@ pub(super) fn compare(
     let mut all = network(&config.protocol.genesis, seen);
     all.extend(limits(&config.protocol.genesis, role, seen));
     all.push(version(config, seen));
-    all.extend(elected(seen, key));
+    all.extend(elected(config, seen, key));
     all
 }
 
@@ -225,25 +227,31 @@ fn version(config: &NodeConfig, seen: &Seen) -> Finding {
 }
 
 /// Whether the own key is a validator's at the next height, as this node has it.
-fn elected(seen: &Seen, key: Option<&PublicKey>) -> Option<Finding> {
+fn elected(config: &NodeConfig, seen: &Seen, key: Option<&PublicKey>) -> Option<Finding> {
     let (key, now) = (key?, seen.next_validators.as_ref()?);
     let place = &seen.endpoint;
-    Some(match now.contains(key) {
-        true => Finding::ok(
-            ELECTED,
-            place,
-            "the own key is a validator's at the next height",
-        ),
-        false => {
-            let mend = "the validators were elected since genesis: vote for this key, or run the node of one that was \
-                        elected";
-            let value = format!(
-                "{key} is none of {} validators of the next height",
-                now.len()
-            );
-            Finding::warn(ELECTED, place, value, mend)
-        }
-    })
+    if now.contains(key) {
+        let value = "the own key is a validator's at the next height";
+        return Some(Finding::ok(ELECTED, place, value));
+    }
+    let eligible = seen.eligible.as_ref();
+    let hopeless = eligible.is_some_and(|eligible| !eligible.contains(key));
+    let finding = if config.ledger.is_attached() && hopeless {
+        let value =
+            format!("{key} is neither a validator's, nor of the committee, nor a candidate's");
+        let mend = "it can never vote: take the wallet of a validator, or register the key as a candidate and have it \
+                    voted for; for an observer set consensus.enabled to false";
+        Finding::fail(ELECTED, Exit::Refused, place, value, mend)
+    } else {
+        let value = format!(
+            "{key} is none of {} validators of the next height",
+            now.len()
+        );
+        let mend = "the validators were elected since genesis: vote for this key, or run the node of one that was \
+                    elected";
+        Finding::warn(ELECTED, place, value, mend)
+    };
+    Some(finding.limit("a validator's, or one that can be elected"))
 }
 
 /// Whether the own key votes in a node other than the one of this configuration, whose nonce is `own` if it runs. Two
@@ -254,16 +262,15 @@ pub(super) fn runs_elsewhere(
     key: Option<&PublicKey>,
     own: Option<u32>,
 ) -> Option<Finding> {
-    let validators = config.protocol.genesis.validators();
+    let validators = seen.validators(&config.protocol.genesis);
     let index = validators.iter().position(|other| Some(other) == key)?;
     let theirs = seen.consensus.as_ref()?.ownindex.map(usize::from);
     let is_own = own.is_some() && own == seen.version.nonce;
     if theirs != Some(index) || is_own {
         return None;
     }
-    let mend = "stop one of the two at once, and never start it again: two votes of one key can fork the chain";
     let value = format!("it is validator {index} too: the key runs twice");
-    let finding = Finding::fail(TWICE, Exit::Refused, &seen.endpoint, value, mend);
+    let finding = Finding::fail(TWICE, Exit::Refused, &seen.endpoint, value, STOP_ONE);
     Some(finding.limit("one node for each key"))
 }
 

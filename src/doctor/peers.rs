@@ -15,10 +15,11 @@ use crate::exit::Exit;
 const PEER: &str = "peer";
 const QUORUM: &str = "peers-quorum";
 
-/// Greets every configured peer and counts the validators among those that answer. `runs` if this configuration's own
+/// Greets every configured peer and counts those of `validators` among them that answer. `runs` if this configuration's own
 /// node does: then the own key may answer.
 pub(super) async fn check(
     config: &NodeConfig,
+    validators: &[PublicKey],
     key: Option<&PublicKey>,
     runs: bool,
     within: Duration,
@@ -30,14 +31,13 @@ pub(super) async fn check(
     for (finding, validator) in &mesh {
         all.push(finding.clone());
         if key.is_some() && key == validator.as_ref() && !runs {
-            let mend = "stop that node at once, and never start it again: two votes of one key can fork the chain";
             let value = "a peer proves the own key: it runs twice";
             all.push(Finding::fail(
                 nodes::TWICE,
                 Exit::Refused,
                 &finding.place,
                 value,
-                mend,
+                nodes::STOP_ONE,
             ));
         }
         reached.extend(validator);
@@ -49,7 +49,7 @@ pub(super) async fn check(
         return vec![Finding::not_checked(PEER, "network.peers, p2p.peers", why)];
     }
     if !config.network.peers.is_empty() {
-        all.push(quorum(config, &reached));
+        all.push(quorum(validators, &reached));
     }
     all
 }
@@ -126,8 +126,7 @@ fn silent(place: &str, ports: &str, reasons: &str) -> Finding {
     Finding::warn(PEER, place, reasons, mend)
 }
 
-fn quorum(config: &NodeConfig, reached: &BTreeSet<&PublicKey>) -> Finding {
-    let validators = config.protocol.genesis.validators();
+fn quorum(validators: &[PublicKey], reached: &BTreeSet<&PublicKey>) -> Finding {
     let there = validators
         .iter()
         .filter(|key| reached.contains(key))

@@ -3,7 +3,12 @@
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use neo_node::config::NodeConfig;
+use neo_primitives::{
+    Encode as _, Header, Height, Magic, PrivateKey, PublicKey, SignedHeader, UInt160, UInt256,
+    ValidatorIndex, multisig_witness, sign_data,
+};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -22,6 +27,15 @@ pub(super) struct Fake {
     pub(super) tip_ahead_s: i64,
     /// Clock against now.
     pub(super) date_ahead_s: i64,
+    /// Validators of the next block, and who may become one besides the standby committee.
+    pub(super) validators: Option<Vec<PublicKey>>,
+    pub(super) candidates: Vec<PublicKey>,
+    /// Who signed its last block, for this network.
+    pub(super) signed_by: Option<(PrivateKey, Magic)>,
+    /// Hash of each block but the genesis.
+    pub(super) hash: UInt256,
+    /// Methods that its configuration forbids, as a C# node does.
+    pub(super) forbidden: Vec<&'static str>,
 }
 
 impl Fake {
@@ -46,21 +60,63 @@ impl Fake {
             headers: 100,
             tip_ahead_s: 0,
             date_ahead_s: 0,
+            validators: None,
+            candidates: Vec::new(),
+            signed_by: None,
+            hash: UInt256::from_wire([7; 32]),
+            forbidden: Vec::new(),
         }
     }
 
     fn answer(&self, method: &str, params: &Value) -> Value {
+        if self.forbidden.contains(&method) {
+            return json!({"error": {"code": -600, "message": "Access denied"}});
+        }
         match method {
             "getversion" => json!({"result": self.version}),
             "getblockhash" if params[0] == 0 => json!({"result": self.genesis}),
+            "getblockhash" => json!({"result": self.hash}),
             "getblockcount" => json!({"result": self.height + 1}),
             "getblockheadercount" => json!({"result": self.headers + 1}),
+            "getblockheader" if params[1] == 0 => {
+                let height = params[0].as_u64().unwrap_or_default();
+                json!({"result": STANDARD.encode(self.header(height as u32).to_bytes())})
+            }
             "getblockheader" if params[0] == self.height => {
                 json!({"result": {"time": from_now(self.tip_ahead_s).as_millis() as u64}})
             }
             "getconsensusstate" if self.consensus.is_some() => json!({"result": self.consensus}),
+            "getnextblockvalidators" if self.validators.is_some() => {
+                json!({"result": entries(self.validators.iter().flatten())})
+            }
+            "getcandidates" => json!({"result": entries(&self.candidates)}),
+            "getcommittee" => json!({"result": self.version["protocol"]["standbycommittee"]}),
+            "getblock" | "getrawmempool" | "getstorage" | "findstorage" => json!({"result": ""}),
+            "getrawtransaction" | "sendrawtransaction" | "submitblock" => {
+                json!({"error": {"code": -32602, "message": "Invalid params"}})
+            }
             _ => json!({"error": {"code": -32601, "message": "Method not found"}}),
         }
+    }
+
+    /// The header of a height; the last one is signed.
+    fn header(&self, height: u32) -> SignedHeader {
+        let header = Header {
+            version: 0,
+            prev_hash: self.hash,
+            merkle_root: UInt256::ZERO,
+            timestamp: from_now(self.tip_ahead_s).as_millis() as u64,
+            nonce: 0,
+            index: Height(height),
+            primary_index: ValidatorIndex(0),
+            next_consensus: UInt160::ZERO,
+        };
+        let stranger = (PrivateKey::generate(), Magic(0));
+        let own = self.signed_by.as_ref().filter(|_| height == self.height);
+        let (key, magic) = own.unwrap_or(&stranger);
+        let signature = key.sign(&sign_data(*magic, &header.hash()));
+        let witness = multisig_witness(&[signature], vec![]);
+        SignedHeader { header, witness }
     }
 
     /// Serves until the runtime ends.
@@ -85,9 +141,17 @@ impl Fake {
         loop {
             let (head, body) = request(&mut stream).await?;
             let call: Value = serde_json::from_str(&body).ok()?;
-            let mut answer = self.answer(call["method"].as_str()?, &call["params"]);
-            answer["jsonrpc"] = json!("2.0");
-            answer["id"] = call["id"].clone();
+            let one = |call: &Value| {
+                let method = call["method"].as_str().unwrap_or_default();
+                let mut answer = self.answer(method, &call["params"]);
+                answer["jsonrpc"] = json!("2.0");
+                answer["id"] = call["id"].clone();
+                answer
+            };
+            let answer: Value = match &call {
+                Value::Array(calls) => calls.iter().map(one).collect(),
+                call => one(call),
+            };
             let (body, date) = (answer.to_string(), date(self.date_ahead_s));
             let text = format!(
                 "HTTP/1.1 200 OK\r\ndate: {date}\r\ncontent-length: {}\r\n\r\n{body}",
@@ -99,6 +163,12 @@ impl Fake {
             }
         }
     }
+}
+
+/// Keys as Neo lists candidates.
+fn entries<'a>(keys: impl IntoIterator<Item = &'a PublicKey>) -> Vec<Value> {
+    let entry = |key| json!({"publickey": key, "votes": "0"});
+    keys.into_iter().map(entry).collect()
 }
 
 /// Head and body of the next request.

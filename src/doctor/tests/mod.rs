@@ -1,5 +1,6 @@
 //! Prepared misconfigurations, each found and named.
 
+mod attached;
 mod fake;
 mod others;
 mod own;

@@ -155,6 +155,16 @@ impl NodeConfig {
         configured.unwrap_or_else(|| self.data_dir.join(neo_audit::FOLDER))
     }
 
+    /// The file that the process locks while it has the chain: blocks and state of the embedded ledger, headers of an
+    /// attached one.
+    #[must_use]
+    pub fn store_file(&self) -> PathBuf {
+        self.data_dir.join(match self.ledger.is_attached() {
+            true => crate::attached::HEADERS_FILE,
+            false => neo_ledger::STORE_FILE,
+        })
+    }
+
     /// Folder of the node's checkpoints.
     #[must_use]
     pub fn checkpoint_folder(&self) -> PathBuf {
