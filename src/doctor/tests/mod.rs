@@ -36,6 +36,7 @@ impl Prepared {
             validators: 4,
             protocol: ProtocolVersion::V3,
             neo_go: 0,
+            neo_nodes: Vec::new(),
             neo_go_min_peers: None,
             block_time: Duration::from_secs(1),
             magic: Magic(4242),

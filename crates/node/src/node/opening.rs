@@ -70,6 +70,8 @@ fn chosen(
     validators: &[PublicKey],
     elects: bool,
 ) -> Result<PrivateKey, Vec<String>> {
+    // A validator's wallet has its key twice or more: alone, and in the accounts of validators and committee.
+    keys.dedup_by(|a, b| a.public_key() == b.public_key());
     let known = |key: &PrivateKey| validators.contains(key.public_key());
     let standby = keys.iter().position(known);
     let only = (elects && keys.len() == 1).then_some(0);
@@ -306,6 +308,8 @@ mod tests {
         }
         assert_eq!(of(&[&elected], true).as_ref(), Ok(elected.public_key()));
         assert_eq!(of(&[&elected], false).map_err(|keys| keys.len()), Err(1));
+        let accounts = of(&[&elected, &elected], true);
+        assert_eq!(accounts.as_ref(), Ok(elected.public_key()));
         let several = of(&[&elected, &other], true);
         assert_eq!(several.map_err(|keys| keys.len()), Err(2));
     }
