@@ -25,7 +25,11 @@ pub struct Account {
 impl Account {
     /// A new account of one key.
     pub fn single(magic: Magic) -> Self {
-        let key = PrivateKey::generate();
+        Self::of_key(magic, PrivateKey::generate())
+    }
+
+    /// The account of this key alone.
+    pub fn of_key(magic: Magic, key: PrivateKey) -> Self {
         let script = signature_script(key.public_key());
         Self {
             magic,
@@ -40,7 +44,8 @@ impl Account {
         Self::of_keys(magic, m, keys)
     }
 
-    fn of_keys(magic: Magic, m: usize, keys: Vec<PrivateKey>) -> Self {
+    /// The m-of-n account of these keys.
+    pub fn of_keys(magic: Magic, m: usize, keys: Vec<PrivateKey>) -> Self {
         let public: Vec<_> = keys.iter().map(|key| key.public_key().clone()).collect();
         let script = multisig_script(m, &public).unwrap();
         Self {

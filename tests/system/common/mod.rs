@@ -76,7 +76,7 @@ pub fn turn() -> MutexGuard<'static, ()> {
 }
 
 /// A run of free ports, for TCP and UDP, below those that the system hands out by itself.
-fn free_ports(count: u16) -> u16 {
+pub fn free_ports(count: u16) -> u16 {
     for base in (21_000..32_000 - count).step_by(usize::from(count)) {
         let free = (base..base + count).all(|port| {
             TcpListener::bind(("127.0.0.1", port)).is_ok()

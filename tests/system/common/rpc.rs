@@ -1,4 +1,4 @@
-//! A JSON-RPC client that does no more than the tests need.
+//! A JSON-RPC client that does no more than the tests need. HTTP 1.0 has no answers in pieces.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -44,7 +44,7 @@ impl Client {
 
     fn post(&self, body: &str) -> std::io::Result<String> {
         self.exchange(&format!(
-            "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+            "POST / HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\n\
              Connection: close\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         ))
@@ -53,7 +53,7 @@ impl Client {
     /// The body of what stands at a path.
     pub fn get(&self, path: &str) -> std::io::Result<String> {
         self.exchange(&format!(
-            "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+            "GET {path} HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         ))
     }
 

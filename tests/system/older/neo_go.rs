@@ -1,114 +1,33 @@
 //! Real neo-go nodes: beside one validator of ours, and behind validators of dBFT 3.0.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
-use neo_ledger::GenesisConfig;
 use neo_node::config::NodeConfig;
 use serde_json::{Value, json};
 
 use super::network;
 use crate::common::funds::{Treasury, base64};
 use crate::common::{Network, Node, eventually};
-use crate::neo_go::NeoGo;
+use crate::neo_go::{NeoGo, Setup};
 
-/// What a node of neo-go is told besides the rules of the network.
-struct Setup {
-    rpc: u16,
-    /// Where it takes connections, `host:port`.
-    listen: String,
-    seeds: Vec<String>,
-    /// Wallet and password of a validator.
-    wallet: Option<(PathBuf, String)>,
+/// In the place of one of our validators: the same key, the same ports.
+fn in_place_of(node: &Node) -> Setup {
+    let config = NodeConfig::load(&node.folder.join("config.json")).unwrap();
+    let p2p = config.p2p.unwrap();
+    let wallet = config.wallet.unwrap();
+    let password = std::fs::read_to_string(wallet.password_file.unwrap()).unwrap();
+    Setup {
+        rpc: config.rpc.unwrap().listen.port(),
+        listen: p2p.listen[0].to_string(),
+        seeds: p2p.peers,
+        wallet: Some((wallet.path, password.trim_end().to_owned())),
+    }
 }
 
-impl Setup {
-    /// In the place of one of our validators: the same key, the same ports.
-    fn in_place_of(node: &Node) -> Self {
-        let config = NodeConfig::load(&node.folder.join("config.json")).unwrap();
-        let p2p = config.p2p.unwrap();
-        let wallet = config.wallet.unwrap();
-        let password = std::fs::read_to_string(wallet.password_file.unwrap()).unwrap();
-        Self {
-            rpc: config.rpc.unwrap().listen.port(),
-            listen: p2p.listen[0].to_string(),
-            seeds: p2p.peers,
-            wallet: Some((wallet.path, password.trim_end().to_owned())),
-        }
-    }
-
-    fn start(&self, network: &Network) -> NeoGo {
-        let config = NodeConfig::load(&network.nodes[0].folder.join("config.json")).unwrap();
-        NeoGo::with_configuration(&self.text(&config.protocol.genesis), self.rpc)
-    }
-
-    fn text(&self, genesis: &GenesisConfig) -> String {
-        let committee = genesis.committee().iter();
-        let committee: String = committee.map(|key| format!("    - {key}\n")).collect();
-        let seeds = self.seeds.iter().map(|seed| format!("\"{seed}\""));
-        let seeds = seeds.collect::<Vec<_>>().join(", ");
-        let consensus = match &self.wallet {
-            None => "    Enabled: false".to_owned(),
-            Some((path, password)) => format!(
-                "    Enabled: true
-    UnlockWallet:
-      Path: \"{}\"
-      Password: \"{password}\"",
-                path.display()
-            ),
-        };
-        format!(
-            "ProtocolConfiguration:
-  Magic: {magic}
-  MaxTraceableBlocks: {traceable}
-  MaxValidUntilBlockIncrement: {increment}
-  MaxTransactionsPerBlock: {transactions}
-  MaxBlockSize: {size}
-  MaxBlockSystemFee: {fee}
-  InitialGASSupply: {gas}
-  TimePerBlock: {block_time}ms
-  MemPoolSize: 50000
-  StandbyCommittee:
-{committee}  ValidatorsCount: {validators}
-  SeedList: [{seeds}]
-  VerifyTransactions: true
-  P2PSigExtensions: false
-ApplicationConfiguration:
-  DBConfiguration:
-    Type: inmemory
-  P2P:
-    Addresses:
-      - \"{listen}\"
-    MinPeers: 1
-    MaxPeers: 10
-    AttemptConnPeers: 5
-    PingInterval: 1s
-    ProtoTickInterval: 500ms
-  Relay: true
-  Consensus:
-{consensus}
-  RPC:
-    Enabled: true
-    Addresses:
-      - \"127.0.0.1:{rpc}\"
-  Prometheus:
-    Enabled: false
-  Pprof:
-    Enabled: false
-",
-            magic = genesis.magic,
-            traceable = genesis.max_traceable_blocks,
-            increment = genesis.max_valid_until_block_increment,
-            transactions = genesis.max_transactions_per_block,
-            size = genesis.max_block_size,
-            fee = genesis.max_block_system_fee,
-            gas = genesis.initial_gas.0 / 100_000_000,
-            block_time = genesis.block_time_ms,
-            validators = genesis.standby_validators.len(),
-            listen = self.listen,
-            rpc = self.rpc,
-        )
-    }
+/// Starts it in the network of our nodes.
+fn start(setup: &Setup, network: &Network) -> NeoGo {
+    let config = NodeConfig::load(&network.nodes[0].folder.join("config.json")).unwrap();
+    setup.start(&config.protocol.genesis)
 }
 
 /// Sends a transaction to one node, by whatever takes its call.
@@ -124,7 +43,7 @@ fn one_of_ours_among_three_of_neo_go() {
     let treasury = Treasury::open(&network);
     let others: Vec<NeoGo> = network.nodes[1..]
         .iter()
-        .map(|node| Setup::in_place_of(node).start(&network))
+        .map(|node| start(&in_place_of(node), &network))
         .collect();
     let ours = &mut network.nodes[0];
     ours.start();
@@ -203,7 +122,7 @@ fn a_full_node_of_neo_go_follows_validators_of_dbft_3_and_relays_to_them() {
         seeds: vec![listen],
         wallet: None,
     };
-    let full = setup.start(&network);
+    let full = start(&setup, &network);
     let has = |height: u32| full.call("getblockcount", json!([])).as_u64() > Some(height.into());
     eventually("it has caught up", || has(network.height()).then_some(()));
     // From neo-go to a validator without P2P, and back with the block.

@@ -3,44 +3,82 @@
 // Each test uses a part of this.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use neo_ledger::GenesisConfig;
 
 #[path = "neo_go_process.rs"]
 mod process;
 
-pub use process::NeoGo;
+pub use process::{NeoGo, free_port};
+
+/// What a node is told besides the rules of its network.
+pub struct Setup {
+    /// Port of its JSON-RPC.
+    pub rpc: u16,
+    /// Where it takes connections: `host:port`.
+    pub listen: String,
+    /// Whom it dials; nobody, and it relays nothing.
+    pub seeds: Vec<String>,
+    /// Wallet and password of a validator; without them its consensus is off.
+    pub wallet: Option<(PathBuf, String)>,
+}
+
+impl Setup {
+    /// A node by itself.
+    pub fn alone() -> Self {
+        Self {
+            rpc: free_port(),
+            listen: "127.0.0.1:0".to_owned(),
+            seeds: Vec::new(),
+            wallet: None,
+        }
+    }
+
+    /// Starts the node in this network.
+    pub fn start(&self, config: &GenesisConfig) -> NeoGo {
+        NeoGo::with_configuration(&protocol(config, self), self.rpc)
+    }
+}
 
 impl NeoGo {
     /// Starts a node of the network, without consensus and with verification of transactions.
     pub fn start(config: &GenesisConfig) -> Self {
-        let port = process::free_port();
-        Self::with_configuration(&protocol(config, port, None), port)
+        Setup::alone().start(config)
     }
 
     /// Starts the only validator of a network, whose key is in this wallet.
     pub fn start_validator(config: &GenesisConfig, wallet: &Path, password: &str) -> Self {
-        let port = process::free_port();
-        let unlock = format!(
-            "
-    UnlockWallet:
-      Path: \"{}\"
-      Password: \"{password}\"",
-            wallet.display()
-        );
-        Self::with_configuration(&protocol(config, port, Some(&unlock)), port)
+        let wallet = Some((wallet.to_owned(), password.to_owned()));
+        let setup = Setup {
+            wallet,
+            ..Setup::alone()
+        };
+        setup.start(config)
     }
 }
 
 /// The node's configuration for the network.
-fn protocol(config: &GenesisConfig, port: u16, unlock: Option<&str>) -> String {
+fn protocol(config: &GenesisConfig, setup: &Setup) -> String {
     let committee: String = config
         .committee()
         .iter()
         .map(|key| format!("    - {key}\n"))
         .collect();
     let initial_gas = config.initial_gas.0 / 100_000_000;
+    let seeds = setup.seeds.iter().map(|seed| format!("\"{seed}\""));
+    let seeds = seeds.collect::<Vec<_>>().join(", ");
+    let relays = !setup.seeds.is_empty();
+    let consensus = match &setup.wallet {
+        None => "    Enabled: false".to_owned(),
+        Some((path, password)) => format!(
+            "    Enabled: true
+    UnlockWallet:
+      Path: \"{}\"
+      Password: \"{password}\"",
+            path.display()
+        ),
+    };
     format!(
         "ProtocolConfiguration:
   Magic: {magic}
@@ -54,7 +92,7 @@ fn protocol(config: &GenesisConfig, port: u16, unlock: Option<&str>) -> String {
   MemPoolSize: 50000
   StandbyCommittee:
 {committee}  ValidatorsCount: {validators}
-  SeedList: []
+  SeedList: [{seeds}]
   VerifyTransactions: true
   P2PSigExtensions: false
   Hardforks:
@@ -69,13 +107,15 @@ ApplicationConfiguration:
     Type: inmemory
   P2P:
     Addresses:
-      - \"127.0.0.1:0\"
-    MinPeers: 0
-    MaxPeers: 1
-    AttemptConnPeers: 0
-  Relay: false
+      - \"{listen}\"
+    MinPeers: {min_peers}
+    MaxPeers: 50
+    AttemptConnPeers: {attempts}
+    PingInterval: 1s
+    ProtoTickInterval: 500ms
+  Relay: {relays}
   Consensus:
-    Enabled: {votes}{unlock}
+{consensus}
   RPC:
     Enabled: true
     Addresses:
@@ -94,7 +134,9 @@ ApplicationConfiguration:
         fee = config.max_block_system_fee,
         validators = config.standby_validators.len(),
         block_time = config.block_time_ms,
-        votes = unlock.is_some(),
-        unlock = unlock.unwrap_or_default(),
+        listen = setup.listen,
+        min_peers = usize::from(relays),
+        attempts = 20 * usize::from(relays),
+        port = setup.rpc,
     )
 }

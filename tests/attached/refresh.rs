@@ -1,0 +1,190 @@
+//! The committee is refreshed and the validators with it, twice.
+
+use std::collections::BTreeSet;
+
+use neo_primitives::{PrivateKey, PublicKey, consensus_address};
+use serde_json::json;
+
+use crate::chain::{self, Poll, Seen};
+use crate::common::eventually;
+use crate::deeds::Deeds;
+use crate::election::Election;
+use crate::network::{MAGIC, Network, Plan, Software};
+
+/// NEO of each account: seven have no more than there is, four of them more than a fifth of it.
+const STAKE: u64 = 14_000_000;
+const VALIDATORS: usize = 4;
+
+/// Keys in Neo's order, so that the places of those who stay shift with those who come and go.
+struct Cast {
+    keys: Vec<PrivateKey>,
+}
+
+impl Cast {
+    fn new(people: usize) -> Self {
+        let mut keys: Vec<_> = (0..people).map(|_| PrivateKey::generate()).collect();
+        keys.sort_by(|one, other| one.public_key().cmp(other.public_key()));
+        Self { keys }
+    }
+
+    /// The places of a, b, c, d, e and f; who is behind them is a candidate without a node.
+    const PLACES: [usize; 6] = [1, 3, 4, 5, 0, 2];
+
+    fn named(&self, names: &str) -> Vec<PrivateKey> {
+        let place = |name: u8| Self::PLACES[usize::from(name - b'a')];
+        let key = |name| self.keys[place(name)].clone();
+        names.bytes().map(key).collect()
+    }
+
+    fn public(&self, names: &str) -> Vec<PublicKey> {
+        let keys = self.named(names);
+        keys.iter().map(|key| key.public_key().clone()).collect()
+    }
+
+    fn others(&self) -> &[PrivateKey] {
+        &self.keys[Self::PLACES.len()..]
+    }
+}
+
+#[test]
+fn refreshed_validators_of_dbft_2_are_ours_and_neo_go() {
+    use Software::{NeoGo, Ours};
+    // One of neo-go makes room for one of neo-go, one of ours for one of ours.
+    validators_change_twice(2, 4, [Ours, NeoGo, Ours, NeoGo, NeoGo, Ours]);
+}
+
+#[test]
+fn refreshed_validators_of_dbft_3_are_all_ours() {
+    validators_change_twice(3, 7, [Software::Ours; 6]);
+}
+
+/// {a,b,c,d}, {a,b,c,e}, {a,b,e,f}.
+fn validators_change_twice(protocol: u32, committee: usize, software: [Software; 6]) {
+    let cast = Cast::new(committee.max(6));
+    let mut standby = cast.public("abcdef");
+    standby.extend(cast.others().iter().map(|key| key.public_key().clone()));
+    standby.truncate(committee);
+    let members: Vec<_> = cast.named("abcdef").into_iter().zip(software).collect();
+    let network = Network::start(&Plan {
+        protocol,
+        committee: standby.clone(),
+        validators: VALIDATORS,
+        members: &members,
+    });
+    let first = &network.members[0];
+    let poll = Poll::start(first.neo_rpc);
+    let mut deeds = Deeds::new(MAGIC, cast.named("abcd"));
+    eventually("blocks", || (network.height()? >= 2).then_some(()));
+    deeds.fund(&first.neo_go, &cast.keys, STAKE);
+    deeds.register(&first.neo_go, &cast.keys);
+    let vote = |deeds: &mut Deeds, voters: &str, candidates: &str| {
+        let voters = cast.named(voters);
+        let candidates = cast.public(candidates);
+        let votes: Vec<_> = voters.iter().zip(&candidates).collect();
+        deeds.vote(&first.neo_go, &votes);
+    };
+    vote(&mut deeds, "abce", "abce");
+    in_office(&network, &cast.public("abce"));
+    vote(&mut deeds, "c", "f");
+    in_office(&network, &cast.public("abef"));
+
+    let tip = network.height().unwrap();
+    let blocks: Vec<Seen> = (1..=tip)
+        .map(|height| chain::block(first.neo_rpc, MAGIC, height))
+        .collect();
+    let refreshes = judge(&blocks, &deeds, &poll, Election::new(&standby, VALIDATORS));
+    for node in network.all() {
+        for block in &blocks {
+            let hash = node.call("getblockhash", &json!([block.height])).unwrap();
+            assert_eq!(hash, json!(block.hash), "height {}", block.height);
+        }
+    }
+    let sets: Vec<_> = refreshes.iter().map(|(_, set)| set.clone()).collect();
+    let sorted = |names| {
+        let mut keys = cast.public(names);
+        keys.sort();
+        keys
+    };
+    assert_eq!(sets, [sorted("abce"), sorted("abef")]);
+    tell_gaps(protocol, &blocks, &refreshes);
+}
+
+/// Waits until these are the validators and each of them has led and signed.
+fn in_office(network: &Network, validators: &[PublicKey]) {
+    let node = network.members[0].neo_rpc;
+    let wanted: BTreeSet<_> = validators.iter().cloned().collect();
+    let (mut led, mut signed) = (BTreeSet::new(), BTreeSet::new());
+    let mut next = network.height().unwrap();
+    eventually("all who were elected have led and signed", || {
+        if network.height()? >= next {
+            let block = chain::block(node, MAGIC, next);
+            next += 1;
+            if block.validators.iter().cloned().collect::<BTreeSet<_>>() == wanted {
+                led.insert(block.validators[block.primary].clone());
+                signed.extend(block.signers);
+            }
+        }
+        (led == wanted && signed == wanted).then_some(())
+    });
+}
+
+/// Each block names and is signed by whom the election gives; what neo-go says of it agrees. Gives the heights at which
+/// the validators changed, with whom they changed to.
+fn judge(
+    blocks: &[Seen],
+    deeds: &Deeds,
+    poll: &Poll,
+    mut election: Election,
+) -> Vec<(u32, Vec<PublicKey>)> {
+    let told = poll.seen();
+    let mut refreshes = Vec::new();
+    for block in blocks {
+        let height = block.height;
+        let before = election.validators();
+        if election.is_due(height) {
+            election.elect();
+        }
+        let after = election.validators();
+        assert_eq!(block.validators, before, "who signed block {height}");
+        assert_eq!(block.signers.len(), 3, "block {height}");
+        let named = consensus_address(&after);
+        assert_eq!(block.next_consensus, named, "NextConsensus of {height}");
+        if let Some(told) = told.get(&height) {
+            assert_eq!(told.validators, after, "neo-go at {height}");
+            assert_eq!(told.committee, election.committee(), "neo-go at {height}");
+        }
+        if before != after {
+            assert!(told.contains_key(&height), "neo-go was asked at {height}");
+            refreshes.push((height, after));
+        }
+        for transaction in &block.transactions {
+            let done = deeds.of(transaction).iter();
+            done.for_each(|deed| election.apply(deed));
+        }
+    }
+    refreshes
+}
+
+/// Prints the longest time between two blocks around each change, from their timestamps. `DBFT_LONGEST_GAP_MS` makes it
+/// an error if one is longer.
+fn tell_gaps(protocol: u32, blocks: &[Seen], refreshes: &[(u32, Vec<PublicKey>)]) {
+    for (height, _) in refreshes {
+        // From the block below the one that names the new validators until each of them has had its turn.
+        let around = (*height..=height + 8).filter_map(|height| {
+            let at = usize::try_from(height).ok()?;
+            let (below, block) = (blocks.get(at.checked_sub(2)?)?, blocks.get(at - 1)?);
+            Some((block.time - below.time, height))
+        });
+        let (gap, at) = around.max().unwrap();
+        println!(
+            "dBFT {protocol}: validators change with block {height}; longest gap {gap} ms, before block {at}"
+        );
+        if let Ok(limit) = std::env::var("DBFT_LONGEST_GAP_MS") {
+            let limit: u64 = limit.parse().unwrap();
+            assert!(
+                gap <= limit,
+                "{gap} ms before block {at}, allowed are {limit}"
+            );
+        }
+    }
+}
