@@ -7,12 +7,12 @@ use clap::Args;
 
 use crate::byzantine::AttackMode;
 use crate::devnet::{
-    Devnet, Disturbances, DrillKind, DrillPlan, Extent, Kill, LeaderFault, LeaderTrials, MixedPlan,
-    Ordeal, Turns, TxRate, TxToken,
+    AttachedPlan, Devnet, Disturbances, DrillKind, DrillPlan, Extent, Kill, LeaderFault,
+    LeaderTrials, MixedPlan, NeoFault, Ordeal, Turns, TxRate, TxToken,
 };
 use crate::duration::parse_duration;
 use crate::exit::Exit;
-use crate::network_files::ProtocolVersion;
+use crate::network_files::{LedgerChoice, ProtocolVersion};
 
 /// Start a whole network of local processes, put load on it and measure it.
 ///
@@ -27,6 +27,18 @@ pub(crate) struct DevnetArguments {
     /// How they agree: 3, or 2 as Neo N3's own nodes do, over their P2P; 3 unless --data-dir holds a network.
     #[arg(long, value_name = "2|3")]
     protocol: Option<ProtocolVersion>,
+    /// Who keeps the chain: each validator itself, or a neo-go node beside each whose own consensus is off; load and
+    /// comparisons go to the neo-go nodes then. Embedded unless --data-dir holds a network.
+    #[arg(long, value_enum)]
+    ledger: Option<LedgerChoice>,
+    /// With --ledger attached: the Neo nodes of the last validators fail one after the other, each for 20 s. Load goes to
+    /// the others. Unless --blocks says something else, the run ends with the last one.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "HOW,...", requires = "ledger", conflicts_with_all = ["duration", "byzantine", "kill", "fail_leader", "drill", "kill_each", "replace"])]
+    neo_trials: Vec<NeoFault>,
+    /// With --ledger attached: at the end a further neo-go node, which is told nothing but addresses of the others, fetches
+    /// the chain from them and is compared with them.
+    #[arg(long, requires = "ledger")]
+    join: bool,
     /// With --protocol 2: the last K validators are real neo-go processes.
     #[arg(long, value_name = "K", requires = "protocol")]
     neo_go: Option<u16>,
@@ -105,7 +117,11 @@ pub(crate) fn devnet(arguments: DevnetArguments, json: bool) -> anyhow::Result<E
         behind: arguments.behind,
     });
     let mixed = mixed(&arguments)?;
-    let disturbed = trials.is_some() || drill.is_some() || mixed.ordeal.is_some();
+    let attached = attached(&arguments)?;
+    let disturbed = trials.is_some()
+        || drill.is_some()
+        || mixed.ordeal.is_some()
+        || !attached.trials.is_empty();
     let extent = match (arguments.duration, arguments.blocks, disturbed) {
         (Some(duration), _, _) => Extent::Duration(duration),
         (None, Some(blocks), _) => Extent::Blocks(blocks),
@@ -115,6 +131,8 @@ pub(crate) fn devnet(arguments: DevnetArguments, json: bool) -> anyhow::Result<E
     let devnet = Devnet {
         validators: arguments.validators.map(usize::from),
         protocol: arguments.protocol,
+        ledger: arguments.ledger,
+        attached,
         mixed,
         tx_token: arguments.tx_token,
         block_time: arguments
@@ -139,6 +157,32 @@ pub(crate) fn devnet(arguments: DevnetArguments, json: bool) -> anyhow::Result<E
 
 /// Validators of a network of which nothing else is said.
 const VALIDATORS: u16 = 4;
+
+/// What is asked of a network on attached ledgers.
+fn attached(arguments: &DevnetArguments) -> anyhow::Result<AttachedPlan> {
+    let plan = AttachedPlan {
+        trials: arguments.neo_trials.clone(),
+        join: arguments.join,
+    };
+    let attached = arguments.ledger == Some(LedgerChoice::Attached);
+    // What kills a Neo validator, breaks an own ledger, or reads a checkpoint of it.
+    let impossible = [
+        ("--neo-go", attached && arguments.neo_go.is_some()),
+        ("--replace", attached && arguments.replace),
+        ("--kill-each", attached && arguments.kill_each.is_some()),
+        ("--drill", attached && arguments.drill.is_some()),
+        ("--byzantine", attached && arguments.byzantine.is_some()),
+    ];
+    if let Some((option, _)) = impossible.iter().find(|(_, given)| *given) {
+        let problem = format!("{option} is for validators that keep the chain themselves");
+        return Err(Exit::Usage.error(problem));
+    }
+    if !attached && (plan.join || !plan.trials.is_empty()) {
+        let problem = "--neo-trials and --join are for Neo nodes: give --ledger attached";
+        return Err(Exit::Usage.error(problem));
+    }
+    Ok(plan)
+}
 
 /// What is asked of a network of dBFT 2.0.
 fn mixed(arguments: &DevnetArguments) -> anyhow::Result<MixedPlan> {

@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use tokio::time::{Instant, sleep_until};
 
+use super::attached::{NeoStage, NeoTrial};
 use super::drill::{DrillFigures, Ground};
 use super::mixed::{self, OrdealFigures};
 use super::session::Session;
@@ -18,6 +19,8 @@ pub(super) struct Done {
     pub(super) drill: Cell<Option<DrillFigures>>,
     /// What was done to the validators of a network of dBFT 2.0.
     pub(super) ordeal: Cell<Option<OrdealFigures>>,
+    /// Neo nodes that failed.
+    pub(super) neo_trials: Cell<Vec<NeoTrial>>,
 }
 
 impl Session<'_> {
@@ -38,7 +41,7 @@ impl Session<'_> {
                 let stage = Stage {
                     processes: self.processes,
                     seen: self.seen,
-                    endpoints: self.endpoints,
+                    endpoints: &self.validators()?,
                     block_time: self.network.genesis().block_time(),
                 };
                 done.trials
@@ -64,6 +67,20 @@ impl Session<'_> {
                     display: self.display,
                 };
                 done.ordeal.set(Some(ordeal.run(&ground).await?));
+                over.set(true);
+            }
+            let faults = &self.devnet.attached.trials;
+            if let Some(neo) = self.neo.filter(|_| !faults.is_empty()) {
+                let mut witnesses = self.validators()?;
+                witnesses.extend(neo.endpoints());
+                let stage = NeoStage {
+                    neo,
+                    network: self.network,
+                    seen: self.seen,
+                    witnesses,
+                    display: self.display,
+                };
+                done.neo_trials.set(stage.run(faults).await?);
                 over.set(true);
             }
             Ok(())

@@ -21,6 +21,8 @@ pub(crate) enum NodeEvent {
         /// When, in nanoseconds since 1970.
         t_ns: u64,
     },
+    /// An alert begins or ends.
+    Alert(AlertEvent),
     /// A proof against a validator was stored.
     Evidence(Proof),
     /// A validator's conduct shows a fault or an attack, or does not any more.
@@ -54,6 +56,19 @@ pub(crate) struct BlockEvent {
     /// Microseconds from the first sight of the proposal to the full witness.
     #[serde(default)]
     pub(crate) witness_us: Option<u64>,
+}
+
+/// An alert that begins or ends.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct AlertEvent {
+    /// What it is about.
+    pub(crate) kind: String,
+    /// Whether it begins.
+    pub(crate) active: bool,
+    /// What it says.
+    pub(crate) text: String,
+    /// When, in nanoseconds since 1970.
+    pub(crate) t_ns: u64,
 }
 
 /// A proof against a validator.
@@ -128,6 +143,11 @@ mod tests {
         let line = r#"{"event":"evidence","validator":3,"public_key":"02","height":4,"form":"amnesia","hash":"0x","t_ns":1}"#;
         assert!(
             matches!(parse(line), NodeEvent::Evidence(proof) if proof.validator == 3 && proof.form == "amnesia")
+        );
+        let line =
+            r#"{"event":"alert","kind":"neo-node","active":true,"text":"none serves","t_ns":7}"#;
+        assert!(
+            matches!(parse(line), NodeEvent::Alert(alert) if alert.active && alert.kind == "neo-node")
         );
         let line = r#"{"event":"finding","validator":1,"public_key":"02","fault":"silent","active":true,"detail":"","t_ns":1}"#;
         assert!(matches!(parse(line), NodeEvent::Finding(finding) if finding.active));

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::Devnet;
 use crate::exit::{Exit, OrExit as _};
-use crate::network_files::{self, NetworkFolder, NetworkPlan, NodePorts};
+use crate::network_files::{self, LedgerChoice, NetworkFolder, NetworkPlan, NodePorts};
 
 /// Number of validators if nothing else is said.
 const VALIDATORS: usize = 4;
@@ -47,17 +47,22 @@ impl DevnetFolder {
             });
         }
         let validators = devnet.validators.unwrap_or(VALIDATORS);
+        let mut ports = NodePorts::free(validators * 2).or_exit(Exit::Busy)?;
+        let mut neo_nodes = ports.split_off(validators);
+        if devnet.ledger.unwrap_or_default() == LedgerChoice::Embedded {
+            neo_nodes.clear();
+        }
         let plan = NetworkPlan {
             validators,
             protocol: devnet.protocol.unwrap_or_default(),
             neo_go: devnet.mixed.neo_go,
-            neo_nodes: Vec::new(),
+            neo_nodes,
             // The observer is enough, so that one that was killed can come back alone at first.
             neo_go_min_peers: Some(1),
             block_time: devnet.block_time.unwrap_or(BLOCK_TIME),
             magic: NetworkPlan::random_magic(),
             witness_limit: devnet.witness_limit,
-            ports: NodePorts::free(validators).or_exit(Exit::Busy)?,
+            ports,
             scrypt: SCRYPT,
         };
         let temporary = match devnet.data_dir {
@@ -109,6 +114,18 @@ fn check_options(devnet: &Devnet, network: &NetworkFolder) -> anyhow::Result<()>
     if let Some(asked) = devnet.protocol.filter(|asked| Some(*asked) != there) {
         let there = there.map_or_else(|| "another".to_owned(), |there| there.number().to_string());
         return Err(differs("--protocol", asked.number().to_string(), there));
+    }
+    let there = match network.neo_nodes().len() {
+        0 => LedgerChoice::Embedded,
+        _ => LedgerChoice::Attached,
+    };
+    if let Some(asked) = devnet.ledger.filter(|asked| *asked != there) {
+        let name = LedgerChoice::name;
+        return Err(differs(
+            "--ledger",
+            name(asked).to_owned(),
+            name(there).to_owned(),
+        ));
     }
     let with_neo_go = network.nodes().iter().rev();
     let there = with_neo_go.take_while(|node| node.has_neo_go()).count();
@@ -163,13 +180,15 @@ fn check_ports(network: &NetworkFolder) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::devnet::{Disturbances, Extent, MixedPlan, TxRate, TxToken};
+    use crate::devnet::{AttachedPlan, Disturbances, Extent, MixedPlan, TxRate, TxToken};
 
     fn devnet(data_dir: Option<PathBuf>) -> Devnet {
         Devnet {
             validators: None,
             protocol: None,
+            ledger: None,
             mixed: MixedPlan::default(),
+            attached: AttachedPlan::default(),
             tx_token: TxToken::Both,
             block_time: None,
             extent: Extent::UntilInterrupted,
@@ -211,6 +230,14 @@ mod tests {
         assert_eq!(Exit::of(&error), Exit::Usage);
         assert!(error.to_string().contains("--validators 4"), "{error}");
         options.validators = None;
+        options.ledger = Some(LedgerChoice::Attached);
+        let error = DevnetFolder::prepare(&options).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("--ledger attached") && text.contains("has embedded"),
+            "{text}"
+        );
+        options.ledger = None;
         options.block_time = Some(Duration::ZERO);
         assert!(
             DevnetFolder::prepare(&options)

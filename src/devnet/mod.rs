@@ -4,6 +4,7 @@
 //! * A block is final at a node when it is stored durably with its witness there. The node reports that moment itself
 //!   (`run --events`), so nothing is polled; all processes share one machine's wall clock.
 //!   A neo-go process does not report; its RPC is asked every 20 ms.
+//! * With `--ledger attached` the load goes to the neo-go nodes beside the validators, and what they hold is compared.
 //! * Block intervals are differences of those moments at the lowest validator that lasts (0 unless that one attacks or
 //!   is killed), from block 2 on. Header timestamps play no part.
 //! * The latency of a transaction runs from the moment its request is written to the finality of its block at the node
@@ -12,9 +13,11 @@
 //!   longer, counts for committed transactions only.
 
 mod accusations;
+mod attached;
 mod calls;
 mod cast;
 mod clock;
+mod crew;
 mod display;
 mod disturbing;
 mod drill;
@@ -44,8 +47,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::exit::Exit;
-use crate::network_files::ProtocolVersion;
+use crate::network_files::{LedgerChoice, ProtocolVersion};
 
+pub(crate) use attached::{AttachedPlan, NeoFault};
 pub(crate) use cast::{Disturbances, Kill};
 pub(crate) use drill::{DrillKind, DrillPlan};
 pub(crate) use mixed::{MixedPlan, Ordeal, Turns};
@@ -60,6 +64,10 @@ pub(crate) struct Devnet {
     pub(crate) validators: Option<usize>,
     /// How the validators agree, if it was said.
     pub(crate) protocol: Option<ProtocolVersion>,
+    /// Who keeps their chain, if it was said.
+    pub(crate) ledger: Option<LedgerChoice>,
+    /// What is done to the Neo nodes beside them.
+    pub(crate) attached: AttachedPlan,
     /// Which of them are neo-go processes, and what is done to them.
     pub(crate) mixed: MixedPlan,
     /// Target block time, if it was said.

@@ -6,7 +6,10 @@ use tokio::sync::watch;
 
 use super::accusations::Accusations;
 use super::cast::{Cast, Part};
-use super::events::{BlockEvent, NodeEvent, NodeSummary};
+use super::events::{AlertEvent, BlockEvent, NodeEvent, NodeSummary};
+
+/// Alerts that are kept of each validator.
+const ALERTS: usize = 10_000;
 
 /// What one validator has reported.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +32,8 @@ pub(crate) struct NodeSeen {
     pub(crate) summary: Option<NodeSummary>,
     /// How its process ended, once it did.
     pub(crate) ended: Option<String>,
+    /// Alerts that began or ended, the first ones.
+    pub(crate) alerts: Vec<AlertEvent>,
     /// What it found out about others.
     pub(crate) accusations: Accusations,
 }
@@ -62,6 +67,11 @@ impl NodeSeen {
             }
             NodeEvent::Voting { t_ns } => self.voting_ns = Some(t_ns),
             NodeEvent::FirstVote { t_ns } => self.first_vote_ns = Some(t_ns),
+            NodeEvent::Alert(alert) => {
+                if self.alerts.len() < ALERTS {
+                    self.alerts.push(alert);
+                }
+            }
             NodeEvent::Evidence(proof) => self.accusations.proof(proof),
             NodeEvent::Finding(finding) => self.accusations.finding(finding),
             NodeEvent::Ban(ban) => self.accusations.ban(ban),

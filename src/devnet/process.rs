@@ -1,4 +1,4 @@
-//! The validators' processes.
+//! The processes of validators and Neo nodes.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -18,12 +18,13 @@ use super::neo_go::follow;
 use super::observations::Observations;
 use crate::byzantine::AttackMode;
 use crate::network_files::{NEO_GO_FILE, NodeFolder};
+use crate::rpc::Endpoint;
 
 /// How long a validator may take to end after it was told to.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Name of a validator's log in its folder.
-pub(crate) const LOG_FILE: &str = "node.log";
+const LOG_FILE: &str = "node.log";
 
 /// What a process does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,16 +50,16 @@ impl Role {
     }
 }
 
-/// A running validator. Its standard input is a pipe that only we hold: however we end, it sees the end of the pipe
+/// A running validator or Neo node. A validator's standard input is a pipe that only we hold: however we end, it sees the end of the pipe
 /// and ends too.
 #[derive(Debug)]
-pub(crate) struct Validator {
+pub(crate) struct NodeProcess {
     pid: u32,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<()>,
 }
 
-impl Validator {
+impl NodeProcess {
     /// Starts validator `index` as a process of `binary` and follows what it reports.
     ///
     /// # Errors
@@ -70,7 +71,7 @@ impl Validator {
         role: Role,
         seen: Arc<Observations>,
     ) -> anyhow::Result<Self> {
-        let log = Self::log(node);
+        let log = log_in(node.path());
         let place = || format!("starting validator {index}");
         let log_file = OpenOptions::new().create(true).append(true).open(&log);
         let mut child = Command::new(binary)
@@ -97,23 +98,23 @@ impl Validator {
         Ok(Self { pid, stop, ended })
     }
 
-    /// Starts validator `index` as a neo-go process and asks it what it has stored.
+    /// Starts a neo-go process in its folder, whose configuration is there and whose RPC listens at the endpoint, and
+    /// asks it what it has stored, which goes to `seen` under the index.
     ///
     /// # Errors
-    /// As of [`Validator::start`].
+    /// As of [`NodeProcess::start`].
     pub(crate) fn start_neo_go(
         program: &Path,
         index: usize,
-        node: &NodeFolder,
+        (folder, endpoint): (&Path, Endpoint),
         seen: Arc<Observations>,
     ) -> anyhow::Result<Self> {
-        let place = || format!("starting validator {index} (neo-go)");
+        let place = || format!("starting neo-go in {}", folder.display());
         let log = OpenOptions::new()
             .create(true)
             .append(true)
-            .open(Self::log(node));
+            .open(log_in(folder));
         let log = log.with_context(place)?;
-        let endpoint = node.rpc()?;
         let child = Command::new(program)
             .args([
                 "node",
@@ -121,7 +122,7 @@ impl Validator {
                 "--config-file",
                 NEO_GO_FILE,
             ])
-            .current_dir(node.path())
+            .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(log.try_clone().with_context(place)?)
             .stderr(log)
@@ -148,16 +149,16 @@ impl Validator {
         self.pid
     }
 
-    /// The log of a validator in this folder.
-    pub(crate) fn log(node: &NodeFolder) -> PathBuf {
-        node.path().join(LOG_FILE)
-    }
-
     /// Waits until it has ended.
     pub(crate) async fn ended(self) {
         // It fails only if the task was torn down with the runtime.
         let _ = self.ended.await;
     }
+}
+
+/// The log of a process in this folder.
+pub(crate) fn log_in(folder: &Path) -> PathBuf {
+    folder.join(LOG_FILE)
 }
 
 /// A process that kills another one when we end, however we end: its standard input is a pipe that only we hold.
@@ -180,14 +181,14 @@ fn how_it_ended(status: io::Result<ExitStatus>) -> String {
     }
 }
 
-/// Tells all validators to stop and waits until they did; those that do not are killed.
-pub(crate) async fn stop_all(validators: Vec<Validator>) {
-    let ending: Vec<_> = validators
+/// Tells all processes to stop and waits until they did; those that do not are killed.
+pub(crate) async fn stop_all(processes: Vec<NodeProcess>) {
+    let ending: Vec<_> = processes
         .into_iter()
-        .map(|validator| {
+        .map(|process| {
             // Nobody listens to one that has ended.
-            let _ = validator.stop.send(());
-            validator.ended
+            let _ = process.stop.send(());
+            process.ended
         })
         .collect();
     futures::future::join_all(ending).await;

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use parking_lot::Mutex;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use super::cast::{Cast, Part};
+use super::crew::Crew;
 use super::mixed::{Lives, Software};
 use super::neo_go::NeoGoProgram;
 use super::observations::Observations;
-use super::process::{Role, Validator, stop_all};
+use super::process::{NodeProcess, Role, log_in};
 use crate::network_files::NetworkFolder;
 
 /// The validators of a run.
@@ -22,7 +22,7 @@ pub(crate) struct Processes<'a> {
     seen: &'a Arc<Observations>,
     lives: Lives,
     neo_go: Option<NeoGoProgram>,
-    validators: Mutex<Vec<Option<Validator>>>,
+    crew: Crew,
 }
 
 impl<'a> Processes<'a> {
@@ -44,7 +44,7 @@ impl<'a> Processes<'a> {
             seen,
             lives: Lives::new(validators),
             neo_go: neo_go.0,
-            validators: Mutex::new(Vec::new()),
+            crew: Crew::new("validator", Arc::clone(seen)),
         };
         for index in 0..validators {
             let software = match index >= validators.saturating_sub(neo_go.1) {
@@ -52,25 +52,26 @@ impl<'a> Processes<'a> {
                 false => Software::NeoDbft,
             };
             let started = processes.spawn(index, software)?;
-            processes.validators.lock().push(Some(started));
+            processes.crew.push(started);
         }
         Ok(processes)
     }
 
-    fn spawn(&self, index: usize, software: Software) -> anyhow::Result<Validator> {
+    fn spawn(&self, index: usize, software: Software) -> anyhow::Result<NodeProcess> {
         let node = self.network.nodes().get(index);
         let node = node.with_context(|| format!("there is no validator {index}"))?;
         self.lives
             .begins(index, software, self.seen.greatest_height());
         if software == Software::NeoGo {
             let program = self.neo_go.as_ref().context("no neo-go program")?;
-            return Validator::start_neo_go(&program.path, index, node, Arc::clone(self.seen));
+            let place = (node.path(), node.rpc()?);
+            return NodeProcess::start_neo_go(&program.path, index, place, Arc::clone(self.seen));
         }
         let role = match (self.cast.part(index), self.cast.attacker()) {
             (Part::Byzantine, Some((_, mode))) => Role::Byzantine(mode, self.cast.seed()),
             _ => Role::Honest,
         };
-        Validator::start(&self.binary, index, node, role, Arc::clone(self.seen))
+        NodeProcess::start(&self.binary, index, node, role, Arc::clone(self.seen))
     }
 
     /// Which program has been which validator.
@@ -80,20 +81,15 @@ impl<'a> Processes<'a> {
 
     /// Process id and log of each; the id is 0 where none runs.
     pub(crate) fn all(&self) -> Vec<(u32, PathBuf)> {
-        let validators = self.validators.lock();
-        let nodes = self.network.nodes().iter().zip(validators.iter());
+        let nodes = self.network.nodes().iter().zip(self.crew.pids());
         nodes
-            .map(|(node, validator)| {
-                let pid = validator.as_ref().map_or(0, Validator::pid);
-                (pid, Validator::log(node))
-            })
+            .map(|(node, pid)| (pid, log_in(node.path())))
             .collect()
     }
 
     /// The process id of a validator that runs.
     pub(crate) fn pid(&self, index: usize) -> Option<u32> {
-        let validators = self.validators.lock();
-        Some(validators.get(index)?.as_ref()?.pid())
+        self.crew.pid(index)
     }
 
     /// Sends a signal at once.
@@ -101,14 +97,7 @@ impl<'a> Processes<'a> {
     /// # Errors
     /// If no process of the validator runs.
     pub(crate) fn signal(&self, index: usize, signal: Signal) -> anyhow::Result<()> {
-        let ended = self
-            .seen
-            .read(|nodes| nodes.get(index).is_none_or(|node| node.ended.is_some()));
-        // While it is not reaped, which `ended` tells of, the id is its own.
-        let pid = self.pid(index).filter(|_| !ended);
-        let pid = pid.and_then(|pid| Pid::from_raw(pid.try_into().ok()?));
-        let pid = pid.with_context(|| format!("validator {index} does not run"))?;
-        kill_process(pid, signal).with_context(|| format!("signalling validator {index}"))
+        self.crew.signal(index, signal)
     }
 
     /// `kill -9`. Returns when the signal is sent; [`Processes::bury`] waits for the end.
@@ -116,25 +105,19 @@ impl<'a> Processes<'a> {
     /// # Errors
     /// If no process of the validator runs.
     pub(crate) fn kill(&self, index: usize) -> anyhow::Result<()> {
-        self.seen.expect_end(index);
         self.lives.ends(index);
-        self.signal(index, Signal::KILL)
+        self.crew.kill(index)
     }
 
     /// Tells one validator to stop and waits until it did.
     pub(crate) async fn stop_one(&self, index: usize) {
-        self.seen.expect_end(index);
         self.lives.ends(index);
-        let taken = self.validators.lock().get_mut(index).and_then(Option::take);
-        stop_all(taken.into_iter().collect()).await;
+        self.crew.stop_one(index).await;
     }
 
     /// Waits until a killed validator has ended.
     pub(crate) async fn bury(&self, index: usize) {
-        let taken = self.validators.lock().get_mut(index).and_then(Option::take);
-        if let Some(validator) = taken {
-            validator.ended().await;
-        }
+        self.crew.bury(index).await;
     }
 
     /// Starts a validator again that was killed.
@@ -152,15 +135,12 @@ impl<'a> Processes<'a> {
     /// If it cannot be started.
     pub(crate) fn replace(&self, index: usize, software: Software) -> anyhow::Result<()> {
         self.seen.begins_again(index);
-        let started = self.spawn(index, software)?;
-        if let Some(place) = self.validators.lock().get_mut(index) {
-            *place = Some(started);
-        }
+        self.crew.put(index, self.spawn(index, software)?);
         Ok(())
     }
 
     /// Tells all that run to stop and waits until they did.
     pub(crate) async fn stop(self) {
-        stop_all(self.validators.into_inner().into_iter().flatten().collect()).await;
+        self.crew.stop().await;
     }
 }

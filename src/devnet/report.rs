@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use neo_primitives::{Height, UInt256};
 
 use super::Devnet;
+use super::attached::{AttachedEvidence, AttachedFigures, moments};
 use super::cast::{Cast, Part};
 use super::display::Display;
 use super::faucet::Faucet;
@@ -15,7 +16,7 @@ use super::memory::MemoryWatch;
 use super::mixed::{
     Capture, Evidence, Life, MixedFigures, Observer, Ordeal, Software, Window, forks,
 };
-use super::neo_go::NeoGoProgram;
+use super::neo_go::{NeoGoProgram, NeoNodes};
 use super::observations::{NodeSeen, Observations};
 use super::process::last_lines;
 use super::processes::Processes;
@@ -25,8 +26,9 @@ use super::text::text;
 use super::usage::{Usage, of_process};
 use crate::exit::{Exit, OrExit as _};
 use crate::interrupt::Interrupt;
-use crate::network_files::{NetworkFolder, ProtocolVersion};
+use crate::network_files::{LedgerChoice, NetworkFolder, ProtocolVersion};
 use crate::output::{print_json, print_text};
+use crate::rpc::Endpoint;
 
 /// Lines of a dead validator's log that are shown.
 const LOG_LINES: usize = 20;
@@ -37,12 +39,15 @@ const LOG_LINES: usize = 20;
 /// What went wrong, with its exit code.
 pub(crate) async fn run(devnet: Devnet, started: u64) -> anyhow::Result<Exit> {
     let interrupt = Interrupt::listen().context("listening for signals")?;
-    let program = match devnet.mixed.neo_go {
-        0 => None,
-        _ => Some(NeoGoProgram::find(devnet.mixed.program.as_deref())?),
-    };
+    let asked = devnet.mixed.neo_go > 0 || devnet.ledger == Some(LedgerChoice::Attached);
+    let find = || NeoGoProgram::find(devnet.mixed.program.as_deref());
+    let mut program = asked.then(find).transpose()?;
     let folder = DevnetFolder::prepare(&devnet)?;
+    if program.is_none() && !folder.network().neo_nodes().is_empty() {
+        program = Some(find()?);
+    }
     let validators = folder.network().nodes().len();
+    devnet.attached.check(validators)?;
     if let Some(drill) = devnet.drill {
         drill.check(validators)?;
     }
@@ -84,11 +89,23 @@ async fn run_in(
 ) -> anyhow::Result<Exit> {
     let network = folder.network();
     let faucet = Faucet::open_or_create(network.root())?;
-    let endpoints: Vec<_> = network
-        .nodes()
-        .iter()
-        .map(|node| node.rpc())
-        .collect::<anyhow::Result<_>>()?;
+    let neo = program
+        .clone()
+        .filter(|_| !network.neo_nodes().is_empty())
+        .map(|program| NeoNodes::start(program, network))
+        .transpose()?;
+    let endpoints: Vec<_> = match &neo {
+        Some(neo) => neo.endpoints(),
+        None => {
+            let nodes = network.nodes().iter();
+            nodes
+                .map(|node| node.rpc())
+                .collect::<anyhow::Result<_>>()?
+        }
+    };
+    if let Some(neo) = &neo {
+        neo.until_ready().await?;
+    }
     let seen = Arc::new(Observations::new(cast));
     let display = Display::new(seen.clone());
     display.say(&introduction(devnet, network, cast));
@@ -117,6 +134,7 @@ async fn run_in(
         memory: &memory,
         faucet: &faucet,
         seen: &seen,
+        neo: neo.as_ref(),
         endpoints: &endpoints,
         capture: observer.as_ref().map(|_| &*capture),
         display: &display,
@@ -125,13 +143,23 @@ async fn run_in(
     let findings = tokio::select! {
         findings = session.run(started) => findings,
         (index, how) = seen.until_one_ended() => Err(died(index, &how, &processes.all())),
+        error = neo_node_died(neo.as_ref()) => Err(error),
         () = interrupted_early(interrupt, &seen) => Err(Exit::Interrupted.error("interrupted before the load began")),
         () = display.run() => Err(Exit::Failure.error("the display ended")),
     };
     let all = processes.all();
     let usage: Vec<_> = all.iter().map(|(pid, _)| of_process(*pid)).collect();
     let lives = processes.lives().all();
+    let neo_usage: Vec<_> = neo
+        .iter()
+        .flat_map(NeoNodes::pids)
+        .map(of_process)
+        .collect();
     processes.stop().await;
+    let attached = neo.is_some();
+    if let Some(neo) = neo {
+        neo.stop().await;
+    }
     display.clear();
     let findings = findings?;
     let summary = seen.read(|nodes| {
@@ -144,6 +172,7 @@ async fn run_in(
             lives: &lives,
             capture: observer.as_ref().map(|_| &*capture),
             neo_go: version,
+            neo_nodes: attached.then(|| endpoints.iter().zip(neo_usage).collect()),
         };
         run.summarise(nodes, findings)
     });
@@ -165,6 +194,20 @@ struct Run<'a> {
     lives: &'a [Vec<Life>],
     capture: Option<&'a Capture>,
     neo_go: Option<String>,
+    /// Where the Neo nodes beside the validators answered, and what they used.
+    neo_nodes: Option<Vec<(&'a Endpoint, Option<Usage>)>>,
+}
+
+/// Why the run cannot go on when a Neo node ends by itself.
+async fn neo_node_died(neo: Option<&NeoNodes<'_>>) -> anyhow::Error {
+    let Some(neo) = neo else {
+        return std::future::pending().await;
+    };
+    let (index, how, log) = neo.until_one_ended().await;
+    let log = last_lines(&log, LOG_LINES);
+    Exit::Died.error(format!(
+        "the Neo node of validator {index} ended ({how}); the end of its log:\n{log}"
+    ))
 }
 
 /// A signal before there is anything to summarise. Later ones end the load, which the session sees to.
@@ -198,8 +241,22 @@ fn introduction(devnet: &Devnet, network: &NetworkFolder, cast: &Cast) -> String
 }
 
 impl Run<'_> {
-    fn summarise(&self, seen: &[NodeSeen], findings: Findings) -> Summary {
+    fn summarise(self, seen: &[NodeSeen], mut findings: Findings) -> Summary {
         let (nodes, tips_agree) = self.figures(seen, findings.height, &findings.tips);
+        let block_time_ms = self.network.genesis().block_time().as_secs_f64() * 1_000.0;
+        let version = self.neo_go.clone().unwrap_or_default();
+        let attached = self.neo_nodes.map(|nodes| {
+            AttachedFigures::of(AttachedEvidence {
+                neo_go: version,
+                moments: moments(seen),
+                window: (findings.moments.load_began, findings.moments.load_ended),
+                block_time_ms,
+                equality: findings.equality.clone(),
+                trials: std::mem::take(&mut findings.neo_trials),
+                join: findings.join.take(),
+                nodes,
+            })
+        });
         let mixed = self.capture.map(|capture| {
             let window = Window {
                 from_ns: findings.moments.load_began,
@@ -214,7 +271,7 @@ impl Run<'_> {
                     equality: findings.equality,
                     forks: forks(captured, seen),
                     ordeal: findings.ordeal,
-                    block_time_ms: self.network.genesis().block_time().as_secs_f64() * 1_000.0,
+                    block_time_ms,
                 })
             })
         });
@@ -232,6 +289,7 @@ impl Run<'_> {
             trials: findings.trials,
             drill: findings.drill,
             mixed,
+            attached,
             own: of_process(std::process::id()),
         })
     }
@@ -297,6 +355,14 @@ fn judge(summary: &Summary, seen: &Observations) -> anyhow::Result<Exit> {
         return Err(Exit::Disagreement.error(format!(
             "the validators' chains differ: {}",
             told.join("; ")
+        )));
+    }
+    if let Some(attached) = &summary.attached
+        && !attached.equality.holds()
+    {
+        return Err(Exit::Disagreement.error(format!(
+            "the Neo nodes' chains differ: {}",
+            attached.equality.differences.join("; ")
         )));
     }
     let ends = seen.read(|nodes| {

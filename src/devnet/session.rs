@@ -9,6 +9,7 @@ use neo_primitives::{Height, UInt256};
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
+use super::attached::{AttachedPlan, JoinFigures, Joiner, NeoTrial};
 use super::cast::Cast;
 use super::clock::now_ns;
 use super::display::Display;
@@ -19,6 +20,7 @@ use super::funding::fund;
 use super::load::{Load, Outcome};
 use super::memory::MemoryWatch;
 use super::mixed::{self, Capture, Equality, OrdealFigures};
+use super::neo_go::NeoNodes;
 use super::observations::{NodeSeen, Observations};
 use super::outcome::{tips, transactions};
 use super::pacing::{TxRate, due};
@@ -49,7 +51,7 @@ const SHORTEST_DRAIN: Duration = Duration::from_secs(1);
 /// How much longer than the drain the slowest validator may take to reach the tip of the fastest.
 const SETTLE: Duration = Duration::from_secs(10);
 
-/// Senders whose balances are compared between validators of dBFT 2.0.
+/// Senders whose balances are compared.
 const COMPARED_SENDERS: usize = 16;
 
 /// A network whose processes were started.
@@ -68,7 +70,9 @@ pub(crate) struct Session<'a> {
     pub(crate) faucet: &'a Faucet,
     /// What the validators report.
     pub(crate) seen: &'a Arc<Observations>,
-    /// Where their RPC servers listen.
+    /// The Neo nodes beside them, if these keep the chain.
+    pub(crate) neo: Option<&'a NeoNodes<'a>>,
+    /// Where wallets ask: at the validators, or at the Neo nodes beside them.
     pub(crate) endpoints: &'a [Endpoint],
     /// What passes between validators of dBFT 2.0.
     pub(crate) capture: Option<&'a Capture>,
@@ -97,8 +101,12 @@ pub(crate) struct Findings {
     pub(crate) drill: Option<DrillFigures>,
     /// What was done to the validators of a network of dBFT 2.0.
     pub(crate) ordeal: Option<OrdealFigures>,
-    /// Whether these hold the same chain.
+    /// Whether the validators of a network of dBFT 2.0, or the Neo nodes, hold the same chain.
     pub(crate) equality: Equality,
+    /// Neo nodes that failed.
+    pub(crate) neo_trials: Vec<NeoTrial>,
+    /// The Neo node that joined.
+    pub(crate) join: Option<JoinFigures>,
 }
 
 impl Session<'_> {
@@ -131,17 +139,33 @@ impl Session<'_> {
         findings.trials = done.trials.into_inner();
         findings.drill = done.drill.into_inner();
         findings.ordeal = done.ordeal.into_inner();
+        findings.neo_trials = done.neo_trials.into_inner();
         self.settle(&mut findings).await?;
         if let Some(capture) = self.capture {
             let genesis = self.network.genesis();
             mixed::read_witnesses(capture, self.endpoints, genesis).await;
-            findings.equality = self.compare(&findings, &senders).await;
+        }
+        let joiner = match self.neo.filter(|_| self.devnet.attached.join) {
+            Some(neo) => Some(Joiner::start(self.network, neo, findings.height).await?),
+            None => None,
+        };
+        if self.capture.is_some() || self.neo.is_some() {
+            let joined = joiner.as_ref().map(|joiner| joiner.endpoint.clone());
+            findings.equality = self.compare(&findings, &senders, joined).await;
+        }
+        if let Some(joiner) = joiner {
+            findings.join = Some(joiner.stop().await);
         }
         Ok(findings)
     }
 
-    /// Whether all validators that last hold the same blocks, balances and application logs.
-    async fn compare(&self, findings: &Findings, senders: &Senders) -> Equality {
+    /// Whether all nodes that last, and one that joined, hold the same blocks, balances and application logs.
+    async fn compare(
+        &self,
+        findings: &Findings,
+        senders: &Senders,
+        joined: Option<Endpoint>,
+    ) -> Equality {
         let genesis = self.network.genesis();
         let mut accounts = vec![self.faucet.account, genesis.next_consensus()];
         let validators = genesis.standby_validators.iter();
@@ -149,8 +173,24 @@ impl Session<'_> {
         accounts.extend(senders.addresses().take(COMPARED_SENDERS));
         let mut transactions: Vec<_> = findings.included.keys().copied().collect();
         transactions.sort_unstable();
-        let (_, endpoints) = self.lasting();
+        let (_, mut endpoints) = self.lasting();
+        endpoints.extend(joined);
         Equality::of(&endpoints, findings.height, &accounts, &transactions).await
+    }
+
+    /// Where the validators themselves answer.
+    pub(super) fn validators(&self) -> anyhow::Result<Vec<Endpoint>> {
+        self.network.nodes().iter().map(|node| node.rpc()).collect()
+    }
+
+    /// Where transactions go: to all that last, but not to Neo nodes that fail now and then. With the indexes.
+    fn takers(&self) -> (Vec<usize>, Vec<Endpoint>) {
+        let (indexes, endpoints) = self.lasting();
+        let (plan, validators): (&AttachedPlan, usize) =
+            (&self.devnet.attached, self.endpoints.len());
+        let all = indexes.into_iter().zip(endpoints);
+        all.filter(|(index, _)| !plan.fails(*index, validators))
+            .unzip()
     }
 
     /// The endpoints of the validators that last, with their indexes.
@@ -188,9 +228,12 @@ impl Session<'_> {
     fn announce(&self) -> anyhow::Result<()> {
         for (index, node) in self.network.nodes().iter().enumerate() {
             let metrics = node.metrics().unwrap_or_default();
+            let beside = self.network.neo_nodes().get(index);
+            let beside = beside.map(|neo| format!("  Neo node {}", neo.rpc()));
             self.display.say(&format!(
-                "validator {index}: RPC {}  metrics {metrics}",
-                node.rpc()?
+                "validator {index}: RPC {}  metrics {metrics}{}",
+                node.rpc()?,
+                beside.unwrap_or_default()
             ));
         }
         let wallet = self.faucet.wallet.display();
@@ -241,8 +284,9 @@ impl Session<'_> {
     /// Why there may be no block: whom the first validator reaches, on what machine.
     async fn no_block(&self, height: Height, patience: Duration) -> anyhow::Error {
         let mut state = None;
-        if let Some(first) = self.endpoints.first()
-            && let Ok(mut client) = RpcClient::new(first.clone())
+        if let Some(first) = self.network.nodes().first()
+            && let Ok(first) = first.rpc()
+            && let Ok(mut client) = RpcClient::new(first)
         {
             state = client
                 .call::<Value>("getconsensusstate", json!([]))
@@ -273,7 +317,7 @@ impl Session<'_> {
         findings: &mut Findings,
         finished: &Cell<bool>,
     ) -> anyhow::Result<()> {
-        let (lasting, endpoints) = self.lasting();
+        let (lasting, endpoints) = self.takers();
         let mut load = Load::new(&endpoints).or_exit(Exit::Unreachable)?;
         let before = self.first(|node| (node.transactions, node.height()));
         let mut supply = supply;
@@ -307,7 +351,8 @@ impl Session<'_> {
             let over = match self.devnet.extent {
                 Extent::Duration(duration) => elapsed >= duration,
                 Extent::Blocks(blocks) => {
-                    self.first(|node| node.blocks.len()) >= usize::try_from(blocks)?
+                    let disturbed = self.devnet.attached.trials.is_empty() || finished.get();
+                    disturbed && self.first(|node| node.blocks.len()) >= usize::try_from(blocks)?
                 }
                 Extent::Trials => finished.get(),
                 Extent::UntilInterrupted => false,
@@ -356,6 +401,9 @@ impl Session<'_> {
         let height = self.seen.greatest_height();
         // A validator that does not come this far shows in the tips.
         let _ = timeout(self.drain() + SETTLE, self.seen.until_height(height)).await;
+        if let Some(neo) = self.neo {
+            let _ = timeout(self.drain() + SETTLE, neo.seen().until_height(height)).await;
+        }
         findings.height = height;
         findings.tips = tips(self.endpoints, height).await;
         let blocks = self.first(|node| {

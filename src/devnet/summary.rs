@@ -7,6 +7,7 @@ use neo_primitives::{Height, UInt256};
 use serde::Serialize;
 
 use super::accusations::Charges;
+use super::attached::AttachedFigures;
 use super::cast::{Cast, Part};
 use super::drill::DrillFigures;
 use super::events::{BlockEvent, NodeSummary};
@@ -73,6 +74,8 @@ pub(crate) struct Summary {
     pub(crate) drill: Option<DrillFigures>,
     /// What a network of dBFT 2.0 did.
     pub(crate) mixed: Option<MixedFigures>,
+    /// What validators beside Neo nodes did.
+    pub(crate) attached: Option<AttachedFigures>,
     /// The validators.
     pub(crate) nodes: Vec<NodeFigures>,
 }
@@ -204,6 +207,8 @@ pub(crate) struct Measured<'a> {
     pub(crate) drill: Option<DrillFigures>,
     /// What a network of dBFT 2.0 did.
     pub(crate) mixed: Option<MixedFigures>,
+    /// What validators beside Neo nodes did.
+    pub(crate) attached: Option<AttachedFigures>,
     /// What this program used.
     pub(crate) own: Option<Usage>,
 }
@@ -225,13 +230,14 @@ impl Summary {
             trials,
             drill,
             mixed,
+            attached,
             own,
         } = measured;
         let first = seen.get(cast.reference());
         let all: &[BlockEvent] = first.map(|node| node.blocks.as_slice()).unwrap_or_default();
         let counted = all.partition_point(|block| block.height <= height);
         let reported = all.get(..counted).unwrap_or(all);
-        let blocks = match trials.is_some() || mixed.is_some() {
+        let blocks = match trials.is_some() || mixed.is_some() || attached.is_some() {
             true => earliest(reported, cast, seen),
             false => reported.to_vec(),
         };
@@ -305,13 +311,14 @@ impl Summary {
             trials,
             drill,
             mixed,
+            attached,
             nodes,
         }
     }
 }
 
-/// Blocks at the moments at which the first validator reported them. Trials kill or stop every validator now and then,
-/// also the one at which blocks are counted: what it reports when it is back is no interval of the network.
+/// Blocks at the moments at which the first validator reported them. Trials kill or stop every validator, or its Neo node,
+/// now and then, also the one at which blocks are counted: what it reports when it is back is no interval of the network.
 fn earliest(blocks: &[BlockEvent], cast: &Cast, seen: &[NodeSeen]) -> Vec<BlockEvent> {
     let earliest = |block: &BlockEvent| {
         let others = cast.lasting().filter_map(|index| seen.get(index));
@@ -412,6 +419,7 @@ mod tests {
             trials: None,
             drill: None,
             mixed: None,
+            attached: None,
             own: None,
         });
         assert_eq!((summary.validators, summary.blocks), (2, 9));
@@ -478,6 +486,7 @@ mod tests {
             trials,
             drill: None,
             mixed: None,
+            attached: None,
             own: None,
         });
         summary.pace
@@ -538,6 +547,7 @@ mod tests {
             trials: None,
             drill: None,
             mixed: None,
+            attached: None,
             own: None,
         });
         assert_eq!(

@@ -1,5 +1,6 @@
 //! The summary for people.
 
+use super::attached::AttachedFigures;
 use super::cast::Part;
 use super::drill::DrillFigures;
 use super::mixed::MixedFigures;
@@ -67,6 +68,7 @@ pub(super) fn text(summary: &Summary) -> String {
     }
     lines.extend(summary.drill.iter().flat_map(DrillFigures::lines));
     lines.extend(summary.mixed.iter().flat_map(MixedFigures::lines));
+    lines.extend(summary.attached.iter().flat_map(AttachedFigures::lines));
     if let Some(attack) = &summary.byzantine {
         let kinds = |kinds: &std::collections::BTreeMap<String, u64>| {
             let each = kinds

@@ -135,6 +135,12 @@ impl NeoNodeFolder {
         }))
     }
 
+    /// One with its configuration in this folder.
+    pub(super) fn at(path: &Path, rpc: Endpoint) -> Self {
+        let path = path.to_owned();
+        Self { path, rpc }
+    }
+
     /// Its folder.
     pub(crate) fn path(&self) -> &Path {
         &self.path

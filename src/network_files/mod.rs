@@ -18,14 +18,14 @@ mod ports;
 mod private;
 mod write;
 
-pub(crate) use folder::{NetworkFolder, NodeFolder};
+pub(crate) use folder::{NeoNodeFolder, NetworkFolder, NodeFolder};
 pub(crate) use neo_go::NEO_GO_FILE;
 pub(crate) use plan::{LedgerChoice, NEO_VALIDATORS, NetworkPlan, ProtocolVersion};
 pub(crate) use ports::NodePorts;
 pub(crate) use private::{
     create_folder as create_private_folder, random_password, write_file as write_private_file,
 };
-pub(crate) use write::create;
+pub(crate) use write::{create, write_joining_node};
 
 /// Name of the genesis configuration in a network's folder.
 const GENESIS_FILE: &str = "genesis.json";

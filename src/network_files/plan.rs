@@ -66,6 +66,16 @@ pub(crate) enum LedgerChoice {
     Attached,
 }
 
+impl LedgerChoice {
+    /// Its name in configurations.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Attached => "attached",
+        }
+    }
+}
+
 /// What a new network shall be.
 #[derive(Clone, Debug)]
 pub(crate) struct NetworkPlan {

@@ -21,8 +21,8 @@ use super::neo_go::{NEO_GO_FILE, NeoGoConsensus, NeoGoNode};
 use super::ports::local;
 use super::private::{create_folder, random_password, write_file};
 use super::{
-    CONFIG_FILE, DATA_FOLDER, GENESIS_FILE, NetworkFolder, NetworkPlan, NodePorts, PASSWORD_FILE,
-    ProtocolVersion, WALLET_FILE, neo_node_folder, node_folder,
+    CONFIG_FILE, DATA_FOLDER, GENESIS_FILE, NeoNodeFolder, NetworkFolder, NetworkPlan, NodePorts,
+    PASSWORD_FILE, ProtocolVersion, WALLET_FILE, neo_node_folder, node_folder,
 };
 use crate::exit::{Exit, OrExit as _};
 
@@ -149,6 +149,35 @@ fn write_neo_node(
     write_file(&folder.join(NEO_GO_FILE), yaml.as_bytes())?;
     sync(folder)?;
     Ok(())
+}
+
+/// Writes the configuration of a further Neo node into a folder: it has free ports, and knows of the network where the
+/// P2P of these nodes listens on this machine.
+///
+/// # Errors
+/// With [`Exit::Busy`] if there are no free ports.
+pub(crate) fn write_joining_node(
+    folder: &Path,
+    genesis: &GenesisConfig,
+    seeds: &[u16],
+) -> anyhow::Result<NeoNodeFolder> {
+    let own = NodePorts::free(1).or_exit(Exit::Busy)?;
+    let seeds = seeds.iter().zip(own.iter().cycle());
+    let seeds = seeds.map(|(network, own)| NodePorts {
+        network: *network,
+        ..*own
+    });
+    let node = NeoGoNode {
+        genesis,
+        ports: &own.iter().copied().chain(seeds).collect::<Vec<_>>(),
+        index: 0,
+        consensus: None,
+    };
+    let yaml = node.yaml().map_err(|problem| Exit::Usage.error(problem))?;
+    write_file(&folder.join(NEO_GO_FILE), yaml.as_bytes())?;
+    let rpc = own.first().map(|own| local(own.rpc).into());
+    let rpc = rpc.context("no port for a joining node")?;
+    Ok(NeoNodeFolder::at(folder, rpc))
 }
 
 /// The validator's own account and the consensus account of all, as wallets of Neo validators have them.

@@ -1,4 +1,4 @@
-//! Whether all validators hold the same chain: block hashes, balances and application logs, asked over RPC.
+//! Whether all nodes hold the same chain: block hashes, balances and application logs, asked over RPC.
 
 use std::time::Duration;
 
@@ -45,6 +45,14 @@ impl Equality {
     /// Whether nothing differs.
     pub(crate) fn holds(&self) -> bool {
         self.hashes_equal && self.balances_equal && self.logs_equal
+    }
+
+    /// A line for people.
+    pub(crate) fn line(&self) -> String {
+        format!(
+            "  compared: {} blocks, {} accounts, {} application logs; {} differences",
+            self.blocks, self.accounts, self.logs, self.difference_count
+        )
     }
 
     fn differs(&mut self, what: String) {
@@ -118,7 +126,7 @@ impl Equality {
                 for (((method, parameters), one), other) in batch.iter().zip(&first).zip(others) {
                     if one.get("error").is_some() || *one != other {
                         self.differs(format!(
-                            "{method} {parameters}: {one} at the first validator, {other} at {endpoint}"
+                            "{method} {parameters}: {one} at the first node, {other} at {endpoint}"
                         ));
                     }
                 }
@@ -146,7 +154,7 @@ impl Equality {
                 if all.first() != Some(found) {
                     equal = false;
                     self.differs(format!(
-                        "balances of {} accounts at height {height}: {:?} at the first validator, {found:?} at {endpoint}",
+                        "balances of {} accounts at height {height}: {:?} at the first node, {found:?} at {endpoint}",
                         accounts.len(),
                         all.first()
                     ));
@@ -154,7 +162,7 @@ impl Equality {
             }
             return equal && all.iter().all(Option::is_some);
         }
-        self.differs("the validators were never at one height".to_owned());
+        self.differs("the nodes were never at one height".to_owned());
         false
     }
 }

@@ -54,6 +54,18 @@ pub(crate) struct IntervalFigures {
     pub(crate) longest: Option<f64>,
 }
 
+impl IntervalFigures {
+    /// Of intervals in nanoseconds.
+    pub(crate) fn of_nanos(mut all: Vec<u64>) -> Self {
+        all.sort_unstable();
+        Self {
+            p50: percentile(&all, 50).map(millis),
+            p95: percentile(&all, 95).map(millis),
+            longest: all.last().copied().map(millis),
+        }
+    }
+}
+
 /// What the figures are made of.
 pub(crate) struct Evidence<'a> {
     /// The version of neo-go.
@@ -125,14 +137,7 @@ impl MixedFigures {
                 ms(intervals.p95),
                 ms(intervals.longest)
             ),
-            format!(
-                "  compared: {} blocks, {} accounts, {} application logs; {} differences, {} forks",
-                self.equality.blocks,
-                self.equality.accounts,
-                self.equality.logs,
-                self.equality.difference_count,
-                self.forks.len()
-            ),
+            format!("{}, {} forks", self.equality.line(), self.forks.len()),
         ];
         lines.extend(
             self.equality
@@ -166,15 +171,9 @@ impl MixedFigures {
 fn intervals(seen: &Seen, window: Window) -> IntervalFigures {
     let blocks: Vec<_> = seen.blocks.iter().collect();
     let inside = |t_ns: u64| (window.from_ns..=window.until_ns).contains(&t_ns);
-    let mut all: Vec<u64> = blocks
+    let all = blocks
         .array_windows()
         .filter(|[before, after]| before.0.next() == *after.0 && inside(after.1.t_ns))
-        .map(|[before, after]| after.1.t_ns.saturating_sub(before.1.t_ns))
-        .collect();
-    all.sort_unstable();
-    IntervalFigures {
-        p50: percentile(&all, 50).map(millis),
-        p95: percentile(&all, 95).map(millis),
-        longest: all.last().copied().map(millis),
-    }
+        .map(|[before, after]| after.1.t_ns.saturating_sub(before.1.t_ns));
+    IntervalFigures::of_nanos(all.collect())
 }

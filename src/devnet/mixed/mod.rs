@@ -16,13 +16,14 @@ mod witnesses;
 
 pub(crate) use capture::{Capture, forks};
 pub(crate) use equality::Equality;
-pub(crate) use figures::{Evidence, MixedFigures};
+pub(crate) use figures::{Evidence, IntervalFigures, MixedFigures};
 pub(crate) use ground::Ground;
 pub(crate) use kills::{KillFigures, Turns};
 pub(crate) use lives::{Life, Lives, Software};
 pub(crate) use observer::Observer;
 pub(crate) use replacement::ReplacementFigures;
 pub(crate) use share::Window;
+pub(crate) use witnesses::signers;
 
 use std::path::PathBuf;
 
@@ -48,7 +49,7 @@ pub(crate) async fn read_witnesses(
     genesis: &GenesisConfig,
 ) {
     let heights: Vec<_> = capture.read(|seen| seen.blocks.keys().copied().collect());
-    let signers = witnesses::signers(endpoints, &heights, genesis).await;
+    let signers = signers(endpoints, &heights, genesis).await;
     capture.witnessed(signers);
 }
 

@@ -28,7 +28,7 @@ struct Witness {
 }
 
 /// The validators whose signatures are in the witnesses that these nodes have stored of these heights.
-pub(super) async fn signers(
+pub(crate) async fn signers(
     endpoints: &[Endpoint],
     heights: &[Height],
     genesis: &GenesisConfig,

@@ -16,8 +16,8 @@ use crate::rpc::{Endpoint, RpcClient, RpcError};
 /// Between two questions; the moments of its blocks are late by half of that on average.
 const ASK_EVERY: Duration = Duration::from_millis(20);
 
-/// Asks the validator at `endpoint` again and again, and records what it has as if it had reported it. Ends when it is
-/// dropped. Where nothing is known of the validator yet, the blocks that it has before it is first asked are left out.
+/// Asks the node at `endpoint` again and again, and records what it has as if it had reported it. Ends when it is
+/// dropped. Where nothing is known of the node yet, the blocks that it has before it is first asked are left out.
 pub(crate) async fn follow(endpoint: Endpoint, index: usize, seen: &Observations) -> Infallible {
     let mut ticks = interval(ASK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

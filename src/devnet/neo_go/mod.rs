@@ -1,7 +1,10 @@
-//! Validators that are real neo-go processes: their program, and what they have stored, asked over RPC.
+//! Real neo-go processes: their program, those that keep the chain of validators beside them, and what they have stored,
+//! asked over RPC.
 
 mod follow;
+mod nodes;
 mod program;
 
 pub(crate) use follow::follow;
+pub(crate) use nodes::NeoNodes;
 pub(crate) use program::NeoGoProgram;
