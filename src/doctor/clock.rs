@@ -76,7 +76,7 @@ pub(super) fn compare(config: &NodeConfig, all: &[Seen], now: SystemTime) -> Vec
     let dates = match offsets.get(offsets.len() / 2) {
         Some(median) => {
             let value = format!(
-                "{:+.1} s (give or take {:.1} s) against the clocks of {} nodes",
+                "{:+.1} s (give or take {:.1} s) against the clocks of {} node(s)",
                 -median.seconds,
                 median.uncertainty,
                 offsets.len()

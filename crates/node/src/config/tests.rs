@@ -253,6 +253,7 @@ fn the_templates_are_complete_and_parse() {
         ("v3-dev", 4),
         ("v3-test", 7),
         ("v3-prod", 7),
+        ("v3-attached", 7),
         ("v2-mixed", 4),
     ] {
         let path = root.join(format!("consensus-{name}.json"));
@@ -262,10 +263,12 @@ fn the_templates_are_complete_and_parse() {
             validators,
             "{name}"
         );
-        assert!(
-            config.rpc.is_some() && config.metrics.is_some() && config.wallet.is_some(),
-            "{name}"
-        );
+        assert!(config.rpc.is_some() && config.metrics.is_some(), "{name}");
+        // The key is in one place.
+        let attached = name == "v3-attached";
+        assert_eq!(config.wallet.is_some(), !attached, "{name}");
+        assert_eq!(config.signer.is_some(), attached, "{name}");
+        assert_eq!(config.ledger.is_attached(), attached, "{name}");
         let text = std::fs::read_to_string(&path).unwrap();
         let written: serde_json::Value = serde_json::from_str(&text).unwrap();
         let mut own = NodeConfig::parse(&text).unwrap();
