@@ -2,9 +2,11 @@
 //! tree: `cargo fuzz run corpus -- -runs=0`.
 #![no_main]
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use libfuzzer_sys::fuzz_target;
 use neo_consensus::View;
 use neo_consensus::v3::leader::LeaderState;
@@ -210,6 +212,22 @@ impl Corpus {
         );
     }
 
+    /// What once was a finding: `findings/TARGET/WHAT.base64`, as `.ci/fuzz` prints it.
+    fn findings(&self, folder: &Path) {
+        for target in fs::read_dir(folder).expect("the findings") {
+            let target = target.expect("a target with findings").path();
+            let name = target.file_name().and_then(OsStr::to_str);
+            let name = name.expect("the name of a target");
+            for finding in fs::read_dir(&target).expect("the findings of a target") {
+                let path = finding.expect("a finding").path();
+                let text = fs::read_to_string(&path).expect("a finding in Base64");
+                let digits: String = text.split_whitespace().collect();
+                let input = BASE64_STANDARD.decode(digits).expect("a finding in Base64");
+                self.add(name, &input);
+            }
+        }
+    }
+
     /// Bytes without meaning, for targets that read them as instructions.
     fn noise(&self) {
         for seed in 0..96_u32 {
@@ -269,6 +287,7 @@ fn write() {
     corpus.texts(tree);
     corpus.requests();
     corpus.noise();
+    corpus.findings(&fuzz.join("findings"));
 }
 
 fuzz_target!(init: write(), |_bytes: &[u8]| {});

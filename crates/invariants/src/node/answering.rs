@@ -14,10 +14,10 @@ use neo_consensus::View;
 use neo_consensus::v3::context::MessageKind;
 use neo_consensus::v3::message::RecoveryRequest;
 use neo_consensus::v3::{Message, Payload};
-use neo_primitives::{Encode, UInt256, ValidatorIndex, sha256};
+use neo_primitives::{Encode, Height, UInt256, ValidatorIndex, sha256};
 
 use super::Node;
-use super::dues::{Due, Lagging};
+use super::dues::{Asked, Due, Lagging};
 use crate::certificates::Checker;
 use crate::layout::Place;
 
@@ -91,16 +91,35 @@ impl Node {
         if !self.is_genuine(message, known.place.prev_hash) {
             return None;
         }
-        let reports = request.nonce != 0 && self.silence.forbids(height).is_none();
-        let lacks = if known.decided.is_some() {
-            !request.decided
-        } else {
-            let log = self.log.at(height);
-            let entered = log.and_then(|log| log.view_changes.iter().max());
-            let held = log.and_then(|log| log.highest()).map(|held| held.0);
-            entered.is_some_and(|view| *view > message.view) || held > request.prepared
+        let asked = Asked {
+            view: message.view,
+            prepared: request.prepared,
+            decided: request.decided,
+            report: request.nonce != 0,
         };
-        (reports || lacks).then_some(Lagging::Asks)
+        self.has_to_tell(height, &asked)
+            .then_some(Lagging::Asks(asked))
+    }
+
+    /// Whether there is something to tell who asked this about an open height.
+    ///
+    /// A request is answered when its signature is verified, with what is known by then, so this must hold
+    /// from its arrival until the node has settled: once the height is decided, certificates of its views are
+    /// not told any more (section 9), and who fell silent reports nothing.
+    pub(super) fn has_to_tell(&self, height: Height, asked: &Asked) -> bool {
+        let Some(known) = self.knowledge(height) else {
+            return false;
+        };
+        if asked.report && self.silence.forbids(height).is_none() {
+            return true;
+        }
+        if known.decided.is_some() {
+            return !asked.decided;
+        }
+        let log = self.log.at(height);
+        let entered = log.and_then(|log| log.view_changes.iter().max());
+        let held = log.and_then(|log| log.highest()).map(|held| held.0);
+        entered.is_some_and(|view| *view > asked.view) || held > asked.prepared
     }
 
     /// Whether a request has the signature of its sender.

@@ -32,7 +32,18 @@ pub(crate) enum Lagging {
     /// It asks about a height that is stored here.
     NotStored,
     /// It asks, and there is something to tell.
-    Asks,
+    Asks(Asked),
+}
+
+/// What a request says its signer has, and what it wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) view: View,
+    /// View of its highest PC.
+    pub(crate) prepared: Option<View>,
+    pub(crate) decided: bool,
+    /// It has a nonce: whoever may report a stored height does.
+    pub(crate) report: bool,
 }
 
 impl Due {
@@ -57,7 +68,7 @@ impl Due {
                     Lagging::Undecided => "votes at a decided height",
                     Lagging::LowerView => "is in a view that was left with a certificate",
                     Lagging::NotStored => "asks about a stored height",
-                    Lagging::Asks => "asks for what is known here",
+                    Lagging::Asks(_) => "asks for what is known here",
                 };
                 format!("does not answer validator {to}, which {what}")
             }

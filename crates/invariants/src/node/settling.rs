@@ -39,7 +39,10 @@ impl Node {
         let known = self.knowledge(height).filter(|_| height > self.stored);
         match (due, known) {
             // A request that was still to be verified when the height was over is not looked at any more.
-            (Due::Answer { why, .. }, known) => *why == Lagging::Asks && known.is_none(),
+            (Due::Answer { why, .. }, known) => match why {
+                Lagging::Asks(asked) => known.is_none() || !self.has_to_tell(height, asked),
+                _ => false,
+            },
             (Due::Forward { .. }, _) => false,
             (_, None) => true,
             (Due::Decide { .. }, Some(known)) => known.decided.is_some(),

@@ -159,3 +159,30 @@ fn of_a_stored_height_the_signer_is_told_in_the_turn_of_the_bearer() {
     silent.start(true, &[Record::Silenced]);
     assert_eq!(brought(silent, &asks(|request| request.nonce = 4), &[]), []);
 }
+
+#[test]
+fn a_request_is_answered_with_what_is_known_when_it_is_verified() {
+    // It arrives in view 1, of which its signer knows nothing; the height is decided before it is verified.
+    let asked_and_decided = |change: fn(&mut RecoveryRequest)| {
+        let mut stage = ahead();
+        let shown = RecoveryMessage {
+            decision: Some(cc(1, block())),
+            ..recovery()
+        };
+        stage.shown([asks(change), forwarded(2, shown)]);
+        stage.logs([body(header(0, 1)), decision_record(cc(1, block()))]);
+        stage.decides(block()).settles();
+        stage.found()
+    };
+    let owed = [Invariant::AfterDecision];
+    assert_eq!(asked_and_decided(|request| request.decided = true), []);
+    assert_eq!(asked_and_decided(|_| {}), owed, "the decision is told");
+    let reports = asked_and_decided(|request| (request.decided, request.nonce) = (true, 5));
+    assert_eq!(reports, owed);
+
+    // A report was asked for, and the log turns out to be an old copy.
+    let mut stage = Stage::open();
+    stage.shown([asks(|request| request.nonce = 5)]);
+    stage.logs([Record::Silenced]).settles();
+    stage.is_clean();
+}
