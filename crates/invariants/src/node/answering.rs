@@ -69,9 +69,8 @@ impl Node {
             _ => None,
         };
         let relayed_request = signer != from && message.kind() == MessageKind::RecoveryRequest;
-        if stored && (relayed_request || signer == from && !self.answers_for_stored()) {
-            // The turn is taken: by an answer that was due while no height was open to sign it for, or by a
-            // request of which nothing shows there whether its signer said it.
+        if stored && relayed_request && self.answers_for_stored() {
+            // The turn is taken: nothing shows there whether its signer said it.
             self.answered.insert(from, at);
         }
         if let Some(why) = why.filter(|_| is_due) {

@@ -1,7 +1,8 @@
 //! Nodes that are behind.
 
 use super::{Cluster, Config, ms};
-use crate::engine::{Notice, Recipient};
+use crate::engine::{Engine, Event, LedgerAction, Notice, Now, Recipient};
+use crate::v3::Message;
 use crate::v3::context::MessageKind;
 use crate::v3::message::Payload;
 
@@ -109,6 +110,46 @@ fn who_votes_at_a_decided_height_gets_the_decision() {
     cluster.filter = None;
     cluster.until_all_stored(3, ms(5000));
     assert_eq!(cluster.view_changes(), 0);
+}
+
+#[test]
+fn what_comes_while_no_height_is_open_costs_nobody_an_answer() {
+    let mut cluster = Cluster::start(Config::of(4), 6);
+    cluster.until_all_stored(2, ms(6_000));
+    // Node 1 has just started: height 1 is stored, and it is not told of the next height yet.
+    let timers = cluster.config.timers;
+    cluster.crash(1);
+    cluster.nodes[1].boot(timers);
+    let node = &mut cluster.nodes[1];
+    let parent = node.ledger.tip().hash();
+    let opened = node.ledger.request(LedgerAction::Open { parent });
+    let mut engine = node.engine.take().expect("it was started");
+    let mut step = |at: u64, event| {
+        let now = Now {
+            monotonic: ms(10_000 + at),
+            wall_ms: 1_700_000_010_000,
+            entropy: 0,
+        };
+        engine.step(now, event).send
+    };
+    step(0, Event::Start);
+    let key = cluster.nodes[0].key.clone();
+    let brings = |message: &Message| Event::Received {
+        from: key.clone(),
+        message: message.clone(),
+    };
+    let [own, of_another] = [0, 2].map(|node| cluster.forge_change_view(node, 1, 1));
+    assert_eq!(step(1, brings(&of_another)), []);
+    assert_eq!(step(2, brings(&own)), []);
+    step(3, Event::Ledger(opened.expect("the tip is known")));
+    let sent = step(4, brings(&own));
+    let answers = |(to, draft): &(Recipient, crate::v3::Draft)| {
+        matches!(draft.unsigned().payload, Payload::RecoveryMessage(_))
+            && *to == Recipient::One(key.clone())
+    };
+    assert!(sent.iter().any(answers), "{sent:?}");
+    // That took its turn.
+    assert_eq!(step(5, brings(&own)), []);
 }
 
 #[test]

@@ -91,7 +91,9 @@ impl V3Engine {
         actions: &mut V3Actions,
     ) {
         let kind = message.kind();
-        if kind == MessageKind::RecoveryMessage {
+        // Without an open height there is nothing to sign an answer for, nor is it known who brings what of
+        // others: nobody loses a turn by it.
+        if kind == MessageKind::RecoveryMessage || self.open.is_empty() {
             return;
         }
         if self.is_relayed(from, message) {
