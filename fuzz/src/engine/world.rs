@@ -227,7 +227,7 @@ impl<'a> World<'a> {
         if self.log_lost {
             self.log.clear();
         }
-        let log_intact = !std::mem::take(&mut self.log_lost);
+        let log_intact = !self.log_lost;
         let stored = self.tip().header.index;
         let (validator, life) = (self.own, self.life);
         self.observe(Observation::Started {
@@ -349,6 +349,8 @@ impl<'a> World<'a> {
         }
         if writes {
             self.log.extend_from_slice(ballot.records());
+            // Only now: a vote log begins anew together with the first records that say what the loss led to.
+            self.log_lost = false;
             self.observe(Observation::Durable {
                 records: ballot.records(),
             });

@@ -70,8 +70,13 @@ impl Node {
         };
         let relayed_request = signer != from && message.kind() == MessageKind::RecoveryRequest;
         if stored && relayed_request && self.answers_for_stored() {
-            // The turn is taken: nothing shows there whether its signer said it.
+            // The turn is taken: nothing shows there whether its signer said it. What its bearer asked itself and
+            // is still to be verified finds it taken.
             self.answered.insert(from, at);
+            self.dues.pay(|_, due| match due {
+                Due::Answer { to, why } => *to == from && matches!(why, Lagging::Asks(_)),
+                _ => false,
+            });
         }
         if let Some(why) = why.filter(|_| is_due) {
             self.dues

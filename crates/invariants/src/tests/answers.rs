@@ -154,6 +154,14 @@ fn of_a_stored_height_the_signer_is_told_in_the_turn_of_the_bearer() {
     stage.brings(2, [ask(1)]).tells(1, &anything()).settles();
     stage.wait(100).brings(2, [ask(2)]).settles();
     assert_eq!(stage.found(), owed);
+    // What its bearer asks itself, and is verified only then, finds the turn taken.
+    let own = || request_of(2, H, |request| request.nonce = 5);
+    let mut stage = Stage::open();
+    stage.shown([own()]).brings(2, [ask(1)]);
+    stage.tells(1, &anything()).settles();
+    stage.is_clean();
+    stage.wait(100).shown([own()]).settles();
+    assert_eq!(stage.found(), owed);
     // A silent validator vouches for nothing at an open height, and tells what it has stored.
     let mut silent = Stage::with(Stage::setup());
     silent.start(true, &[Record::Silenced]);
