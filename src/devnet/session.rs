@@ -48,6 +48,9 @@ const OUTSTANDING: u64 = 10_000;
 /// Shortest drain; with tiny block times three of them would be nothing.
 const SHORTEST_DRAIN: Duration = Duration::from_secs(1);
 
+/// Blocks after the load in which its last transactions come.
+const BLOCKS_UNDER_WAY: u32 = 2;
+
 /// How much longer than the drain the slowest validator may take to reach the tip of the fastest.
 const SETTLE: Duration = Duration::from_secs(10);
 
@@ -375,12 +378,18 @@ impl Session<'_> {
             .filter(|sent| sent.accepted)
             .count();
         let expected = before.0.saturating_add(u64::try_from(accepted)?);
+        // Wallets of others use the network, too, and the count does not tell whose transactions came into blocks: what was
+        // taken last is in the block that is under way now, or in the next.
+        let last = self
+            .seen
+            .greatest_height()
+            .0
+            .saturating_add(BLOCKS_UNDER_WAY);
         let drained = self.seen.until(|nodes| {
             let first = nodes.get(self.cast.reference());
-            let committed = first.map(|node| node.transactions);
-            committed
-                .is_none_or(|committed| committed >= expected)
-                .then_some(())
+            let drained =
+                |node: &NodeSeen| node.transactions >= expected && node.height().0 >= last;
+            first.is_none_or(drained).then_some(())
         });
         // What is not committed by then is counted as not committed.
         let _ = timeout(self.drain(), drained).await;
