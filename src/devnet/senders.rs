@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 
 use super::funding::Grant;
 use super::observations::Observations;
+use super::pacing::TxRate;
 use crate::payment::{Balances, SigningAccount, system_fee};
 
 /// Number of accounts that send.
@@ -30,6 +31,8 @@ const CHUNK: usize = 1_000;
 
 /// Transactions that are signed before the load begins, at most; further ones follow while it runs.
 const SIGNED_AHEAD: u64 = 100_000;
+/// Where it is not known how many there will be, the load of so many seconds is signed before it begins.
+const SECONDS_AHEAD: u64 = 60;
 
 /// How much the signing threads stand back behind the validators (Unix niceness).
 const NICENESS: i32 = 10;
@@ -158,16 +161,22 @@ pub(crate) struct Supply {
 }
 
 impl Supply {
-    /// Starts signing `total` transfers, or without end.
+    /// Starts signing `total` transfers, or without end for load of this rate.
     ///
     /// # Errors
     /// If no thread can be started.
     pub(crate) fn start(
         senders: Arc<Senders>,
         total: Option<u64>,
+        rate: TxRate,
         seen: Arc<Observations>,
     ) -> anyhow::Result<Self> {
-        let ahead = usize::try_from(total.unwrap_or(u64::MAX).min(SIGNED_AHEAD))?;
+        let ahead = match (total, rate) {
+            (Some(total), _) => total,
+            (None, TxRate::PerSecond(rate)) => u64::from(rate).saturating_mul(SECONDS_AHEAD),
+            (None, TxRate::Max) => SIGNED_AHEAD,
+        };
+        let ahead = usize::try_from(ahead.min(SIGNED_AHEAD))?;
         let (chunk, chunks) = mpsc::channel((ahead / CHUNK).clamp(1, 16));
         let pool = rayon::ThreadPoolBuilder::new()
             .thread_name(|index| format!("sign-{index}"))
@@ -254,6 +263,7 @@ mod tests {
         let mut supply = Supply::start(
             senders(),
             Some(total),
+            TxRate::PerSecond(1),
             Arc::new(Observations::new(&Cast::lasting_only(1))),
         )
         .unwrap();
@@ -289,9 +299,11 @@ mod tests {
         let mut supply = Supply::start(
             senders(),
             None,
+            TxRate::PerSecond(10),
             Arc::new(Observations::new(&Cast::lasting_only(1))),
         )
         .unwrap();
+        assert_eq!(supply.ahead, 600);
         supply.ahead = CHUNK;
         supply.fill().await;
         for _ in 0..CHUNK {

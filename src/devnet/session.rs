@@ -125,7 +125,10 @@ impl Session<'_> {
         // Signing goes on while the network comes up.
         let supply = match self.total() {
             Some(0) => None,
-            total => Some(Supply::start(senders.clone(), total, self.seen.clone())?),
+            total => {
+                let (rate, seen) = (self.devnet.tx_rate, self.seen.clone());
+                Some(Supply::start(senders.clone(), total, rate, seen)?)
+            }
         };
         self.until_ready().await?;
         self.announce()?;

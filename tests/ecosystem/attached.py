@@ -96,7 +96,7 @@ def same_chain(name, run):
 
 
 def told(times):
-    return f"p50 {times['p50']:.0f}, p95 {times['p95']:.0f}, longest {times['longest']:.0f} ms"
+    return ", ".join(f"{name} {times[name] or 0:.0f} ms" for name in ["p50", "p95", "longest"])
 
 
 def chain(options, name, blocks, *more, with_contract=False):
@@ -110,7 +110,7 @@ def chain(options, name, blocks, *more, with_contract=False):
         return
     attached = run["attached"]
     times = attached["block_interval_ms"]
-    judge(attached["verdicts"]["pace"], f"{name}: {run['blocks']} blocks, interval {told(times)}; p50 below 1100")
+    judge(attached["verdicts"]["pace"], f"{name}: {run['blocks']} blocks, interval {told(times)}; p50 below 1.1 s")
     same_chain(name, run)
     if join := attached["join"]:
         judge(

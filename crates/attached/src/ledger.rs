@@ -83,6 +83,12 @@ impl AttachedLedger {
     #[must_use]
     pub fn nodes(&self) -> Vec<NodeReport> {
         let serving = self.shared.serving();
+        let tip = self.shared.tip().height();
+        let state = |member: &Arc<Member>| match member.state() {
+            // The chain has gone on since it was looked at; one that is frozen answers to no further look.
+            NodeState::Synchronised { height } if height < tip => NodeState::Behind { height, tip },
+            state => state,
+        };
         let is_serving =
             |member: &Arc<Member>| serving.as_ref().is_some_and(|one| Arc::ptr_eq(one, member));
         self.shared
@@ -90,7 +96,7 @@ impl AttachedLedger {
             .iter()
             .map(|member| NodeReport {
                 endpoint: member.node.endpoint().clone(),
-                state: member.state(),
+                state: state(member),
                 serves: is_serving(member),
             })
             .collect()

@@ -326,3 +326,23 @@ async fn a_node_whose_answers_fail_is_left_alone_for_a_while() {
     assert_eq!(calls(&first), before);
     assert!(ledger.nodes()[1].serves);
 }
+
+#[tokio::test]
+async fn a_node_that_froze_is_reported_where_the_chain_has_left_it() {
+    let network = Network::new();
+    let node = FakeNode::start(&network).await;
+    let mut config = super::config(&network, &[&node]);
+    config.timing.timeout = Duration::from_secs(3_600);
+    let store = Box::new(neo_ledger::store::MemoryStore::new());
+    let ledger = super::attach_with(config, store).await;
+    until(&ledger, |ledger| ledger.nodes()[0].serves).await;
+    node.set(|inside| inside.mood = Mood::Silent);
+    let block = std::sync::Arc::new(network.blocks(&network.genesis(), 1).remove(0));
+    let stored = ask(&ledger, LedgerRequest::Import { block }).await;
+    assert!(matches!(stored, LedgerAnswer::Stored { .. }), "{stored:?}");
+    let report = &ledger.nodes()[0];
+    assert!(!report.serves);
+    let (height, tip) = (Height(0), Height(1));
+    assert_eq!(report.state, NodeState::Behind { height, tip });
+    assert!(report.to_string().contains("the chain is at 1"));
+}
