@@ -22,7 +22,8 @@ pub(super) struct Seen {
     pub(super) version: Version,
     /// `getconsensusstate`; `None` from nodes without the method, which are not ours.
     pub(super) consensus: Option<Consensus>,
-    pub(super) genesis: UInt256,
+    /// Hash of the genesis block; `None` from nodes whose chain begins at a later one.
+    pub(super) genesis: Option<UInt256>,
     /// Height of its last block.
     pub(super) height: u32,
     /// Height of its last header; above the block's while it catches up.
@@ -95,7 +96,11 @@ pub(super) fn client(endpoint: &Endpoint, timeout: Duration) -> Result<RpcClient
 pub(super) async fn ask(endpoint: &Endpoint, timeout: Duration) -> Result<Seen, RpcError> {
     let mut client = client(endpoint, timeout)?;
     let version: Version = client.call("getversion", json!([])).await?;
-    let genesis: UInt256 = client.call("getblockhash", json!([0])).await?;
+    let genesis = match client.call("getblockhash", json!([0])).await {
+        Ok(genesis) => Some(genesis),
+        Err(RpcError::Refused { .. }) => None,
+        Err(error) => return Err(error),
+    };
     let count: u32 = client.call("getblockcount", json!([])).await?;
     let headers: u32 = client.call("getblockheadercount", json!([])).await?;
     let height = count.saturating_sub(1);
@@ -126,6 +131,13 @@ pub(super) async fn ask(endpoint: &Endpoint, timeout: Duration) -> Result<Seen, 
 }
 
 impl Seen {
+    /// Whether it is of this network, as far as it tells.
+    pub(super) fn is_of(&self, genesis: &GenesisConfig) -> bool {
+        let hash = genesis.genesis_block().hash();
+        self.version.protocol.network == genesis.magic.0
+            && self.genesis.is_none_or(|theirs| theirs == hash)
+    }
+
     /// The validators of its next block; those of the genesis if it does not tell.
     pub(super) fn validators(&self, genesis: &GenesisConfig) -> Vec<PublicKey> {
         let told = self.next_validators.clone();

@@ -44,10 +44,7 @@ pub(super) async fn check(
     }
     // Heights and clocks of another network say nothing about this one.
     let genesis = &config.protocol.genesis;
-    let hash = genesis.genesis_block().hash();
-    seen.retain(|(_, seen)| {
-        seen.genesis == hash && seen.version.protocol.network == genesis.magic.0
-    });
+    seen.retain(|(_, seen)| seen.is_of(genesis));
     let keep = seen.iter().filter(|(role, _)| *role == Role::Ledger);
     let keep: Vec<&Seen> = keep.map(|(_, seen)| seen).collect();
     all.extend(chain::trusted(config, &keep, request.timeout).await);

@@ -107,8 +107,8 @@ fn network(ours: &GenesisConfig, seen: &Seen) -> Vec<Finding> {
         );
     }
     let genesis = ours.genesis_block().hash();
-    if seen.genesis != genesis {
-        let found = format!("genesis block {}", seen.genesis);
+    if let Some(theirs) = seen.genesis.filter(|theirs| *theirs != genesis) {
+        let found = format!("genesis block {theirs}");
         differs(
             "standby_validators",
             found,
@@ -130,7 +130,11 @@ fn network(ours: &GenesisConfig, seen: &Seen) -> Vec<Finding> {
         differs("committee", shown(committee), shown(ours.committee()));
     }
     if all.is_empty() {
-        let value = format!("magic {}, genesis block {genesis}", ours.magic.0);
+        let magic = ours.magic.0;
+        let value = match seen.genesis {
+            Some(_) => format!("magic {magic}, genesis block {genesis}"),
+            None => format!("magic {magic}; its chain begins behind the genesis block"),
+        };
         all.push(Finding::ok(NETWORK, place, value));
     }
     all

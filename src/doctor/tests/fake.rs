@@ -20,7 +20,8 @@ use crate::rpc::Endpoint;
 pub(super) struct Fake {
     pub(super) version: Value,
     pub(super) consensus: Option<Value>,
-    pub(super) genesis: String,
+    /// Hash of the genesis block, if it has that.
+    pub(super) genesis: Option<String>,
     pub(super) height: u32,
     pub(super) headers: u32,
     /// Time of the last block against now.
@@ -55,7 +56,7 @@ impl Fake {
                 "standbycommittee": genesis.committee(),
             }}),
             consensus: Some(json!({"protocol": config.protocol.version, "ownindex": 1})),
-            genesis: genesis.genesis_block().hash().to_string(),
+            genesis: Some(genesis.genesis_block().hash().to_string()),
             height: 100,
             headers: 100,
             tip_ahead_s: 0,
@@ -74,7 +75,10 @@ impl Fake {
         }
         match method {
             "getversion" => json!({"result": self.version}),
-            "getblockhash" if params[0] == 0 => json!({"result": self.genesis}),
+            "getblockhash" if params[0] == 0 => match &self.genesis {
+                Some(genesis) => json!({"result": genesis}),
+                None => json!({"error": {"code": -109, "message": "Unknown height"}}),
+            },
             "getblockhash" => json!({"result": self.hash}),
             "getblockcount" => json!({"result": self.height + 1}),
             "getblockheadercount" => json!({"result": self.headers + 1}),

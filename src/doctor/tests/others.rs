@@ -16,7 +16,7 @@ async fn fifth_a_node_of_another_network() {
     assert!(has(&found.mend, "protocol.genesis.magic"), "{found:?}");
     let mut prepared = Prepared::new();
     prepared
-        .against(|fake| fake.genesis = format!("0x{}", "ab".repeat(32)))
+        .against(|fake| fake.genesis = Some(format!("0x{}", "ab".repeat(32))))
         .await;
     let found = prepared.fails("network").await;
     assert!(found.value.contains("abab"), "{found:?}");

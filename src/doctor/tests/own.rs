@@ -96,6 +96,18 @@ async fn tenth_a_data_folder_that_is_held_and_a_node_that_runs() {
     let all = prepared.findings().await;
     assert_eq!(exit_of(&all), Exit::Success, "{all:#?}");
     assert_eq!(of(&all, "data-folder").value, "this node runs and holds it");
+    // So does one that only follows meanwhile, and whose chain begins at a trusted block.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut own = Fake::of(&prepared.config);
+    own.consensus = Some(serde_json::json!({"protocol": 3, "ownindex": null}));
+    own.genesis = None;
+    if let Some(rpc) = &mut prepared.config.rpc {
+        rpc.listen = own.serve_on(listener);
+    }
+    assert_eq!(exit_of(&prepared.findings().await), Exit::Success);
+    if let Some(rpc) = &mut prepared.config.rpc {
+        rpc.listen = address;
+    }
     // Asked as another one it is the same node, unless it has another nonce.
     prepared.request.others = vec![Other::Rpc(address.into())];
     let all = prepared.findings().await;
