@@ -7,13 +7,23 @@ use neo_ledger::Rejected;
 use neo_primitives::{Encode as _, Height, Reader, Transaction, UInt256};
 use neo_rpc::{Call, RpcError};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{BATCH, Node};
 use crate::error::NodeError;
 
 /// NEP-23: the block or transaction is unknown.
 const UNKNOWN: [i64; 2] = [-103, -100];
+
+/// Refusals that say something of the node and nothing of what was sent: no such method, an error inside, a method that
+/// its configuration forbids.
+const ABOUT_NODE: [i64; 3] = [-32_601, -32_603, -600];
+
+/// The answer to a transaction that was taken.
+#[derive(Deserialize)]
+struct Taken {
+    hash: UInt256,
+}
 
 /// What a node's memory pool holds that is verified on the state of a height.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -80,22 +90,34 @@ impl Node {
                 })
                 .collect();
             for (transaction, result) in group.iter().zip(self.batch(&calls).await?) {
-                verdicts.push(verdict(transaction.hash(), result)?);
+                verdicts.push(self.verdict(transaction.hash(), result)?);
             }
         }
         Ok(verdicts)
     }
-}
 
-fn verdict(
-    hash: UInt256,
-    result: Result<serde_json::Value, RpcError>,
-) -> Result<Result<UInt256, Rejected>, NodeError> {
-    match result {
-        Ok(_) => Ok(Ok(hash)),
-        Err(RpcError::Refused { code: -501, .. }) => Ok(Err(Rejected::AlreadyExists(hash))),
-        Err(RpcError::Refused { code: -503, .. }) => Ok(Err(Rejected::AlreadyInPool(hash))),
-        Err(RpcError::Refused { code, message, .. }) => Ok(Err(Rejected::ByNode { code, message })),
-        Err(error) => Err(error.into()),
+    /// What an answer to `sendrawtransaction` says of the transaction. Anything but its own hash or a refusal of it is
+    /// no verdict.
+    fn verdict(
+        &self,
+        hash: UInt256,
+        result: Result<Value, RpcError>,
+    ) -> Result<Result<UInt256, Rejected>, NodeError> {
+        match result {
+            Ok(result) => {
+                let taken: Taken = self.read("sendrawtransaction", result)?;
+                if taken.hash != hash {
+                    let problem = format!("is {}, not {hash}", taken.hash);
+                    return Err(self.field("sendrawtransaction", "hash", problem));
+                }
+                Ok(Ok(hash))
+            }
+            Err(RpcError::Refused { code: -501, .. }) => Ok(Err(Rejected::AlreadyExists(hash))),
+            Err(RpcError::Refused { code: -503, .. }) => Ok(Err(Rejected::AlreadyInPool(hash))),
+            Err(RpcError::Refused { code, message, .. }) if !ABOUT_NODE.contains(&code) => {
+                Ok(Err(Rejected::ByNode { code, message }))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The attached ledger before fake nodes.
 
+mod answers;
 mod elections;
 mod following;
 mod nodes;
