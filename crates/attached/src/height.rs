@@ -57,7 +57,7 @@ impl Shared {
         tip: &Tip,
     ) -> Result<HeightInfo, NodeError> {
         self.hold_whole(member, tip).await?;
-        let office = self.read_office(member, tip).await?;
+        let office = self.office_above(member, tip).await?;
         let info = HeightInfo {
             height: tip.height().next(),
             parent: tip.signed.header,
@@ -68,21 +68,30 @@ impl Shared {
             limits: office.limits,
             pool: u32::try_from(self.mirror.lock().len()).unwrap_or(u32::MAX),
         };
-        *self.office.write() = Some(office);
         Ok(info)
     }
 
-    /// What was read when the height above `parent` opened; read now if it was not.
+    /// Who is in office above the tip. It is read once for each tip, whoever asks first.
     pub(crate) async fn office_above(
         &self,
         member: &Member,
         tip: &Tip,
     ) -> Result<Office, NodeError> {
-        let known = self.office.read().clone();
-        match known.filter(|office| office.parent == tip.hash) {
-            Some(office) => Ok(office),
-            None => self.read_office(member, tip).await,
+        let known = || self.office.read().clone();
+        let known = || known().filter(|office| office.parent == tip.hash);
+        if let Some(office) = known() {
+            return Ok(office);
         }
+        let _turn = self.reading_office.lock().await;
+        if let Some(office) = known() {
+            return Ok(office);
+        }
+        let office = self.read_office(member, tip).await?;
+        // A reading that took long must not take the place of a later one.
+        if self.tip().hash == tip.hash {
+            *self.office.write() = Some(office.clone());
+        }
+        Ok(office)
     }
 
     /// The transactions of the tip must be known: a memory pool may still list them.

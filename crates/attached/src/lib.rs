@@ -17,6 +17,10 @@
 //! does not vote. While no node serves, [`neo_ledger::LedgerRequest::Open`] waits; every other request fails after
 //! [`Timing::patience`], which consensus takes as "not checked", never as a vote.
 
+// Tests of other crates use the fake node, too.
+#[cfg(test)]
+extern crate self as neo_attached;
+
 mod building;
 mod config;
 pub mod election;
@@ -24,6 +28,7 @@ mod error;
 #[cfg(test)]
 mod fake;
 mod following;
+mod given;
 mod headers;
 mod height;
 mod ledger;

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::{
     error::NodeError,
+    given::Given,
     node::Listing,
     shared::{Member, Shared},
 };
@@ -21,7 +22,7 @@ const REFRESH: Duration = Duration::from_secs(1);
 /// Bytes of transactions that are held, at most.
 const MAX_BYTES: usize = 128 << 20;
 
-/// A copy of a memory pool: all hashes, and the transactions that come first.
+/// A copy of a memory pool: all hashes, the transactions that come first, and those that the node was just given.
 #[derive(Default)]
 pub(crate) struct Mirror {
     height: Height,
@@ -30,6 +31,7 @@ pub(crate) struct Mirror {
     held: HashMap<UInt256, Arc<Transaction>>,
     bytes: usize,
     read: Option<Instant>,
+    given: Given,
 }
 
 impl Mirror {
@@ -50,7 +52,22 @@ impl Mirror {
 
     /// A transaction of the pool, if its bytes are held.
     pub(crate) fn get(&self, hash: &UInt256) -> Option<&Arc<Transaction>> {
-        self.held.get(hash)
+        self.held.get(hash).or_else(|| self.given.get(hash))
+    }
+
+    /// Whether a transaction is in the pool, as far as is known.
+    pub(crate) fn contains(&self, hash: &UInt256) -> bool {
+        self.listed.contains(hash) || self.given.get(hash).is_some()
+    }
+
+    /// The node has taken transactions: they are in its pool.
+    pub(crate) fn give(&mut self, transactions: impl IntoIterator<Item = Arc<Transaction>>) {
+        for transaction in transactions {
+            let hash = transaction.hash();
+            if !self.held.contains_key(&hash) {
+                self.given.add(transaction);
+            }
+        }
     }
 
     /// Takes a listing over. What is not listed any more is let go.
@@ -63,6 +80,8 @@ impl Mirror {
         let listed = &self.listed;
         self.held.retain(|hash, _| listed.contains(hash));
         self.bytes = self.held.values().map(|held| held.size()).sum();
+        let arrived = self.given.listed(|hash| listed.contains(hash));
+        self.hold(arrived);
     }
 
     /// The first `count` listed transactions that are not held, none when the bytes are used up.
@@ -97,7 +116,7 @@ impl Mirror {
         match ids {
             TransactionIds::Full(hashes) => hashes
                 .iter()
-                .map(|hash| self.listed.contains(hash).then_some(*hash))
+                .map(|hash| self.contains(hash).then_some(*hash))
                 .collect(),
             TransactionIds::Short(ids) => {
                 // The number of times that a name is asked for and that it is found, and what it stands for.
@@ -106,7 +125,9 @@ impl Mirror {
                     let (asked, _) = names.entry(*id).or_default();
                     *asked += 1;
                 }
-                for hash in &self.order {
+                let given = self.given.hashes();
+                let given = given.filter(|hash| !self.listed.contains(*hash));
+                for hash in self.order.iter().chain(given) {
                     if let Some((asked, found)) = names.get_mut(&short_id(block, hash)) {
                         *asked += usize::from(found.is_some());
                         *found = Some(*hash);
@@ -195,6 +216,15 @@ impl Shared {
             .into_iter()
             .map(|hash| mirror.get(&hash?).cloned())
             .collect()
+    }
+
+    /// Of transactions that were sent to the node, those that it has taken are in its pool.
+    pub(crate) fn taken<E>(&self, sent: &[Arc<Transaction>], verdicts: &[Result<UInt256, E>]) {
+        // One that was there already may have other witnesses there.
+        let verdicts = sent.iter().zip(verdicts);
+        let taken = verdicts.filter(|(_, verdict)| verdict.is_ok());
+        let taken = taken.map(|(transaction, _)| Arc::clone(transaction));
+        self.mirror.lock().give(taken);
     }
 
     async fn fetch(

@@ -115,6 +115,10 @@ impl ChainReader for AttachedLedger {
         self.shared().mirror.lock().get(hash).cloned()
     }
 
+    fn is_pooled(&self, hash: &UInt256) -> bool {
+        self.shared().mirror.lock().contains(hash)
+    }
+
     fn network_fee(&self, _: &Transaction) -> Result<Datoshi, LedgerError> {
         Err(LedgerError::AskTheNode("network fee"))
     }

@@ -147,6 +147,8 @@ pub(crate) struct Shared {
     pub(crate) members: Vec<Arc<Member>>,
     pub(crate) mirror: Mutex<Mirror>,
     pub(crate) office: RwLock<Option<Office>>,
+    /// Held while it is read: engine and gate ask at the same moment.
+    pub(crate) reading_office: tokio::sync::Mutex<()>,
     proposals: Mutex<VecDeque<Proposal>>,
     pub(crate) tip_watcher: RwLock<Option<TipWatcher>>,
     pub(crate) pool_watcher: RwLock<Option<PoolWatcher>>,
@@ -185,6 +187,7 @@ impl Shared {
             members,
             mirror: Mutex::default(),
             office: RwLock::default(),
+            reading_office: tokio::sync::Mutex::default(),
             proposals: Mutex::default(),
             tip_watcher: RwLock::default(),
             pool_watcher: RwLock::default(),

@@ -128,7 +128,10 @@ pub(crate) async fn submit(
             }
         };
         match member.node.send(transactions).await {
-            Ok(verdicts) => return verdicts,
+            Ok(verdicts) => {
+                shared.taken(transactions, &verdicts);
+                return verdicts;
+            }
             Err(error) => shared.failed(&member, &error),
         }
     }

@@ -45,6 +45,7 @@ impl Shared {
         }
         let is_neo_go = member.version().is_some_and(|version| version.is_neo_go);
         let verdicts = member.node.send(&unlisted).await?;
+        self.taken(&unlisted, &verdicts);
         let mut again = Vec::new();
         for (transaction, verdict) in unlisted.iter().zip(verdicts) {
             match verdict {

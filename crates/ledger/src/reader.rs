@@ -93,7 +93,8 @@ pub struct PolicyValues {
     pub max_verification_gas: Datoshi,
 }
 
-/// Read access to the stored chain and to the memory pool. Every method answers at once.
+/// Read access to the stored chain and to the memory pool. Every method but
+/// [`ChainReader::fetch_block_bytes`] answers at once.
 ///
 /// Only stored blocks are visible: a block that was merely decided is not.
 pub trait ChainReader: Send + Sync + 'static {
@@ -152,6 +153,16 @@ pub trait ChainReader: Send + Sync + 'static {
     /// # Errors
     /// When the store cannot be read.
     fn block_bytes(&self, height: Height) -> Result<Option<Vec<u8>>, LedgerError>;
+
+    /// As [`ChainReader::block_bytes`], where the block is not held here also from whoever keeps the chain. Unlike every
+    /// other method it may wait, for as long as that one may take for an answer: only for threads that may block.
+    /// `None`, too, when it cannot be had now.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn fetch_block_bytes(&self, height: Height) -> Result<Option<Vec<u8>>, LedgerError> {
+        self.block_bytes(height)
+    }
 
     /// Header and witness of a height.
     ///
@@ -251,6 +262,11 @@ pub trait ChainReader: Send + Sync + 'static {
 
     /// A transaction of the memory pool.
     fn pooled(&self, hash: &UInt256) -> Option<Arc<Transaction>>;
+
+    /// Whether a transaction is in the memory pool. Of a pool elsewhere more may be known than is held.
+    fn is_pooled(&self, hash: &UInt256) -> bool {
+        self.pooled(hash).is_some()
+    }
 
     /// The network fee that a transaction needs. Its witnesses carry the verification scripts;
     /// invocation scripts may be empty, signatures are then assumed.

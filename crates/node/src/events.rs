@@ -141,9 +141,9 @@ impl EventSink {
         Self(None)
     }
 
-    /// Events go to a test.
-    #[cfg(test)]
-    pub(crate) fn channel() -> (Self, mpsc::Receiver<NodeEvent>) {
+    /// Events go to another part of this process.
+    #[must_use]
+    pub fn channel() -> (Self, mpsc::Receiver<NodeEvent>) {
         let (sender, events) = mpsc::channel();
         (Self(Some(sender)), events)
     }

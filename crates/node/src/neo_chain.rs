@@ -65,8 +65,7 @@ impl NeoChain for LedgerChain {
     }
 
     fn has_transaction(&self, hash: &UInt256) -> bool {
-        self.ledger.pooled(hash).is_some()
-            || found("transaction", self.ledger.transaction(hash)).is_some()
+        self.ledger.is_pooled(hash) || found("transaction", self.ledger.transaction(hash)).is_some()
     }
 
     fn pool(&self, limit: usize) -> Vec<UInt256> {

@@ -3,13 +3,13 @@
 use std::{collections::HashSet, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use neo_attached::election::{Candidate, Electorate, elect, refreshes};
 use neo_primitives::{
     Block, Decode as _, Encode as _, Token, Transaction, UInt160, UInt256, codec,
 };
 use serde_json::{Value, json};
 
 use super::{Bend, Inside};
-use crate::election::{Candidate, Electorate, elect, refreshes};
 
 /// Records on a page of `findstorage`.
 const PAGE: usize = 2;

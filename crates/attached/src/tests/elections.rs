@@ -96,6 +96,36 @@ async fn the_block_before_the_new_committee_names_it_and_no_other() {
 }
 
 #[tokio::test]
+async fn who_is_in_office_is_read_once_for_each_tip() {
+    let network = Network::new();
+    let node = FakeNode::start(&network).await;
+    let ledger = attach(&network, &[&node]).await;
+    let readings = || node.set(|inside| std::mem::take(&mut inside.calls));
+    let readings = || {
+        readings()
+            .iter()
+            .filter(|call| *call == "getstorage")
+            .count()
+    };
+    for (height, block) in network.blocks(&network.genesis(), 2).iter().enumerate() {
+        let parent = ledger.tip_hash();
+        // Engine and gate ask at the same moment, a restarted engine later.
+        let both = [
+            asked(&ledger, LedgerRequest::Open { parent }),
+            asked(&ledger, LedgerRequest::Open { parent }),
+        ];
+        for opened in both {
+            let answer = opened.await.unwrap();
+            assert!(matches!(answer, LedgerAnswer::Opened(_)), "{answer:?}");
+        }
+        open(&ledger).await;
+        assert_eq!(readings(), 1, "above {height}");
+        node.take(block);
+        reaches(&ledger, height as u32 + 1).await;
+    }
+}
+
+#[tokio::test]
 async fn nodes_that_disagree_about_an_election_open_nothing() {
     let network = Network::new();
     let (one, other) = (

@@ -403,3 +403,62 @@ async fn transactions_are_given_to_the_node_and_its_pool_is_watched() {
     );
     assert_eq!(ledger.pooled(&good.hash()), Some(good));
 }
+
+#[tokio::test]
+async fn what_the_node_has_taken_is_in_the_pool_before_it_is_listed() {
+    let (network, node, ledger) = funded().await;
+    // The pool was read a moment ago, and is not read again by itself for a second.
+    pool(&node, &[&Draft::new(9, 9).signed()]);
+    assert_eq!(built(&ledger).await.transactions.len(), 1);
+    let (given, forged) = (Draft::new(1, 1).signed(), Draft::new(2, 1).signed());
+    let other = Witness {
+        invocation: Vec::new(),
+        verification: vec![0x11],
+    };
+    node.set(|inside| inside.pool.push(Arc::clone(&forged)));
+    let forged = with_witness(&forged, other);
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let transactions = vec![given.as_ref().clone(), forged.as_ref().clone()];
+    ledger.submit(
+        transactions,
+        Box::new(move |results| {
+            let _ = sender.send(results);
+        }),
+    );
+    assert_eq!(
+        receiver.await.unwrap(),
+        [
+            Ok(given.hash()),
+            Err(Rejected::AlreadyInPool(forged.hash()))
+        ]
+    );
+    assert_eq!(ledger.pooled(&given.hash()), Some(Arc::clone(&given)));
+    assert!(ledger.is_pooled(&given.hash()));
+    assert_ne!(
+        ledger.pooled(&forged.hash()),
+        Some(forged),
+        "the node has verified other witnesses"
+    );
+    // A proposal finds it without another word of the node.
+    node.set(|inside| inside.mood = crate::fake::Mood::Silent);
+    let block = network.genesis().hash();
+    for ids in [
+        TransactionIds::Full(vec![given.hash()]),
+        TransactionIds::Short(vec![short_id(&block, &given.hash())]),
+    ] {
+        let lookup = LedgerRequest::Lookup { hash: block, ids };
+        let LedgerAnswer::Found { transactions, .. } = ask(&ledger, lookup).await else {
+            panic!("not found");
+        };
+        assert_eq!(transactions, [Some(Arc::clone(&given))]);
+    }
+}
+
+#[tokio::test]
+async fn what_a_proposal_brought_is_in_the_pool_too() {
+    let (network, _node, ledger) = funded().await;
+    let transaction = Draft::new(1, 1).signed();
+    let body = network.body(&network.genesis(), vec![Arc::clone(&transaction)]);
+    check(&ledger, &body).await.unwrap().unwrap();
+    assert_eq!(ledger.pooled(&transaction.hash()), Some(transaction));
+}

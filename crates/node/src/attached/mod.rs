@@ -6,7 +6,9 @@
 //! | `health`  | an alert while no node serves: this validator does not vote                   |
 //! | `succession` | who is elected becomes a validator of the mesh and may send                |
 //! | `tips`    | blocks that a node brought reach the driver                                   |
+//! | `arrivals` | transactions that a proposal misses are found when they come to the node     |
 
+mod arrivals;
 mod health;
 mod opening;
 mod succession;
@@ -14,6 +16,7 @@ mod succession;
 mod tests;
 mod tips;
 
+pub(crate) use self::arrivals::Arrivals;
 pub(crate) use self::health::Health;
 pub(crate) use self::opening::{OpenFailed, open};
 pub(crate) use self::succession::Succession;

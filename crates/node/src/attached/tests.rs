@@ -1,6 +1,7 @@
 //! A node on an attached ledger, before Neo nodes that answer from a script.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::{Json, Router, routing::post};
@@ -216,7 +217,10 @@ async fn a_neo_node_of_another_network_ends_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let (script, config) = neo_node(folder.path()).await;
     script.lock().magic = Magic(78);
-    let error = start(&config).end.await.unwrap().unwrap_err();
+    let end = start(&config).end;
+    // A node that goes on instead goes on for ever.
+    let end = tokio::time::timeout(Duration::from_secs(60), end).await;
+    let error = end.expect("the start does not end").unwrap().unwrap_err();
     assert!(matches!(error, NodeError::ForeignNode(_)), "{error}");
     let text = error.to_string();
     for part in [

@@ -15,7 +15,7 @@ use super::listeners::Listeners;
 use super::networks::Networks;
 use super::watchful::open_security;
 use super::{Node, RunOptions};
-use crate::attached::{Health, Succession, tell_of_tips};
+use crate::attached::{Arrivals, Health, Succession, tell_of_tips};
 use crate::bodies::Bodies;
 use crate::checks::Checks;
 use crate::config::NodeConfig;
@@ -224,6 +224,15 @@ impl Node {
         let told = ground.stopped.clone();
         self.tasks.spawn(async move {
             health.run(told).await;
+            Ok(())
+        });
+        let arrivals = Arrivals {
+            ledger: Arc::clone(&ground.ledger),
+            missing: Arc::clone(&ground.missing),
+        };
+        let told = ground.stopped.clone();
+        self.tasks.spawn(async move {
+            arrivals.run(told).await;
             Ok(())
         });
         let told = ground.stopped.clone();

@@ -68,6 +68,14 @@ impl Missing {
         }
     }
 
+    /// What is looked for: the block, and the hashes of its transactions that are not here. `None` for nothing.
+    pub(crate) fn wanted(&self) -> Option<(UInt256, Vec<UInt256>)> {
+        let places = self.places.lock();
+        let block = places.block?;
+        let hashes: Vec<UInt256> = places.positions.keys().copied().collect();
+        (!hashes.is_empty()).then_some((block, hashes))
+    }
+
     /// Nothing is looked for any more.
     pub(crate) fn forget(&self) {
         *self.places.lock() = Places::default();
@@ -107,12 +115,18 @@ mod tests {
         assert!(asked.contains(&hashes[1]) && asked.contains(&hashes[2]));
         assert!(missing.wants(&hashes[1]) && !missing.wants(&hashes[0]));
         assert!(came(&all[0]).is_none());
+        assert_eq!(
+            missing.wanted().map(|(of, hashes)| (of, hashes.len())),
+            Some((block, 2))
+        );
         let Some(Fetched::Transactions { hash, transactions }) = came(&all[2]) else {
             panic!("it was looked for");
         };
         assert_eq!((hash, transactions[0].0), (block, 2));
         assert!(came(&all[2]).is_none(), "once is enough");
+        assert_eq!(missing.wanted(), Some((block, vec![hashes[1]])));
         missing.forget();
+        assert_eq!(missing.wanted(), None);
         assert!(came(&all[1]).is_none());
     }
 }
