@@ -74,11 +74,6 @@ impl AttachedLedger {
         &self.shared
     }
 
-    #[cfg(test)]
-    pub(crate) fn weak(&self) -> std::sync::Weak<Shared> {
-        Arc::downgrade(&self.shared)
-    }
-
     /// How the nodes stand, in their configured order.
     #[must_use]
     pub fn nodes(&self) -> Vec<NodeReport> {
@@ -115,6 +110,16 @@ impl AttachedLedger {
         // Whoever did not answer by then is reported as unknown.
         let _ = tokio::time::timeout(longest, all).await;
         self.nodes()
+    }
+
+    /// Resolves when the store is closed: the ledger is dropped, and what it was asked before has ended. Does not hold
+    /// it.
+    pub fn closed(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut held = self.shared.held.subscribe();
+        async move {
+            // Nothing is ever sent.
+            while held.changed().await.is_ok() {}
+        }
     }
 
     /// Names whom to tell, on any thread, of a new tip that a node brought: what consensus has not stored or imported

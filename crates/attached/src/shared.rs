@@ -155,6 +155,8 @@ pub(crate) struct Shared {
     /// Counts changes of nodes and of the tip.
     changes: watch::Sender<u64>,
     pub(crate) ended: watch::Sender<bool>,
+    /// Closes when all of this is gone, the store with it: the last field goes last.
+    pub(crate) held: watch::Sender<()>,
 }
 
 /// The members of a configuration.
@@ -193,6 +195,7 @@ impl Shared {
             pool_watcher: RwLock::default(),
             changes: watch::Sender::new(0),
             ended: watch::Sender::new(false),
+            held: watch::Sender::new(()),
         }
     }
 

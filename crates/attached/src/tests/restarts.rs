@@ -20,11 +20,9 @@ fn store(directory: &Path) -> Box<dyn ChainStore> {
 
 /// Ends a ledger and waits for the store to be free.
 async fn end(ledger: AttachedLedger) {
-    let shared = ledger.weak();
+    let closed = ledger.closed();
     drop(ledger);
-    while shared.upgrade().is_some() {
-        tokio::task::yield_now().await;
-    }
+    closed.await;
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use tokio::sync::{oneshot, watch};
 
 pub use self::error::NodeError;
@@ -81,6 +82,8 @@ struct Node {
     tasks: tokio::task::JoinSet<Result<(), NodeError>>,
     events: EventSink,
     last_word: LastWord,
+    /// Resolves when an attached ledger is closed.
+    closed: Option<BoxFuture<'static, ()>>,
 }
 
 impl Node {
@@ -123,6 +126,12 @@ impl Node {
             mesh.shutdown().await;
         }
         self.tasks.shutdown().await;
+        drop(self.neighbours);
+        if let Some(closed) = self.closed
+            && tokio::time::timeout(CLOSING, closed).await.is_err()
+        {
+            tracing::warn!("the store of headers is still in use when the node ends");
+        }
         let (view_changes, failure) = verdict(outcome, broken);
         let usage = metrics::Usage::read().unwrap_or_default();
         self.events.emit(NodeEvent::Summary {
@@ -154,6 +163,8 @@ impl Node {
     }
 }
 
+/// How long a node that ends waits for the store of an attached ledger to be closed.
+const CLOSING: Duration = Duration::from_secs(5);
 /// How often the worker threads are looked at.
 const WORKER_CHECK: Duration = Duration::from_millis(500);
 

@@ -191,6 +191,10 @@ impl Node {
             tasks: tokio::task::JoinSet::new(),
             events: ground.events.clone(),
             last_word,
+            closed: ground
+                .attached
+                .as_ref()
+                .map(|it| Box::pin(it.closed()) as _),
         };
         let p2p = ground.neighbours.p2p.clone().zip(p2p_events);
         let (checks, hearing) = match mesh_events {
