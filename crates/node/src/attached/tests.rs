@@ -1,82 +1,35 @@
 //! A node on an attached ledger, before Neo nodes that answer from a script.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
-use axum::{Json, Router, routing::post};
 use neo_ledger::GenesisConfig;
 use neo_primitives::{Magic, PrivateKey};
 use neo_rpc::RpcClient;
-use parking_lot::Mutex;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use self::fake::{FakeNode, Mood, Network};
 use crate::config::NodeConfig;
 use crate::events::{EventSink, NodeEvent};
 use crate::node::{NodeError, RunOptions, run};
 
-/// A Neo node that has the genesis block, until it is told to say nothing useful.
-struct Script {
-    genesis: GenesisConfig,
-    magic: Magic,
-    healthy: bool,
-}
+#[allow(dead_code, unused_imports)]
+#[path = "../../../attached/src/fake/mod.rs"]
+mod fake;
 
-impl Script {
-    fn answer(&self, call: &Value) -> Value {
-        let result = match call["method"].as_str() {
-            _ if !self.healthy => {
-                let error = json!({"code": -32603, "message": "out of order"});
-                return json!({"jsonrpc": "2.0", "id": call["id"], "error": error});
-            }
-            Some("getversion") => json!({
-                "useragent": "/NEO-GO:0.120.0/",
-                "protocol": {
-                    "network": self.magic,
-                    "msperblock": 1_000,
-                    "maxtransactionsperblock": 512,
-                    "validatorscount": 1,
-                    "standbycommittee": self.genesis.committee(),
-                }
-            }),
-            Some("getblockcount") => json!(1),
-            Some("getblockhash") => json!(self.genesis.genesis_block().hash()),
-            Some("getrawmempool") => json!({"height": 0, "verified": [], "unverified": []}),
-            _ => Value::Null,
-        };
-        json!({"jsonrpc": "2.0", "id": call["id"], "result": result})
-    }
-}
-
-async fn answer(State(script): State<Arc<Mutex<Script>>>, Json(asked): Json<Value>) -> Json<Value> {
-    let script = script.lock();
-    Json(match &asked {
-        Value::Array(calls) => calls.iter().map(|call| script.answer(call)).collect(),
-        call => script.answer(call),
-    })
-}
-
-/// A Neo node, and the configuration of an observer on it.
-async fn neo_node(folder: &std::path::Path) -> (Arc<Mutex<Script>>, NodeConfig) {
+/// A Neo node of a network with one validator, and the configuration of an observer on it.
+async fn neo_node(folder: &std::path::Path) -> (FakeNode, NodeConfig) {
     let key = PrivateKey::generate().public_key().clone();
     let genesis = GenesisConfig::new(Magic(77), vec![key]);
-    let script = Arc::new(Mutex::new(Script {
-        genesis: genesis.clone(),
-        magic: genesis.magic,
-        healthy: true,
-    }));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let router = Router::new().route("/", post(answer));
-    let router = router.with_state(Arc::clone(&script));
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    let node = FakeNode::start(&Network {
+        config: genesis.clone(),
+    })
+    .await;
     let config = json!({
         "protocol": {"version": 3, "genesis": genesis},
         "ledger": {
             "kind": "attached",
-            "nodes": [{"rpc": format!("http://{address}")}],
+            "nodes": [{"rpc": node.endpoint.to_string()}],
             "poll_ms": 20,
         },
         "data_dir": folder,
@@ -84,7 +37,17 @@ async fn neo_node(folder: &std::path::Path) -> (Arc<Mutex<Script>>, NodeConfig) 
         "metrics": {"listen": "127.0.0.1:0"},
         "security": {"audit": false},
     });
-    (script, NodeConfig::parse(&config.to_string()).unwrap())
+    (node, NodeConfig::parse(&config.to_string()).unwrap())
+}
+
+/// It says nothing useful, or everything again.
+fn set_healthy(node: &FakeNode, healthy: bool) {
+    node.set(|inside| {
+        inside.mood = match healthy {
+            true => Mood::Honest,
+            false => Mood::Says("out of order"),
+        };
+    });
 }
 
 /// A node that runs, with what it tells.
@@ -171,13 +134,13 @@ async fn refused(rpc: &str, method: &'static str, params: Value) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_starts_on_a_neo_node_says_what_is_not_here_and_alerts_while_none_serves() {
     let folder = tempfile::tempdir().unwrap();
-    let (script, config) = neo_node(folder.path()).await;
+    let (neo_node, config) = neo_node(folder.path()).await;
     let mut node = start(&config);
     let (rpc, _) = node.ready().await;
     let mut client = RpcClient::new(rpc.parse().unwrap()).unwrap();
     let count: u32 = client.call("getblockcount", json!([])).await.unwrap();
     assert_eq!(count, 1);
-    let hash = script.lock().genesis.genesis_block().hash();
+    let hash = config.protocol.genesis.genesis_block().hash();
     for (method, params) in [
         ("getapplicationlog", json!([hash])),
         ("getrawtransaction", json!([hash])),
@@ -190,13 +153,13 @@ async fn a_node_starts_on_a_neo_node_says_what_is_not_here_and_alerts_while_none
             "{error}"
         );
     }
-    script.lock().healthy = false;
+    set_healthy(&neo_node, false);
     let (active, text) = node.alert().await;
     assert!(
-        active && text.contains("does not vote") && text.contains("out of order"),
+        active && text.contains("does not vote") && text.contains("makes no sense"),
         "{text}"
     );
-    script.lock().healthy = true;
+    set_healthy(&neo_node, true);
     assert!(!node.alert().await.0, "it is over");
     node.stop().await;
     // It starts without the Neo node, too.
@@ -205,7 +168,7 @@ async fn a_node_starts_on_a_neo_node_says_what_is_not_here_and_alerts_while_none
         data_dir: other.path().to_owned(),
         ..config
     };
-    script.lock().healthy = false;
+    set_healthy(&neo_node, false);
     let mut node = start(&config);
     node.ready().await;
     assert!(node.alert().await.0);
@@ -215,8 +178,8 @@ async fn a_node_starts_on_a_neo_node_says_what_is_not_here_and_alerts_while_none
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_neo_node_of_another_network_ends_the_start() {
     let folder = tempfile::tempdir().unwrap();
-    let (script, config) = neo_node(folder.path()).await;
-    script.lock().magic = Magic(78);
+    let (neo_node, config) = neo_node(folder.path()).await;
+    neo_node.set(|inside| inside.magic = Magic(78));
     let end = start(&config).end;
     // A node that goes on instead goes on for ever.
     let end = tokio::time::timeout(Duration::from_secs(60), end).await;
