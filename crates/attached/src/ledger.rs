@@ -7,9 +7,9 @@ use neo_ledger::{
     SubmitReply, VerifiedBlock, store::ChainStore,
 };
 use neo_primitives::{
-    Block, Height, Magic, Transaction, UInt256, hash160, merkle_root, verify_witness,
+    Block, Height, Magic, SignedHeader, Transaction, UInt256, hash160, merkle_root, verify_witness,
 };
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::oneshot};
 
 use crate::{
     building::Fresh,
@@ -68,6 +68,17 @@ impl AttachedLedger {
             shared,
             runtime: Handle::current(),
         })
+    }
+
+    /// The block of a verified header in wire form, from the serving node. Waits for it.
+    pub(crate) fn old_block(&self, signed: SignedHeader) -> Option<Vec<u8>> {
+        let shared = Arc::clone(&self.shared);
+        let (done, fetched) = oneshot::channel();
+        self.runtime.spawn(async move {
+            let _ = done.send(shared.old_block(signed).await);
+        });
+        // Nothing comes when the runtime is ending.
+        fetched.blocking_recv().ok().flatten()
     }
 
     pub(crate) fn shared(&self) -> &Shared {

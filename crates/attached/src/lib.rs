@@ -34,6 +34,7 @@ mod height;
 mod ledger;
 mod mirror;
 mod node;
+mod old_blocks;
 mod proposal;
 mod reads;
 mod selection;

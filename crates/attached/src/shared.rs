@@ -17,6 +17,7 @@ use crate::{
     headers::{Headers, Tip},
     mirror::Mirror,
     node::{Node, Version},
+    old_blocks::OldBlocks,
 };
 
 /// Checked proposals that are remembered, at most.
@@ -147,6 +148,7 @@ pub(crate) struct Shared {
     pub(crate) members: Vec<Arc<Member>>,
     pub(crate) mirror: Mutex<Mirror>,
     pub(crate) office: RwLock<Option<Office>>,
+    pub(crate) old_blocks: OldBlocks,
     /// Held while it is read: engine and gate ask at the same moment.
     pub(crate) reading_office: tokio::sync::Mutex<()>,
     proposals: Mutex<VecDeque<Proposal>>,
@@ -189,6 +191,7 @@ impl Shared {
             members,
             mirror: Mutex::default(),
             office: RwLock::default(),
+            old_blocks: OldBlocks::new(),
             reading_office: tokio::sync::Mutex::default(),
             proposals: Mutex::default(),
             tip_watcher: RwLock::default(),

@@ -47,7 +47,7 @@ impl NeoChain for LedgerChain {
     }
 
     fn block(&self, height: Height) -> Option<Bytes> {
-        found("block", self.ledger.block_bytes(height)).map(Bytes::from)
+        found("block", self.ledger.fetch_block_bytes(height)).map(Bytes::from)
     }
 
     fn height_of(&self, hash: &UInt256) -> Option<Height> {

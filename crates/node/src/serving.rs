@@ -1,6 +1,7 @@
 //! Answers to other nodes that ask for blocks, bodies and transactions.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use neo_ledger::{Ledger, LedgerError};
@@ -14,6 +15,8 @@ use crate::intrusion::Intruder;
 /// Bytes of blocks in one answer, unless a single block is larger. A peer that asks and does not read can make this
 /// much wait for it as often as it may ask at a time.
 const MAX_ANSWER: usize = 1 << 20;
+/// An answer of blocks that takes so long leaves with those that are there.
+const LONGEST_ANSWER: Duration = Duration::from_secs(2);
 /// Answers that are made at a time. Each may take [`MAX_ANSWER`], and each thread of its own would keep that much
 /// of freed memory: a flood of requests waits here, in the order in which it came.
 pub(crate) const AT_A_TIME: usize = 2;
@@ -26,6 +29,8 @@ pub(crate) struct Server {
     pub(crate) bodies: Arc<Bodies>,
     /// Who may make an answer now, [`AT_A_TIME`].
     pub(crate) turns: Arc<Semaphore>,
+    /// Who may make one of blocks: those may have to be fetched, and no proposal waits for them.
+    pub(crate) block_turns: Arc<Semaphore>,
     /// A Byzantine validator's will; an honest node has none.
     pub(crate) intruder: Option<Arc<Intruder>>,
 }
@@ -36,7 +41,11 @@ impl Server {
         let server = self.clone();
         tokio::spawn(async move {
             // Nobody closes the semaphore. The network bounds how many of a peer's requests wait.
-            let Ok(turn) = Arc::clone(&server.turns).acquire_owned().await else {
+            let turns = match request {
+                SyncRequest::Blocks { .. } => &server.block_turns,
+                _ => &server.turns,
+            };
+            let Ok(turn) = Arc::clone(turns).acquire_owned().await else {
                 return;
             };
             if reply.is_open() {
@@ -100,8 +109,12 @@ impl Server {
         let mut blocks = Vec::new();
         let mut size = 0_usize;
         let mut height = start;
-        while blocks.len() < usize::from(count) && size < MAX_ANSWER {
-            let Some(bytes) = self.ledger.block_bytes(height)? else {
+        let began = Instant::now();
+        while blocks.len() < usize::from(count)
+            && size < MAX_ANSWER
+            && began.elapsed() < LONGEST_ANSWER
+        {
+            let Some(bytes) = self.ledger.fetch_block_bytes(height)? else {
                 break;
             };
             size = size.saturating_add(bytes.len());

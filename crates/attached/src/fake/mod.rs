@@ -11,7 +11,7 @@ use neo_rpc::Endpoint;
 use parking_lot::Mutex;
 use serde_json::Value;
 
-pub(crate) use network::{Draft, MAGIC, Network, key, with_witness};
+pub(crate) use network::{Draft, Network, key, with_witness};
 
 /// What becomes of a method's honest answer.
 #[derive(Clone)]

@@ -4,6 +4,7 @@ mod answers;
 mod elections;
 mod following;
 mod nodes;
+mod old_blocks;
 mod proposals;
 mod restarts;
 

@@ -79,6 +79,7 @@ impl Node {
             ledger: Arc::clone(&ground.ledger),
             bodies: Arc::clone(&ground.bodies),
             turns: Arc::new(Semaphore::new(AT_A_TIME)),
+            block_turns: Arc::new(Semaphore::new(AT_A_TIME)),
             intruder: intruder.clone(),
         };
         let mut checks = None;

@@ -2,14 +2,15 @@
 
 use neo_ledger::GenesisConfig;
 
-use crate::fake::{FakeNode, MAGIC, Network, key};
+use crate::fake::{FakeNode, Network, key};
 use crate::nodes::validators;
 
 /// The verified headers and the vote log are kept: it goes on at once, and its Neo node, which has lost blocks, gets them
 /// again.
 async fn goes_on(version: u32) {
     let own = key(1);
-    let config = GenesisConfig::new(MAGIC, vec![own.public_key().clone()]);
+    let magic = Network::new().config.magic;
+    let config = GenesisConfig::new(magic, vec![own.public_key().clone()]);
     let network = Network { config };
     let neo_node = FakeNode::start(&network).await;
     neo_node.set(|inside| inside.block_time_ms = 200);
