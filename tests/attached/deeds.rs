@@ -1,4 +1,4 @@
-//! Transactions that change who is elected, sent to a Neo node, and remembered with what they do.
+//! Transactions that change who is elected, sent to the first Neo node, and remembered with what they do.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::common::eventually;
 use crate::common::funds::{Account, base64};
 use crate::election::Deed;
-use crate::neo_go::NeoGo;
+use crate::network::Network;
 
 const GAS: u64 = 100_000_000;
 /// What a candidate pays, and a little for what it votes.
@@ -41,7 +41,7 @@ impl Deeds {
     }
 
     /// Gives each of them what a candidate needs, and NEO to vote with.
-    pub fn fund(&mut self, node: &NeoGo, keys: &[PrivateKey], neo: u64) {
+    pub fn fund(&mut self, network: &Network, keys: &[PrivateKey], neo: u64) {
         let mut all = Vec::new();
         for key in keys {
             let account = key.public_key().clone();
@@ -56,11 +56,11 @@ impl Deeds {
             send(Token::Gas, ALLOWANCE, Vec::new());
             send(Token::Neo, neo, vec![Deed::Fund { account, neo }]);
         }
-        self.send(node, all);
+        self.send(network, all);
     }
 
     /// Makes each of them a candidate.
-    pub fn register(&mut self, node: &NeoGo, keys: &[PrivateKey]) {
+    pub fn register(&mut self, network: &Network, keys: &[PrivateKey]) {
         let of = |key: &PrivateKey| {
             let script = call("registerCandidate", |script| {
                 script.bytes(key.public_key().as_bytes());
@@ -70,11 +70,11 @@ impl Deeds {
             (self.by(key, script, REGISTRATION), vec![deed])
         };
         let all = keys.iter().map(of).collect();
-        self.send(node, all);
+        self.send(network, all);
     }
 
     /// Each account gives its vote to a candidate.
-    pub fn vote(&mut self, node: &NeoGo, votes: &[(&PrivateKey, &PublicKey)]) {
+    pub fn vote(&mut self, network: &Network, votes: &[(&PrivateKey, &PublicKey)]) {
         let of = |(key, candidate): &(&PrivateKey, &PublicKey)| {
             let account = key.public_key().clone();
             let script = call("vote", |script| {
@@ -87,7 +87,7 @@ impl Deeds {
             (self.by(key, script, EXECUTION), vec![deed])
         };
         let all = votes.iter().map(of).collect();
-        self.send(node, all);
+        self.send(network, all);
     }
 
     /// What the transaction with this hash does, if it is one of these.
@@ -101,7 +101,8 @@ impl Deeds {
     }
 
     /// Sends them all, and waits until all have succeeded.
-    fn send(&mut self, node: &NeoGo, all: Vec<(Transaction, Vec<Deed>)>) {
+    fn send(&mut self, network: &Network, all: Vec<(Transaction, Vec<Deed>)>) {
+        let node = &network.members[0].neo_go;
         let mut hashes = Vec::new();
         for (transaction, deeds) in all {
             node.call("sendrawtransaction", json!([base64(&transaction)]));

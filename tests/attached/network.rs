@@ -189,7 +189,9 @@ fn config(
         peers.push(address(port + 5));
         config["p2p"] = json!({"listen": [address(port)], "peers": peers});
     } else {
-        let others = members.iter().enumerate();
+        // Those in office at first know nobody else. Who comes later knows those who were there before it.
+        let known = index.max(plan.validators);
+        let others = members.iter().enumerate().take(known);
         let others = others.filter(|(other, _)| *other != index);
         let peers = others.map(|(_, ((key, _), port))| {
             json!({"public_key": key.public_key(), "addresses": [address(*port)]})
