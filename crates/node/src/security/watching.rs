@@ -180,10 +180,10 @@ impl Security {
             outcome.refused.len(),
             relayed,
         );
+        let own = conduct.index_at(outcome.height, &outcome.from);
         drop(conduct);
         // What names others may have been forged by others; in its own name nobody but it sends anything over its
         // connection.
-        let own = watching.index(&outcome.from);
         let in_own_name = outcome.refused.iter().any(
             |refused| matches!(refused, Refused::Signature { sender, .. } if Some(*sender) == own),
         );
@@ -192,15 +192,19 @@ impl Security {
         }
     }
 
-    /// A height was opened, with this order of leaders.
+    /// A height was opened, with these validators and this order of leaders.
     pub(crate) fn opened(&self, status: &HeightStatus) {
         let watching = &self.watching;
+        let seats = status.votes.iter().map(|seat| seat.validator.clone());
         let mut conduct = watching.conduct.lock();
+        let ended = conduct.elected(status.height, seats.collect());
         conduct.opened(watching.now(), status.height);
         let order = status.order.iter().map(|(leader, _)| *leader).cycle();
         for (view, leader) in (0..VIEWS).zip(order) {
             conduct.leads(status.height, neo_consensus::View(view), leader);
         }
+        drop(conduct);
+        ended.iter().for_each(|change| self.found(change));
     }
 
     /// What notices of the engine say about conduct.
@@ -220,10 +224,9 @@ impl Security {
     /// The own engine proved somebody guilty.
     pub(crate) fn convict(&self, evidence: &Evidence) {
         let now = self.watching.now();
-        self.watching
-            .conduct
-            .lock()
-            .convicted(now, evidence.culprit());
+        if let Some(culprit) = self.watching.court.key(evidence.culprit()) {
+            self.watching.conduct.lock().convicted(now, culprit);
+        }
         self.keep(evidence, Bytes::from(evidence.to_bytes()));
     }
 
@@ -233,7 +236,9 @@ impl Security {
         match watching.court.judge(&bytes) {
             Ok(evidence) => {
                 let now = watching.now();
-                watching.conduct.lock().convicted(now, evidence.culprit());
+                if let Some(culprit) = watching.court.key(evidence.culprit()) {
+                    watching.conduct.lock().convicted(now, culprit);
+                }
                 self.keep(&evidence, bytes);
             }
             Err(problem) => {

@@ -195,6 +195,37 @@ fn a_new_validator_that_missed_the_last_block_gets_it_with_the_first_proposal() 
 }
 
 #[test]
+fn one_who_is_behind_an_election_is_answered_by_those_who_voted_there() {
+    // Nodes 1 and 2 stay and have other places afterwards, node 0 leaves. Node 3 is behind, and asks for what it missed.
+    let config = Config {
+        sets: vec![(0, vec![0, 1, 2, 3]), (3, vec![1, 2, 3, 4])],
+        ..Config::of(5)
+    };
+    for executes_ahead in [true, false] {
+        let config = Config {
+            executes_ahead,
+            ..config.clone()
+        };
+        let mut cluster = Cluster::start(config, 9);
+        cluster.until_all_stored(1, ms(3000));
+        cluster.links.partition(&[&[3], &[0, 1, 2, 4]]);
+        cluster.until_stored(&[1, 2, 4], 4, ms(14_000));
+        assert_eq!(cluster.stored(3), 1);
+        let from = cluster.sent.len();
+        cluster.links.heal();
+        cluster.until(ms(5000), "all who voted there answer", |cluster| {
+            let answers = cluster.sent[from..].iter().filter(|sent| {
+                let answer = sent.message.kind() == MessageKind::RecoveryMessage;
+                answer && sent.message.height.0 == 2
+            });
+            let who: std::collections::BTreeSet<_> = answers.map(|sent| sent.from).collect();
+            who == [0, 1, 2].into()
+        });
+        cluster.until_all_stored(6, ms(14_000));
+    }
+}
+
+#[test]
 fn a_flood_of_far_heights_only_tells_that_a_node_is_behind() {
     let mut cluster = Cluster::start(Config::of(4), 8);
     cluster.until_all_stored(1, ms(2000));

@@ -407,12 +407,26 @@ impl Cluster {
         }
     }
 
+    /// Who was elected or left has another place, or none, at other heights.
+    fn assert_signed_as_of_its_height(&self, from: usize, message: &Message) {
+        let set = self.oracle.validators(message.height);
+        assert_eq!(
+            set.key(message.sender),
+            Some(&self.nodes[from].key),
+            "SEED={}: node {from} signs for {} as {}",
+            self.seed,
+            message.height,
+            message.sender
+        );
+    }
+
     pub(super) fn send(&mut self, from: usize, to: Recipient, message: Message, again: bool) {
         if self.oracle.byzantine.contains(&from) {
             self.oracle.proposed(&message);
         } else {
             self.oracle.sent(from, &message);
             self.assert_true_to_its_store(from, &message);
+            self.assert_signed_as_of_its_height(from, &message);
         }
         let receivers = match &to {
             Recipient::All => (0..self.nodes.len()).filter(|node| *node != from).collect(),

@@ -316,3 +316,48 @@ fn heights_opened_in_silence_stay_silent_after_a_restart() {
         );
     }
 }
+
+#[test]
+fn a_silence_ends_with_reports_of_those_who_are_in_office_then() {
+    let config = Config {
+        sets: vec![(0, vec![0, 1, 2, 3]), (4, vec![3, 4, 5, 6])],
+        ..Config::of(7)
+    };
+    let mut cluster = Cluster::start(config, 13);
+    cluster.until_all_stored(2, ms(6000));
+    lose_log(&mut cluster, 3, false);
+    let from = cluster.notices.len();
+    cluster.restart(3);
+    cluster.until(ms(20_000), "node 3 votes again", |cluster| {
+        voting(cluster, 3)
+    });
+    let of_node = cluster.notices[from..].iter();
+    let told: Vec<_> = of_node
+        .filter(|(_, node, _)| *node == 3)
+        .filter_map(|(_, _, notice)| match notice {
+            Notice::Silent { until } => Some(until.is_some()),
+            _ => None,
+        })
+        .collect();
+    // The first reports are void at the election.
+    assert!(
+        told.windows(3).any(|three| three == [true, false, true]),
+        "{told:?}"
+    );
+    cluster.until_all_stored(10, ms(20_000));
+}
+
+#[test]
+fn who_is_elected_without_a_vote_log_votes_once_others_in_office_have_reported() {
+    let config = Config {
+        sets: vec![(0, vec![0, 1, 2, 3]), (4, vec![1, 2, 3, 4])],
+        ..Config::of(5)
+    };
+    let mut cluster = Cluster::start(config, 14);
+    lose_log(&mut cluster, 4, false);
+    cluster.restart(4);
+    cluster.until_all_stored(3, ms(9000));
+    assert!(!voting(&cluster, 4), "nobody answers one out of office");
+    cluster.until(ms(20_000), "node 4 votes", |cluster| voting(cluster, 4));
+    assert!(cluster.stored(4) < 12, "{}", cluster.stored(4));
+}

@@ -27,6 +27,7 @@ impl V3Engine {
             tip,
             open,
             opening,
+            terms,
             ahead,
             coming,
             fresh_start,
@@ -48,7 +49,7 @@ impl V3Engine {
             recovering: _,
             reported_base: _,
         } = self;
-        (stored, tip, open, opening, ahead, coming).hash(hasher);
+        (stored, tip, open, opening, terms, ahead, coming).hash(hasher);
         (fresh_start, records, silence, votes_from, reach, buffered).hash(hasher);
         (last_start, last_decision, timer).hash(hasher);
         (block_size, pool_filled, began, emergency).hash(hasher);

@@ -93,6 +93,9 @@ impl V3Engine {
             return;
         }
         let height = info.height;
+        if self.terms.opened(height, &info.validators) {
+            self.reports_are_void(actions);
+        }
         let own = self
             .settings
             .own

@@ -10,6 +10,7 @@ mod heights;
 mod peers;
 mod receiving;
 mod silence;
+mod terms;
 mod watching;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -39,6 +40,7 @@ use adapting::BlockSize;
 use ahead::Ahead;
 pub(in crate::v3) use ahead::BuildOrder;
 use coming::Coming;
+use terms::Terms;
 
 /// Heights open at once: one decided and on its way to storage, one voted on.
 const MAX_OPEN: usize = 2;
@@ -133,6 +135,7 @@ pub struct V3Engine {
     tip: UInt256,
     open: VecDeque<HeightState>,
     opening: Option<UInt256>,
+    terms: Terms,
     /// A block for the height that opens next.
     ahead: Option<Ahead>,
     /// The block of the next height, which is checked before that is open.
@@ -243,6 +246,7 @@ impl V3Engine {
             tip: restored.tip,
             open: VecDeque::new(),
             opening: None,
+            terms: Terms::default(),
             ahead: None,
             coming: None,
             fresh_start: true,

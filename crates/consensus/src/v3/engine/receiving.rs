@@ -6,9 +6,8 @@ use neo_primitives::{Height, PublicKey};
 
 use super::{ANSWER_INTERVAL, BUFFERED_HEIGHTS, MAX_BUFFERED, SYNC_INTERVAL, V3Actions, V3Engine};
 use crate::engine::{Fetch, Now, Recipient};
-use crate::v3::context::MessageKind;
-use crate::v3::height::HeightState;
-use crate::v3::message::{Message, Payload, RecoveryMessage};
+use crate::v3::context::{HeightContext, MessageKind};
+use crate::v3::message::{Draft, Message, Payload, RecoveryMessage};
 use crate::v3::recovery::stored_answer;
 use crate::v3::verify::{Input, Outcome, VerifyJob};
 use crate::validators::View;
@@ -44,10 +43,9 @@ impl V3Engine {
     /// Whether one validator brings the message of another (section 9, the second channel). What it says of its sender
     /// is nothing but a claim until the signature is verified.
     fn is_relayed(&self, from: &PublicKey, message: &Message) -> bool {
-        let of_height = |state: &&HeightState| state.height() == message.height;
-        let state = self.open.iter().find(of_height).or(self.open.back());
-        state
-            .and_then(|state| state.info.validators.index_of(from))
+        self.terms
+            .at(message.height)
+            .and_then(|validators| validators.index_of(from))
             .is_some_and(|index| index != message.sender)
     }
 
@@ -117,13 +115,22 @@ impl V3Engine {
         if !(asks || repeated) || !self.may_answer(from, now) {
             return;
         }
-        let (stored, vouches) = (self.stored, self.vouches());
-        if let Some(state) = self.open.front()
-            && let Some(own) = state.own
-        {
-            let draft = stored_answer(&state.context, own, message, stored, vouches);
+        if let Some(draft) = self.stored_answer(message) {
             actions.send.push((Recipient::One(from.clone()), draft));
         }
+    }
+
+    /// The answer to one who is busy with a height that is stored here, by its validators. Who was not among them has
+    /// nothing to say to it, who has left office since has.
+    fn stored_answer(&self, message: &Message) -> Option<Draft> {
+        let validators = Arc::clone(self.terms.at(message.height)?);
+        let own = validators.index_of(self.settings.own.as_ref()?)?;
+        let context = HeightContext {
+            validators,
+            ..(*self.open.front()?.context).clone()
+        };
+        let (stored, vouches) = (self.stored, self.vouches());
+        Some(stored_answer(&context, own, message, stored, vouches))
     }
 
     /// Another validator brings the request of one that may have no other way to learn what is stored here: a
@@ -136,25 +143,19 @@ impl V3Engine {
         message: &Message,
         actions: &mut V3Actions,
     ) {
-        let front = self.open.front();
-        let Some((own, signer)) = front.and_then(|state| {
-            let signer = state.info.validators.key(message.sender)?;
-            Some((state.own?, signer.clone()))
-        }) else {
-            return;
-        };
-        let asks = message.kind() == MessageKind::RecoveryRequest && message.sender != own;
-        if !asks || !self.may_answer(from, now) {
+        let validators = self.terms.at(message.height);
+        let signer = validators.and_then(|validators| validators.key(message.sender));
+        let other = signer.filter(|signer| self.settings.own.as_ref() != Some(*signer));
+        let Some(signer) = other.cloned() else { return };
+        if message.kind() != MessageKind::RecoveryRequest || !self.may_answer(from, now) {
             return;
         }
-        let (stored, vouches) = (self.stored, self.vouches());
         let signer = if mutated!(self.settings, AnswersBearer) {
             from.clone()
         } else {
             signer
         };
-        if let Some(state) = self.open.front() {
-            let draft = stored_answer(&state.context, own, message, stored, vouches);
+        if let Some(draft) = self.stored_answer(message) {
             actions.send.push((Recipient::One(signer), draft));
         }
     }
@@ -392,7 +393,7 @@ impl V3Engine {
                 stored,
             } => {
                 if let Some(key) = state.info.validators.key(validator).cloned() {
-                    self.take_report(key, nonce, stored, actions);
+                    self.take_report(height, key, nonce, stored, actions);
                 }
             }
         }

@@ -39,8 +39,22 @@ impl V3Engine {
         actions.notices.push(Notice::Silent { until: None });
     }
 
+    /// Others are in office: that M of the former ones have not stored more says nothing about what was voted with the
+    /// new ones. They are asked.
+    pub(super) fn reports_are_void(&mut self, actions: &mut V3Actions) {
+        let Some(silence) = &mut self.silence else {
+            return;
+        };
+        silence.reports.clear();
+        silence.asked = None;
+        if silence.until.take().is_some() {
+            actions.notices.push(Notice::Silent { until: None });
+        }
+    }
+
     pub(super) fn take_report(
         &mut self,
+        height: Height,
         validator: PublicKey,
         nonce: u64,
         stored: Height,
@@ -53,7 +67,7 @@ impl V3Engine {
             return;
         };
         let own = self.settings.own.as_ref() == Some(&validator);
-        if silence.nonce != nonce || own {
+        if silence.nonce != nonce || own || !self.terms.lasts(height) {
             return;
         }
         // Any M reports do, also the lowest: a liar among more than M changes nothing.

@@ -97,6 +97,9 @@ pub struct Standing {
 #[derive(Clone, Debug)]
 pub struct Conduct {
     keys: Vec<PublicKey>,
+    /// First height that these validators vote on, as far as is known.
+    begins: Height,
+    own_key: Option<PublicKey>,
     own: Option<usize>,
     watched: Vec<Watched>,
     heights: BTreeMap<Height, Seen>,
@@ -110,7 +113,9 @@ impl Conduct {
     #[must_use]
     pub fn new(keys: Vec<PublicKey>, own: Option<&PublicKey>) -> Self {
         Self {
+            begins: Height(0),
             own: keys.iter().position(|key| Some(key) == own),
+            own_key: own.cloned(),
             watched: vec![Watched::default(); keys.len()],
             keys,
             heights: BTreeMap::new(),
@@ -118,6 +123,46 @@ impl Conduct {
             findings: BTreeMap::new(),
             period: Duration::ZERO,
         }
+    }
+
+    /// From this height on these validators vote, in their order. What was seen of those who stay is kept. Findings
+    /// about those who leave end, and what is still to be judged of heights below is not: its votes name others.
+    pub fn elected(&mut self, height: Height, keys: Vec<PublicKey>) -> Vec<Change> {
+        if keys == self.keys {
+            return Vec::new();
+        }
+        let former = std::mem::replace(&mut self.keys, keys);
+        let places: Vec<Option<usize>> = former.iter().map(|key| self.index(key)).collect();
+        let mut watched = vec![Watched::default(); self.keys.len()];
+        for (known, place) in std::mem::take(&mut self.watched).into_iter().zip(&places) {
+            if let Some(seat) = place.and_then(|place| watched.get_mut(place)) {
+                *seat = known;
+            }
+        }
+        self.watched = watched;
+        let mut ended = Vec::new();
+        for ((at, fault), since) in std::mem::take(&mut self.findings) {
+            match places.get(at).copied().flatten() {
+                Some(place) => {
+                    self.findings.insert((place, fault), since);
+                }
+                None => ended.extend(change(&former, at, fault, false, String::new())),
+            }
+        }
+        self.heights = self.heights.split_off(&height);
+        self.begins = height;
+        self.own = self
+            .own_key
+            .as_ref()
+            .and_then(|key| self.keys.iter().position(|known| known == key));
+        ended
+    }
+
+    /// The index of a validator at a height of those that vote now.
+    #[must_use]
+    pub fn index_at(&self, height: Height, key: &PublicKey) -> Option<ValidatorIndex> {
+        let index = self.index(key).filter(|_| height >= self.begins)?;
+        u8::try_from(index).ok().map(ValidatorIndex)
     }
 
     fn index(&self, key: &PublicKey) -> Option<usize> {
@@ -277,14 +322,15 @@ impl Conduct {
     }
 
     /// A proof convicts a validator.
-    pub fn convicted(&mut self, now: Duration, culprit: ValidatorIndex) {
-        if let Some(watched) = self.watched.get_mut(usize::from(culprit.0)) {
+    pub fn convicted(&mut self, now: Duration, culprit: &PublicKey) {
+        if let Some(watched) = self.of(culprit) {
             watched.count(now, Counted::Proofs);
         }
     }
 
     fn note_vote(&mut self, now: Duration, message: &Message) {
         let sender = usize::from(message.sender.0);
+        // Heights of former validators are not there any more.
         let Some(seen) = self.heights.get_mut(&message.height) else {
             return;
         };

@@ -378,8 +378,9 @@ fn many_times_the_messages_of_the_others_are_a_flood() {
 #[test]
 fn a_proof_is_a_finding_at_once_and_for_long() {
     let mut world = World::new(4);
-    world.conduct.convicted(world.now, ValidatorIndex(3));
-    world.conduct.convicted(world.now, ValidatorIndex(77));
+    world.conduct.convicted(world.now, &world.keys[3]);
+    let nobody = PrivateKey::generate().public_key().clone();
+    world.conduct.convicted(world.now, &nobody);
     world.heights(120, &[]);
     assert_eq!(world.findings(), [(3, Fault::Equivocates)]);
     let standings = world.conduct.standings();
@@ -424,4 +425,56 @@ fn what_synchronisation_brings_accuses_nobody_and_memory_is_bounded() {
     assert_eq!(world.conduct.tick(world.now), []);
     assert!(world.conduct.heights.is_empty());
     assert_eq!(world.conduct.standings()[0].totals.missing, 0);
+}
+
+#[test]
+fn after_an_election_everybody_answers_for_itself() {
+    let mut world = World::new(6);
+    let all = world.keys.clone();
+    // The places of those in office among all six.
+    let elect = |world: &mut World, places: [usize; 4]| {
+        world.keys = places.map(|place| all[place].clone()).to_vec();
+        let (height, keys) = (world.height, world.keys.clone());
+        world.conduct.elected(height, keys)
+    };
+    assert_eq!(elect(&mut world, [0, 1, 2, 3]), []);
+    let (good, silent) = (
+        Behaviour::default(),
+        with(|it| {
+            it.votes = false;
+            it.commit_after = None;
+        }),
+    );
+    world.heights(20, &[good.clone(), silent.clone()]);
+    assert_eq!(world.findings(), [(2, Fault::WithholdsVotes)]);
+    let judged = world.conduct.standings()[2].totals.in_time;
+    assert!(judged > 10, "{judged}");
+    // Who is accused gets another index, and stays accused; who stays keeps what is known of it.
+    world.changes.clear();
+    let before = world.height;
+    assert_eq!(elect(&mut world, [0, 2, 3, 4]), []);
+    assert_eq!(world.findings(), [(1, Fault::WithholdsVotes)]);
+    let standings = world.conduct.standings();
+    assert_eq!(standings[1].publickey, all[3]);
+    assert_eq!(standings[1].totals.in_time, judged);
+    assert_eq!(standings[2].totals.in_time, 0, "it is new");
+    let index = |height, key| world.conduct.index_at(height, key);
+    assert_eq!(index(before, &all[4]), Some(ValidatorIndex(3)));
+    assert_eq!(index(before, &all[1]), None, "it has left");
+    let earlier = before.previous().unwrap();
+    assert_eq!(index(earlier, &all[2]), None, "it had another index");
+    // What the new one does is laid at no other door.
+    world.heights(70, &[good.clone(), good.clone(), silent]);
+    assert_eq!(world.findings(), [(3, Fault::WithholdsVotes)]);
+    assert_eq!(world.changes.last().map(|it| &it.key), Some(&all[2]));
+    // The finding ends with its office.
+    let ended = elect(&mut world, [0, 1, 2, 3]);
+    assert_eq!(ended.len(), 1);
+    assert_eq!((&ended[0].key, ended[0].active), (&all[4], false));
+    assert_eq!(world.findings(), []);
+    world.heights(20, &[]);
+    assert_eq!(world.findings(), []);
+    // A node that leaves office itself watches all of them.
+    elect(&mut world, [1, 2, 3, 4]);
+    assert_eq!(world.conduct.standings().len(), 4);
 }
