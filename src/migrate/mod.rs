@@ -8,11 +8,13 @@
 //! | [`value`]     | foreign forms of values: durations, addresses, amounts                 |
 //! | [`neo_go`]    | what neo-go's keys mean                                                |
 //! | [`csharp`]    | what the C# node's keys mean, and those of its plugins                 |
+//! | [`neo_go_log`] | how far neo-go's validator signed, out of its log                     |
 
 mod beside;
 mod csharp;
 mod draft;
 mod neo_go;
+mod neo_go_log;
 mod source;
 mod value;
 
@@ -23,6 +25,7 @@ use serde::Serialize;
 
 pub(crate) use beside::{Beside, Mesh, MeshPeer};
 use draft::Draft;
+pub(crate) use neo_go_log::{NeoGoLog, Service};
 use source::Source;
 
 /// Why a configuration is not imported.

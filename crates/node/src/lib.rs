@@ -13,6 +13,7 @@ mod driver;
 mod events;
 mod fetcher;
 mod gossip;
+pub mod handover;
 mod intrusion;
 mod lanes;
 mod ledger_worker;

@@ -24,7 +24,7 @@ use tokio::sync::{oneshot, watch};
 
 pub use self::error::NodeError;
 pub use self::opening::log_identity;
-use self::opening::voting_key;
+pub(crate) use self::opening::voting_key;
 use self::watchful::LastWord;
 use crate::config::NodeConfig;
 use crate::driver::{CONSENSUS_LANES, DriverError, Sent};

@@ -32,7 +32,7 @@ pub fn log_identity(config: &NodeConfig, validator: PublicKey) -> LogIdentity {
 }
 
 /// What the node votes with: the configured signer, or the key of a validator in the configured wallet.
-pub(super) async fn voting_key(config: &NodeConfig) -> Result<Option<VotingKey>, NodeError> {
+pub(crate) async fn voting_key(config: &NodeConfig) -> Result<Option<VotingKey>, NodeError> {
     if let Some(signer) = config.signer.as_ref().filter(|_| config.consensus.enabled) {
         return VotingKey::behind(config, signer).await.map(Some);
     }

@@ -1,21 +1,14 @@
-//! `neo-cli migrate`: from other Neo nodes.
+//! `neo-cli migrate import`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use serde_json::{Value, json};
 
 use crate::exit::{Exit, OrExit as _};
-use crate::migrate::{Beside, ImportError, Imported, Mesh, MeshPeer, Wishes, import};
+use crate::migrate::{Beside, ImportError, Imported, Mesh, MeshPeer, Wishes, import as read};
 use crate::output::{print_json, print_text, table};
-
-/// Come from other Neo nodes.
-#[derive(Debug, Subcommand)]
-pub(crate) enum MigrateCommand {
-    /// Write a configuration from that of a neo-go or C# node, and name each thing that could not be carried over.
-    Import(ImportArguments),
-}
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArguments {
@@ -101,13 +94,7 @@ impl ImportArguments {
     }
 }
 
-/// Runs the command.
-///
-/// # Errors
-/// With [`Exit::Usage`] for a file that does not read, [`Exit::Refused`] for values that give no configuration,
-/// [`Exit::Busy`] for a file in the way.
-pub(crate) fn migrate(command: &MigrateCommand, json: bool) -> anyhow::Result<Exit> {
-    let MigrateCommand::Import(arguments) = command;
+pub(super) fn import(arguments: &ImportArguments, json: bool) -> anyhow::Result<Exit> {
     if let Some((option, needs)) = arguments.idle_option() {
         return Err(Exit::Usage.error(format!("{option} means nothing without {needs}")));
     }
@@ -128,8 +115,7 @@ pub(crate) fn migrate(command: &MigrateCommand, json: bool) -> anyhow::Result<Ex
             peers: arguments.peer.clone(),
         },
     };
-    let imported =
-        import(&arguments.from, &wishes).map_err(|error| exit_of(&error).error(error))?;
+    let imported = read(&arguments.from, &wishes).map_err(|error| exit_of(&error).error(error))?;
     write(arguments, &imported)?;
     if json {
         print_json(&json!({
