@@ -40,7 +40,7 @@ pub(super) fn hand_back(config: &PathBuf, as_json: bool) -> anyhow::Result<Exit>
     } else {
         print_text(&format!(
             "{} has signed no block above {tip}, where the Neo node is, and is silent from now on. When M of the \
-             validators say so, the Neo nodes' own consensus may begin.",
+             validators say so, the consensus of Neo nodes that have the highest block named may begin.",
             stopped.key()
         ))?;
     }
