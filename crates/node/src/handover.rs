@@ -22,7 +22,7 @@ use crate::vote_log_file::{self, FileMedium};
 pub enum HandoverError {
     /// The wallet or the signer.
     #[error(transparent)]
-    Node(#[from] NodeError),
+    Node(#[from] Box<NodeError>),
     /// The configuration is that of an observer.
     #[error(
         "the configuration is that of an observer: it has no wallet and no signer, or consensus.enabled is false"
@@ -114,7 +114,8 @@ impl<'a> StoppedValidator<'a> {
     /// # Errors
     /// [`HandoverError`]; nothing is written then.
     pub async fn open(config: &'a NodeConfig) -> Result<Self, HandoverError> {
-        let key = voting_key(config).await?.ok_or(HandoverError::Observer)?;
+        let key = voting_key(config).await.map_err(Box::new)?;
+        let key = key.ok_or(HandoverError::Observer)?;
         let lock = lock(config)?;
         let mut stopped = Self {
             config,
