@@ -67,9 +67,9 @@ impl NeoGoLog {
             self.service = Service::Runs;
         } else if says("stopping consensus service") {
             self.service = Service::Ending;
-        } else if says("node started") {
-            self.service = Service::Ended;
-        } else if says("signal received") && self.service == Service::Ending {
+        } else if says("node started")
+            || (says("signal received") && self.service == Service::Ending)
+        {
             self.service = Service::Ended;
         } else if let Some((_, what)) = line.split_once("sending ") {
             let spoken = ["Commit", "PrepareRequest", "PrepareResponse", "ChangeView"];

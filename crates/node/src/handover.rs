@@ -8,11 +8,9 @@ use std::path::PathBuf;
 
 use neo_consensus::vote_log::{Condition, LogError, LogRecord, Opened};
 use neo_consensus::{v2, v3};
-use neo_ledger::STORE_FILE;
 use neo_ledger::store::{RedbStore, StoreError};
 use neo_primitives::{Height, PublicKey};
 
-use crate::attached::HEADERS_FILE;
 use crate::config::NodeConfig;
 use crate::node::{NodeError, log_identity, voting_key};
 use crate::vote_log_file::{self, FileMedium};
@@ -220,11 +218,7 @@ fn highest<R: Signing>(records: &[R]) -> Option<Height> {
 
 /// Keeps the node from running meanwhile, and sees that it does not run now.
 fn lock(config: &NodeConfig) -> Result<Option<RedbStore>, HandoverError> {
-    let file = match config.ledger.is_attached() {
-        true => HEADERS_FILE,
-        false => STORE_FILE,
-    };
-    let path = config.data_dir.join(file);
+    let path = config.store_file();
     if !path.exists() {
         return Ok(None);
     }

@@ -1,6 +1,6 @@
 //! `neo-cli migrate hand-back`.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use neo_node::handover::{Memory, StoppedValidator};
 use serde_json::json;
@@ -9,7 +9,7 @@ use super::{beside_a_node, exit_of, neo_nodes};
 use crate::exit::{Exit, OrExit as _};
 use crate::output::{print_json, print_text};
 
-pub(super) fn hand_back(config: &PathBuf, as_json: bool) -> anyhow::Result<Exit> {
+pub(super) fn hand_back(config: &Path, as_json: bool) -> anyhow::Result<Exit> {
     let config = beside_a_node(config)?;
     let runtime = tokio::runtime::Runtime::new().or_exit(Exit::Failure)?;
     let stopped = runtime.block_on(StoppedValidator::open(&config));

@@ -5,7 +5,7 @@ mod import;
 mod neo_nodes;
 mod take_over;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
@@ -21,7 +21,7 @@ use crate::exit::{Exit, OrExit as _};
 #[derive(Debug, Subcommand)]
 pub(crate) enum MigrateCommand {
     /// Write a configuration from that of a neo-go or C# node, and name each thing that could not be carried over.
-    Import(ImportArguments),
+    Import(Box<ImportArguments>),
     /// Let a validator beside a Neo node begin where that node's own consensus ended: its vote log begins above all that
     /// its key has signed. Its node must not run yet.
     TakeOver(TakeOverArguments),
@@ -52,7 +52,7 @@ pub(crate) fn migrate(command: &MigrateCommand, json: bool) -> anyhow::Result<Ex
 }
 
 /// The configuration of a validator beside a Neo node.
-fn beside_a_node(path: &PathBuf) -> anyhow::Result<NodeConfig> {
+fn beside_a_node(path: &Path) -> anyhow::Result<NodeConfig> {
     let place = || format!("{}", path.display());
     let config = NodeConfig::load(path);
     let config = config.or_exit(Exit::Refused).with_context(place)?;

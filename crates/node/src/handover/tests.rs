@@ -201,7 +201,7 @@ async fn a_log_that_may_have_forgotten_something_is_refused() {
 async fn a_running_node_and_an_observer_are_refused() {
     let place = Place::new(3);
     std::fs::create_dir_all(&place.config.data_dir).unwrap();
-    let store = place.config.data_dir.join(HEADERS_FILE);
+    let store = place.config.store_file();
     let running = RedbStore::open(&store).unwrap();
     let error = StoppedValidator::open(&place.config).await.err().unwrap();
     assert!(
