@@ -257,12 +257,13 @@ impl Run<'_> {
                 nodes,
             })
         });
+        let neo_nodes_failed = attached.as_ref().is_some_and(|one| !one.trials.is_empty());
         let mixed = self.capture.map(|capture| {
             let window = Window {
                 from_ns: findings.moments.load_began,
                 until_ns: findings.moments.load_ended,
             };
-            capture.read(|captured| {
+            let mut figures = capture.read(|captured| {
                 MixedFigures::of(Evidence {
                     neo_go: self.neo_go.clone(),
                     seen: captured,
@@ -273,7 +274,12 @@ impl Run<'_> {
                     ordeal: findings.ordeal,
                     block_time_ms,
                 })
-            })
+            });
+            if neo_nodes_failed {
+                // Who has no Neo node does not take part.
+                figures.verdicts.remove("share");
+            }
+            figures
         });
         Summary::of(Measured {
             moments: findings.moments,

@@ -9,7 +9,7 @@ use neo_primitives::{Height, UInt256};
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use super::attached::{AttachedPlan, JoinFigures, Joiner, NeoTrial};
+use super::attached::{JoinFigures, Joiner, NeoTrial};
 use super::cast::Cast;
 use super::clock::now_ns;
 use super::display::Display;
@@ -192,11 +192,9 @@ impl Session<'_> {
     /// Where transactions go: to all that last, but not to Neo nodes that fail now and then. With the indexes.
     fn takers(&self) -> (Vec<usize>, Vec<Endpoint>) {
         let (indexes, endpoints) = self.lasting();
-        let (plan, validators): (&AttachedPlan, usize) =
-            (&self.devnet.attached, self.endpoints.len());
+        let fails = |index| self.devnet.attached.fails(index, self.endpoints.len());
         let all = indexes.into_iter().zip(endpoints);
-        all.filter(|(index, _)| !plan.fails(*index, validators))
-            .unzip()
+        all.filter(|(index, _)| !fails(*index)).unzip()
     }
 
     /// The endpoints of the validators that last, with their indexes.

@@ -148,6 +148,8 @@ def main():
     chain(options, "dBFT 3.0", 1_000 if full else 60, "--join", with_contract=True)
     trials(options, "failures", *(["--blocks", "120"] if full else []))
     chain(options, "dBFT 2.0", 60 if full else 20, "--protocol", "2", "--join")
+    if full:
+        trials(options, "failures with dBFT 2.0", "--protocol", "2")
     if failures:
         sys.exit("missed:\n  " + "\n  ".join(failures))
 
