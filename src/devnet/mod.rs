@@ -32,6 +32,7 @@ mod neo_go;
 mod observations;
 mod outcome;
 mod pacing;
+mod patience;
 mod process;
 mod processes;
 mod report;

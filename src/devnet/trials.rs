@@ -5,14 +5,14 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::clock::now_ns;
 use super::display::Display;
 use super::observations::{NodeSeen, Observations};
+use super::patience::within;
 use super::processes::Processes;
 use super::statistics::millis;
-use crate::exit::Exit;
 use crate::rpc::{Endpoint, RpcClient};
 
 /// Blocks that all validators make together before the leader fails.
@@ -188,10 +188,7 @@ impl Stage<'_> {
     }
 
     async fn within<T>(&self, what: &str, happens: impl Future<Output = T>) -> anyhow::Result<T> {
-        timeout(PATIENCE, happens).await.map_err(|_| {
-            let seconds = PATIENCE.as_secs();
-            Exit::Failure.error(format!("{what}: not within {seconds} s"))
-        })
+        within(PATIENCE, what, happens).await
     }
 
     async fn state(&self, index: usize) -> Option<State> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use neo_primitives::Height;
 use rustix::process::Signal;
 use serde::Serialize;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use super::super::clock::now_ns;
 use super::super::display::Display;
@@ -14,9 +14,9 @@ use super::super::events::AlertEvent;
 use super::super::mixed::signers;
 use super::super::neo_go::NeoNodes;
 use super::super::observations::{NodeSeen, Observations};
+use super::super::patience::within;
 use super::super::statistics::millis;
 use super::AttachedPlan;
-use crate::exit::Exit;
 use crate::network_files::NetworkFolder;
 use crate::rpc::Endpoint;
 
@@ -145,10 +145,7 @@ impl NeoStage<'_> {
     }
 
     async fn within<T>(&self, what: &str, happens: impl Future<Output = T>) -> anyhow::Result<T> {
-        timeout(PATIENCE, happens).await.map_err(|_| {
-            let seconds = PATIENCE.as_secs();
-            Exit::Failure.error(format!("{what}: not within {seconds} s"))
-        })
+        within(PATIENCE, what, happens).await
     }
 
     /// Waits until all validators and all Neo nodes have some blocks more.

@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use neo_consensus::v2::Kind;
-use tokio::time::timeout;
 
 use super::super::display::Display;
 use super::super::observations::Observations;
+use super::super::patience::within;
 use super::super::processes::Processes;
 use super::super::statistics::millis;
 use super::capture::{Capture, Sighting};
 use super::lives::Software;
-use crate::exit::Exit;
 use crate::network_files::NetworkFolder;
 
 /// How long one step may take.
@@ -53,10 +52,7 @@ impl Ground<'_> {
         what: &str,
         happens: impl Future<Output = T>,
     ) -> anyhow::Result<T> {
-        timeout(PATIENCE, happens).await.map_err(|_| {
-            let seconds = PATIENCE.as_secs();
-            Exit::Failure.error(format!("{what}: not within {seconds} s"))
-        })
+        within(PATIENCE, what, happens).await
     }
 
     /// Waits until all validators have so many blocks more.
