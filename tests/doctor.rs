@@ -5,15 +5,15 @@
 
 #[path = "../crates/ledger/tests/common/neo_go_process.rs"]
 mod neo_go_process;
+mod prepared;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
-use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use neo_go_process::{NeoGo, free_port};
+use neo_go_process::free_port;
+use prepared::{Validator, neo_cli, silent, url};
 use serde_json::{Value, json};
 
 /// Checks of the machine that the tests run on, which may be slow, full or small.
@@ -32,68 +32,7 @@ const REFUSED: i32 = 3;
 const BUSY: i32 = 4;
 const UNREACHABLE: i32 = 5;
 
-fn neo_cli(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_neo-cli"));
-    command.args(arguments).env_remove("RUST_LOG");
-    command.output().unwrap()
-}
-
-/// The only validator of a network, which is sound until a test changes its configuration. Ports that the system
-/// chooses are free.
-struct Validator {
-    folder: tempfile::TempDir,
-    config: Value,
-}
-
 impl Validator {
-    /// With the embedded ledger and dBFT 3.0.
-    fn new() -> Self {
-        Self::of(&["--magic", "777"])
-    }
-
-    /// Beside a Neo node, with dBFT 2.0; files for neo-go are there, too.
-    fn beside_neo_go() -> Self {
-        let mut own = Self::of(&["--magic", "777", "--protocol", "2", "--neo-go", "1"]);
-        own.config["p2p"]["listen"] = json!([]);
-        own
-    }
-
-    fn of(options: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let out = folder.path().join("net");
-        let base = ["init", "--validators", "1", "--out", out.to_str().unwrap()];
-        let made = neo_cli(&[&base[..], options].concat());
-        assert!(made.status.success(), "{made:?}");
-        let file = out.join("node0/config.json");
-        let text = std::fs::read_to_string(file).unwrap();
-        let mut config: Value = serde_json::from_str(&text).unwrap();
-        config["network"]["listen"] = match config["protocol"]["version"].as_u64() {
-            Some(2) => json!([]),
-            _ => json!(["127.0.0.1:0"]),
-        };
-        config["rpc"]["listen"] = "127.0.0.1:0".into();
-        config["metrics"]["listen"] = "127.0.0.1:0".into();
-        Self { folder, config }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join("net/node0").join(name)
-    }
-
-    /// Writes the configuration under this name and gives its path.
-    fn write(&self, name: &str) -> String {
-        let file = self.path(name);
-        std::fs::write(&file, self.config.to_string()).unwrap();
-        let mode = std::fs::Permissions::from_mode(0o600);
-        std::fs::set_permissions(&file, mode).unwrap();
-        file.to_str().unwrap().to_owned()
-    }
-
-    fn attach(&mut self, nodes: &[&str]) {
-        let nodes: Vec<Value> = nodes.iter().map(|rpc| json!({"rpc": rpc})).collect();
-        self.config["ledger"] = json!({"kind": "attached", "nodes": nodes});
-    }
-
     fn doctor(&self, options: &[&str]) -> Told {
         let file = self.write("config.json");
         let base = ["doctor", "--json", "--config", &file, "--timeout", "5s"];
@@ -120,35 +59,6 @@ impl Validator {
         }
         told
     }
-
-    /// neo-go on the configuration that `init` wrote for it, which the test may change.
-    fn neo_go(&self, change: impl FnOnce(String) -> String) -> NeoGo {
-        let text = std::fs::read_to_string(self.path("neo-go.yml")).unwrap();
-        let rpc = free_port();
-        let text = text
-            .replace(":20330\"", &format!(":{}\"", free_port()))
-            .replace(":20331\"", &format!(":{rpc}\""))
-            .replace(":20332\"", &format!(":{}\"", free_port()))
-            .replace("Type: leveldb", "Type: inmemory")
-            .replace("Path: wallet.json", &self.wallet_line());
-        NeoGo::with_configuration(&change(text), rpc)
-    }
-
-    fn wallet_line(&self) -> String {
-        format!("Path: \"{}\"", self.path("wallet.json").display())
-    }
-}
-
-/// Its consensus is off, as beside a validator of ours.
-fn silent(text: String) -> String {
-    text.replace(
-        "Consensus:\n    Enabled: true",
-        "Consensus:\n    Enabled: false",
-    )
-}
-
-fn url(node: &NeoGo) -> String {
-    format!("http://{}", node.address())
 }
 
 /// What the doctor said.

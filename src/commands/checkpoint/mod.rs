@@ -92,6 +92,7 @@ pub(super) fn exit_of_ledger(error: &LedgerError) -> Exit {
         | LedgerError::OtherNetwork { .. }
         | LedgerError::OtherRules { .. }
         | LedgerError::StoreFormat { .. } => Exit::Busy,
+        LedgerError::NoNode(_) => Exit::Unreachable,
         _ => Exit::Failure,
     }
 }
