@@ -87,6 +87,11 @@ pub(super) fn lock(config: &NodeConfig, holder: Holder, runs: bool) -> Finding {
     let found = match (holder, runs) {
         (Holder::Nobody, _) => Finding::ok(LOCK, place, "no process holds it"),
         (Holder::Other, true) => Finding::ok(LOCK, place, "this node runs and holds it"),
+        (Holder::Other, false) if config.rpc.is_none() => {
+            let value = "another process holds it: this node, if it runs";
+            let mend = "with the section `rpc` this can tell whether it is this node; else see what runs there";
+            Finding::warn(LOCK, place, value, mend)
+        }
         (Holder::Other, false) => {
             let value = "another process holds it";
             let mend =

@@ -96,7 +96,8 @@ pub(crate) async fn examine(
     all.extend(machine::ports(config, runs));
     all.push(machine::open_files(config));
     progress("other nodes");
-    let (found, validators) = network::check(config, request, key, own).await;
+    let idle = holder == Holder::Nobody;
+    let (found, validators) = network::check(config, request, key, own, idle).await;
     all.extend(found);
     progress("peers");
     all.extend(peers::check(config, &validators, key, runs, request.timeout).await);

@@ -13,12 +13,14 @@ use super::{Other, Request, chain, methods, other_file, votes};
 use crate::rpc::RpcError;
 
 /// Asks the nodes that keep the ledger and other validators. Also gives the validators of the next height as the
-/// network has them, those of the genesis if nobody tells. `own` is the nonce of this configuration's node if it runs.
+/// network has them, those of the genesis if nobody tells. `own` is the nonce of this configuration's node if it runs;
+/// `idle` says that it certainly does not.
 pub(super) async fn check(
     config: &NodeConfig,
     request: &Request,
     key: Option<&PublicKey>,
     own: Option<u32>,
+    idle: bool,
 ) -> (Vec<Finding>, Vec<PublicKey>) {
     let mut all = Vec::new();
     let asked = whom(config, request, &mut all);
@@ -54,7 +56,7 @@ pub(super) async fn check(
     all.extend(chain::one(&same, request.timeout).await);
     all.extend(clock::compare(config, &same, now));
     let highest = same.iter().max_by_key(|seen| seen.height);
-    if let (Some(key), Some(highest), None) = (key, highest, own) {
+    if let (Some(key), Some(highest), true) = (key, highest, idle) {
         let found = votes::check(key, genesis.magic, highest, request.timeout, now);
         all.push(found.await);
     }

@@ -85,6 +85,11 @@ async fn tenth_a_data_folder_that_is_held_and_a_node_that_runs() {
     let _held = neo_ledger::store::RedbStore::open(&store).unwrap();
     let found = prepared.fails("data-folder").await;
     assert!(has(&found.mend, "stop the node"), "{found:?}");
+    // Without an address to ask it cannot be told from this very node.
+    let rpc = prepared.config.rpc.take();
+    let all = prepared.findings().await;
+    assert_eq!(of(&all, "data-folder").state, State::Warn, "{all:#?}");
+    prepared.config.rpc = rpc;
     // Its own node says that it is validator 0: then the folder and the ports are its own.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut own = Fake::of(&prepared.config);
