@@ -1,19 +1,21 @@
 //! `neo-cli evidence`: proofs that validators broke the protocol.
 
 mod fetch;
+mod terms;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use neo_node::config::NodeConfig;
-use neo_node::security::court::Court;
+use neo_node::security::court::{Conviction, Court};
 use neo_node::security::proofs::{ENDING, FOLDER};
 use neo_primitives::{UInt256, sha256};
 use serde::Serialize;
 
 use crate::exit::{Exit, OrExit as _};
 use crate::output::{print_json, print_text, table};
+use crate::rpc::Endpoint;
 
 /// Longest file that is read as a proof; nodes keep none that is longer than 64 KiB.
 const MAX_PROOF: u64 = 1 << 20;
@@ -23,11 +25,15 @@ const MAX_PROOF: u64 = 1 << 20;
 pub(crate) enum EvidenceCommand {
     /// List the proofs in a node's data folder, without judging them.
     List(NodeArguments),
-    /// Check every signature of proofs with nothing but the validators of the configuration: those in the node's data
-    /// folder, or the files that are named, from wherever they come.
+    /// Check every signature of proofs: those in the node's data folder, or the files that are named, from wherever they
+    /// come. With nothing but the validators of the configuration, unless the network elects them (`ledger.kind` is
+    /// `attached`): who validated a height, a Neo node is asked then.
     Verify {
         #[command(flatten)]
         node: NodeArguments,
+        /// A node of the network that is asked who validated a height, instead of those in the configuration.
+        #[arg(long, value_name = "URL")]
+        rpc: Option<Endpoint>,
         /// Proofs to check instead of the node's own.
         files: Vec<PathBuf>,
     },
@@ -67,10 +73,12 @@ struct Exhibit {
 /// With [`Exit::Refused`] for a bad configuration, [`Exit::Failure`] if a proof convicts nobody or cannot be written,
 /// [`Exit::Unreachable`] if the node does not answer.
 pub(crate) async fn evidence(command: &EvidenceCommand, json: bool) -> anyhow::Result<Exit> {
-    let (node, files, judged) = match command {
+    let (node, rpc, files, judged) = match command {
         EvidenceCommand::Fetch(arguments) => return fetch::fetch(arguments, json).await,
-        EvidenceCommand::List(node) => (node, &[][..], false),
-        EvidenceCommand::Verify { node, files } => (node, files.as_slice(), true),
+        EvidenceCommand::List(node) => (node, None, &[][..], false),
+        EvidenceCommand::Verify { node, rpc, files } => {
+            (node, rpc.as_ref(), files.as_slice(), true)
+        }
     };
     let place = || format!("{}", node.config.display());
     let config = NodeConfig::load(&node.config)
@@ -80,7 +88,10 @@ pub(crate) async fn evidence(command: &EvidenceCommand, json: bool) -> anyhow::R
         [] => proofs(&config.data_dir.join(FOLDER))?,
         named => named.to_vec(),
     };
-    let court = Court::of(&config.protocol.genesis).or_exit(Exit::Refused)?;
+    let court = match judged && (rpc.is_some() || config.ledger.is_attached()) {
+        true => terms::court(&config, rpc, &files).await?,
+        false => Court::of(&config.protocol.genesis).or_exit(Exit::Refused)?,
+    };
     let exhibits: Vec<_> = files
         .into_iter()
         .map(|file| match judged {
@@ -155,11 +166,11 @@ fn verified(file: PathBuf, court: &Court) -> Exhibit {
     };
     exhibit.hash = Some(UInt256::from_wire(sha256(&bytes)));
     match court.judge(&bytes) {
-        Ok(evidence) => {
+        Ok(Conviction { evidence, key }) => {
             let culprit = evidence.culprit();
             exhibit.height = Some(evidence.height.0);
             exhibit.validator = Some(culprit.0);
-            exhibit.public_key = court.key(culprit).map(ToString::to_string);
+            exhibit.public_key = Some(key.to_string());
             exhibit.form = Some(evidence.guilt.name().to_owned());
         }
         Err(problem) => exhibit.problem = Some(problem.to_string()),

@@ -114,13 +114,8 @@ impl Node {
             recovery,
         } = OpenedLedger::open(&config).await?;
         let metrics = Arc::new(Metrics::new());
-        let (security, last_word) = open_security(
-            &config,
-            ledger.as_ref(),
-            key.as_ref(),
-            &metrics,
-            &options.events,
-        )?;
+        let (security, last_word) =
+            open_security(&config, &ledger, key.as_ref(), &metrics, &options.events)?;
         if let Some(recovery) = &recovery {
             security.record(journal::full_recovery(recovery));
         }

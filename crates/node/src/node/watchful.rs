@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use neo_audit::{AuditLog, AuditThread};
-use neo_ledger::{ChainReader, LedgerError};
+use neo_ledger::{Ledger, LedgerError};
 
 use super::error::NodeError;
 use crate::config::NodeConfig;
@@ -39,13 +39,17 @@ impl Drop for LastWord {
 /// Opens the audit log and takes the start down.
 pub(super) fn open_security(
     config: &NodeConfig,
-    ledger: &dyn ChainReader,
+    ledger: &Arc<dyn Ledger>,
     key: Option<&VotingKey>,
     metrics: &Arc<Metrics>,
     events: &EventSink,
 ) -> Result<(Arc<Security>, LastWord), NodeError> {
     let alerts = Alerts::new(Arc::clone(metrics), events.clone());
-    let court = Court::of(&config.protocol.genesis).map_err(|error| NodeError::Ledger {
+    let court = match config.ledger.is_attached() {
+        true => Ok(Court::of_chain(ledger.clone())),
+        false => Court::of(&config.protocol.genesis),
+    };
+    let court = court.map_err(|error| NodeError::Ledger {
         path: config.data_dir.clone(),
         error: LedgerError::Inconsistent(error.to_string()),
     })?;

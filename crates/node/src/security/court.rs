@@ -1,20 +1,30 @@
-//! Whether a proof convicts: what anybody can say who has the validators of a network.
+//! Whether a proof convicts: what anybody can say who knows the validators of its height.
 
 use std::sync::Arc;
 
 use neo_consensus::v3::evidence::{Evidence, NotGuilty};
 use neo_consensus::{ValidatorSet, ValidatorSetError};
-use neo_ledger::GenesisConfig;
-use neo_primitives::{Decode as _, DecodeError, Magic, PublicKey, ValidatorIndex};
+use neo_ledger::{ChainReader, GenesisConfig};
+use neo_primitives::{Decode as _, DecodeError, Height, Magic, PublicKey};
 
+use super::terms::{Elected, ForEver, Terms};
 use crate::verifier::Verifier;
 
 /// Judges proofs about the validators of one network.
 #[derive(Debug)]
 pub struct Court {
     magic: Magic,
-    validators: Arc<ValidatorSet>,
+    terms: Box<dyn Terms>,
     verifier: Verifier,
+}
+
+/// A proof that convicts.
+#[derive(Debug)]
+pub struct Conviction {
+    /// The proof.
+    pub evidence: Evidence,
+    /// Who is guilty.
+    pub key: PublicKey,
 }
 
 /// Bytes that convict nobody.
@@ -26,45 +36,72 @@ pub enum Unproven {
     /// They prove nothing.
     #[error("proves nothing: {0}")]
     NotGuilty(#[from] NotGuilty),
+    /// It is not known who validated the height. Whoever brought them may know.
+    #[error("the validators of height {0} are not known here")]
+    UnknownValidators(Height),
 }
 
 impl Court {
-    /// For the validators of this genesis.
+    /// For the validators of this genesis, whatever the height.
     ///
     /// # Errors
     /// If they are no set of validators.
     pub fn of(genesis: &GenesisConfig) -> Result<Self, ValidatorSetError> {
-        Ok(Self {
-            magic: genesis.magic,
-            validators: Arc::new(ValidatorSet::new(genesis.validators())?),
+        let validators = Arc::new(ValidatorSet::new(genesis.validators())?);
+        Ok(Self::by(genesis.magic, Box::new(ForEver(validators))))
+    }
+
+    /// For the validators that a verified chain has elected.
+    #[must_use]
+    pub fn of_chain(chain: Arc<dyn ChainReader>) -> Self {
+        Self::by(chain.config().magic, Box::new(Elected(chain)))
+    }
+
+    /// For validators of whom somebody else knows.
+    #[must_use]
+    pub fn by(magic: Magic, terms: Box<dyn Terms>) -> Self {
+        Self {
+            magic,
+            terms,
             verifier: Verifier::default(),
-        })
+        }
     }
 
     /// Reads a proof and checks every signature in it.
     ///
     /// # Errors
     /// Why it convicts nobody.
-    pub fn judge(&self, bytes: &[u8]) -> Result<Evidence, Unproven> {
+    pub fn judge(&self, bytes: &[u8]) -> Result<Conviction, Unproven> {
         let evidence = Evidence::from_bytes(bytes)?;
-        evidence.verify(self.magic, &self.validators, &self.verifier)?;
-        Ok(evidence)
+        let height = evidence.height;
+        let unknown = Unproven::UnknownValidators(height);
+        let Some(validators) = self.terms.of_height(height) else {
+            return Err(unknown);
+        };
+        evidence.verify(self.magic, &validators, &self.verifier)?;
+        // It would not have been verified without a key.
+        let key = validators.key(evidence.culprit()).cloned();
+        let key = key.ok_or(unknown)?;
+        Ok(Conviction { evidence, key })
     }
 
-    /// The key of a validator.
+    /// The validators of a height, if they are known.
     #[must_use]
-    pub fn key(&self, index: ValidatorIndex) -> Option<&PublicKey> {
-        self.validators.key(index)
+    pub fn of_height(&self, height: Height) -> Option<Arc<ValidatorSet>> {
+        self.terms.of_height(height)
     }
 
-    /// The index of a key.
+    /// Those who are in office now, as far as is known.
     #[must_use]
-    pub fn index(&self, key: &PublicKey) -> Option<ValidatorIndex> {
-        self.validators.index_of(key)
+    pub fn now(&self) -> Option<Arc<ValidatorSet>> {
+        self.terms.now()
     }
 
-    pub(crate) fn keys(&self) -> Vec<PublicKey> {
-        self.validators.keys().to_vec()
+    /// The key of the validator that a proof names, whether or not the proof holds.
+    #[must_use]
+    pub fn key_of(&self, evidence: &Evidence) -> Option<PublicKey> {
+        let validators = self.terms.of_height(evidence.height)?;
+        validators.key(evidence.culprit()).cloned()
     }
 }
 
@@ -74,17 +111,14 @@ mod tests {
     use neo_consensus::View;
     use neo_consensus::v3::context::HeightContext;
     use neo_consensus::v3::evidence::{Guilt, Says, Statement};
-    use neo_primitives::{Encode as _, Height, PrivateKey, Signature, UInt256};
+    use neo_primitives::{Encode as _, PrivateKey, Signature, UInt256, ValidatorIndex};
 
     const MAGIC: Magic = Magic(9);
 
     fn court(key: &PrivateKey) -> Court {
         let keys = vec![key.public_key().clone()];
-        Court {
-            magic: MAGIC,
-            validators: Arc::new(ValidatorSet::new(keys).unwrap()),
-            verifier: Verifier::default(),
-        }
+        let validators = ValidatorSet::new(keys).unwrap();
+        Court::by(MAGIC, Box::new(ForEver(Arc::new(validators))))
     }
 
     /// A signed ChangeView for view 0, which nobody honest signs.
@@ -93,7 +127,7 @@ mod tests {
             magic: MAGIC,
             height: Height(5),
             prev_hash: UInt256::ZERO,
-            validators: Arc::clone(&court.validators),
+            validators: court.of_height(Height(5)).unwrap(),
         };
         let mut statement = Statement {
             sender: ValidatorIndex(0),
@@ -111,10 +145,8 @@ mod tests {
         let court = court(&key);
         let evidence = proof(&key, &court);
         let judged = court.judge(&evidence.to_bytes()).unwrap();
-        assert_eq!(
-            (judged.culprit(), court.key(judged.culprit())),
-            (ValidatorIndex(0), Some(key.public_key()))
-        );
+        assert_eq!(judged.evidence.culprit(), ValidatorIndex(0));
+        assert_eq!(&judged.key, key.public_key());
 
         let mut elsewhere = evidence.clone();
         elsewhere.magic = Magic(1);

@@ -6,6 +6,7 @@
 //! | [`alerts`]   | what an operator must look at                                                |
 //! | [`conduct`]  | how each validator behaves, and what is found about it                       |
 //! | [`court`]    | whether a proof convicts                                                     |
+//! | [`terms`]    | who validated which height                                                   |
 //! | [`proofs`]   | proofs against validators, kept in the data folder                           |
 //! | `watching`   | brings these together with the events of engine and network                  |
 //!
@@ -16,6 +17,7 @@ pub mod conduct;
 pub mod court;
 pub(crate) mod journal;
 pub mod proofs;
+pub mod terms;
 pub(crate) mod watching;
 
 use std::sync::Arc;

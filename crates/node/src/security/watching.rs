@@ -1,6 +1,6 @@
 //! From events of engine and network to findings, proofs and bans: what the security layer makes of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -12,13 +12,13 @@ use neo_consensus::v3::evidence::Evidence;
 use neo_consensus::v3::verify::Refused;
 use neo_consensus::v3::{Message, Outcome};
 use neo_network::{Culprit, NetworkEvent, NetworkHandle, Offence, PeerId};
-use neo_primitives::{Encode as _, PublicKey, UInt256, ValidatorIndex};
+use neo_primitives::{Encode as _, Height, PublicKey, UInt256, ValidatorIndex};
 use parking_lot::Mutex;
 
 use super::Security;
 use super::alerts::AlertKind;
 use super::conduct::{Change, Conduct, Standing};
-use super::court::Court;
+use super::court::{Conviction, Court, Unproven};
 use super::proofs::{self, Kept, Proofs, Taken, name_of};
 use crate::events::{EventSink, NodeEvent};
 use crate::ledger_worker::unix_ns;
@@ -30,11 +30,25 @@ const RELAYED_LATELY: Duration = Duration::from_secs(10);
 /// Views of a height whose leaders are noted.
 const VIEWS: u32 = 8;
 
+/// Proofs that wait for their height, at most.
+const MAX_EARLY: usize = 16;
+/// Looks at a proof that waits, at most.
+const MAX_LOOKS: u32 = 240;
+
+/// A proof that waits until it is known who validates its height.
+struct Early {
+    peer: PeerId,
+    bytes: Bytes,
+    looks: u32,
+}
+
 /// What watching needs to know of the network and the node.
 pub(crate) struct Watching {
     court: Court,
     pub(super) conduct: Mutex<Conduct>,
     pub(super) proofs: Mutex<Proofs>,
+    /// Proofs of heights whose validators are not known yet, the oldest first.
+    early: Mutex<VecDeque<Early>>,
     relays: Mutex<HashMap<PublicKey, Instant>>,
     network: OnceLock<NetworkHandle>,
     events: EventSink,
@@ -60,9 +74,11 @@ impl Watching {
         metrics: Arc<Metrics>,
     ) -> Self {
         metrics.security().set_evidence(proofs.len());
+        let keys = court.now().map_or_else(Vec::new, |now| now.keys().to_vec());
         Self {
-            conduct: Mutex::new(Conduct::new(court.keys(), own)),
+            conduct: Mutex::new(Conduct::new(keys, own)),
             court,
+            early: Mutex::default(),
             proofs: Mutex::new(proofs),
             relays: Mutex::new(HashMap::new()),
             network: OnceLock::new(),
@@ -77,6 +93,19 @@ impl Watching {
         self.began.elapsed()
     }
 
+    /// A proof waits until it is known who validates its height.
+    fn wait(&self, mut proof: Early) {
+        proof.looks = proof.looks.saturating_add(1);
+        let mut early = self.early.lock();
+        if proof.looks > MAX_LOOKS || early.iter().any(|held| held.bytes == proof.bytes) {
+            return;
+        }
+        if early.len() >= MAX_EARLY {
+            early.pop_front();
+        }
+        early.push_back(proof);
+    }
+
     fn report(&self, who: &PublicKey, offence: Offence) {
         if let Some(network) = self.network.get() {
             network.report(who.clone(), offence);
@@ -84,7 +113,7 @@ impl Watching {
     }
 
     fn index(&self, key: &PublicKey) -> Option<ValidatorIndex> {
-        self.court.index(key)
+        self.court.now()?.index_of(key)
     }
 }
 
@@ -128,8 +157,8 @@ impl Security {
             publickey: self
                 .watching
                 .court
-                .key(ValidatorIndex(proof.validator))
-                .cloned(),
+                .of_height(Height(proof.height))
+                .and_then(|set| set.key(ValidatorIndex(proof.validator)).cloned()),
             form: proof.form.clone(),
             bytes: proof.bytes,
         }
@@ -223,25 +252,39 @@ impl Security {
 
     /// The own engine proved somebody guilty.
     pub(crate) fn convict(&self, evidence: &Evidence) {
+        let Some(key) = self.watching.court.key_of(evidence) else {
+            tracing::error!(%evidence, "it is not known who validated the height of an own proof");
+            return;
+        };
+        self.convicted(&key);
+        self.keep(evidence, &key, Bytes::from(evidence.to_bytes()));
+    }
+
+    fn convicted(&self, key: &PublicKey) {
         let now = self.watching.now();
-        if let Some(culprit) = self.watching.court.key(evidence.culprit()) {
-            self.watching.conduct.lock().convicted(now, culprit);
-        }
-        self.keep(evidence, Bytes::from(evidence.to_bytes()));
+        self.watching.conduct.lock().convicted(now, key);
     }
 
     /// A peer sent a proof.
     pub(crate) fn examine(&self, peer: PeerId, bytes: Bytes) {
+        self.look_at(Early {
+            peer,
+            bytes,
+            looks: 0,
+        });
+    }
+
+    fn look_at(&self, proof: Early) {
         let watching = &self.watching;
-        match watching.court.judge(&bytes) {
-            Ok(evidence) => {
-                let now = watching.now();
-                if let Some(culprit) = watching.court.key(evidence.culprit()) {
-                    watching.conduct.lock().convicted(now, culprit);
-                }
-                self.keep(&evidence, bytes);
+        match watching.court.judge(&proof.bytes) {
+            Ok(Conviction { evidence, key }) => {
+                self.convicted(&key);
+                self.keep(&evidence, &key, proof.bytes);
             }
+            // The peer may be ahead.
+            Err(Unproven::UnknownValidators(_)) => watching.wait(proof),
             Err(problem) => {
+                let peer = proof.peer;
                 tracing::warn!(%peer, %problem, "a proof was refused");
                 let stored = watching.proofs.lock().len();
                 watching.metrics.security().evidence("refused", stored);
@@ -252,7 +295,13 @@ impl Security {
         }
     }
 
-    fn keep(&self, evidence: &Evidence, bytes: Bytes) {
+    /// Looks again at proofs that came early.
+    fn look_again(&self) {
+        let early = std::mem::take(&mut *self.watching.early.lock());
+        early.into_iter().for_each(|proof| self.look_at(proof));
+    }
+
+    fn keep(&self, evidence: &Evidence, key: &PublicKey, bytes: Bytes) {
         let watching = &self.watching;
         let hash = name_of(&bytes);
         let (taken, stored) = {
@@ -274,9 +323,6 @@ impl Security {
             return;
         }
         let culprit = evidence.culprit();
-        let Some(key) = watching.court.key(culprit) else {
-            return;
-        };
         let form = evidence.guilt.name();
         self.record(
             Entry::new(Kind::Evidence)
@@ -416,6 +462,7 @@ impl Security {
     pub(crate) fn tick(&self) {
         self.look_after_the_log();
         if self.judges {
+            self.look_again();
             self.judge();
         }
         self.alerts().expire(Instant::now());
@@ -495,5 +542,92 @@ impl Security {
             detail: change.detail.clone(),
             t_ns: unix_ns(),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use neo_audit::AuditLog;
+    use neo_consensus::ValidatorSet;
+    use neo_consensus::v3::context::HeightContext;
+    use neo_consensus::v3::evidence::{Guilt, Says, Statement};
+    use neo_primitives::{Magic, PrivateKey, Signature};
+
+    use super::*;
+    use crate::security::alerts::Alerts;
+    use crate::security::terms::Terms;
+
+    /// Validators who are known from some moment on.
+    #[derive(Debug, Default)]
+    struct Later(Arc<Mutex<Option<Arc<ValidatorSet>>>>);
+
+    impl Terms for Later {
+        fn of_height(&self, _: Height) -> Option<Arc<ValidatorSet>> {
+            self.0.lock().clone()
+        }
+
+        fn now(&self) -> Option<Arc<ValidatorSet>> {
+            self.0.lock().clone()
+        }
+    }
+
+    #[test]
+    fn a_proof_that_comes_before_its_validators_are_known_waits_for_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let known = Later::default();
+        let later = Arc::clone(&known.0);
+        let metrics = Arc::new(Metrics::new());
+        let watching = Watching::new(
+            Court::by(Magic(9), Box::new(known)),
+            None,
+            Proofs::open(folder.path(), Default::default()),
+            EventSink::default(),
+            Arc::clone(&metrics),
+        );
+        let alerts = Alerts::new(metrics, EventSink::default());
+        let security = Security::new(AuditLog::none(), alerts, watching, true);
+
+        let key = PrivateKey::generate();
+        let set = ValidatorSet::new(vec![key.public_key().clone()]).unwrap();
+        let context = HeightContext {
+            magic: Magic(9),
+            height: Height(5),
+            prev_hash: UInt256::ZERO,
+            validators: Arc::new(set),
+        };
+        let mut statement = Statement {
+            sender: ValidatorIndex(0),
+            view: neo_consensus::View::ZERO,
+            says: Says::ChangeView { claim: None },
+            signature: Signature([0; 64]),
+        };
+        statement.signature = key.sign(&statement.preimage(&context));
+        let evidence = Evidence::new(&context, Guilt::Impossible { statement });
+        let bytes = Bytes::from(evidence.to_bytes());
+        let peer = PeerId::random();
+        for _ in 0..2 {
+            security.examine(peer, bytes.clone());
+            security.tick();
+        }
+        assert!(security.evidence().is_empty());
+        assert_eq!(security.watching.early.lock().len(), 1, "once is enough");
+        *later.lock() = Some(context.validators);
+        security.tick();
+        let kept = security.evidence();
+        assert_eq!(kept.len(), 1);
+        assert_eq!(kept[0].publickey.as_ref(), Some(key.public_key()));
+        assert!(security.watching.early.lock().is_empty());
+        // No more than so many wait, and none for ever.
+        *later.lock() = None;
+        for height in 0..40 {
+            let mut other = evidence.clone();
+            other.height = Height(height);
+            security.examine(peer, Bytes::from(other.to_bytes()));
+        }
+        assert_eq!(security.watching.early.lock().len(), MAX_EARLY);
+        for _ in 0..MAX_LOOKS {
+            security.tick();
+        }
+        assert!(security.watching.early.lock().is_empty());
     }
 }

@@ -14,4 +14,5 @@ mod network;
 
 mod carrying;
 mod nodes;
+mod proofs;
 mod restarts;
