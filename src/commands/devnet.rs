@@ -35,6 +35,10 @@ pub(crate) struct DevnetArguments {
     /// the others. Unless --blocks says something else, the run ends with the last one.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "HOW,...", requires = "ledger", conflicts_with_all = ["duration", "byzantine", "kill", "fail_leader", "drill", "kill_each", "replace"])]
     neo_trials: Vec<NeoFault>,
+    /// With --ledger attached: each validator has the Neo node of the next one as its second one, and goes on voting when
+    /// its own fails.
+    #[arg(long, requires = "ledger")]
+    spare_neo_nodes: bool,
     /// With --ledger attached: at the end a further neo-go node, which is told nothing but addresses of the others, fetches
     /// the chain from them and is compared with them.
     #[arg(long, requires = "ledger")]
@@ -162,6 +166,7 @@ const VALIDATORS: u16 = 4;
 fn attached(arguments: &DevnetArguments) -> anyhow::Result<AttachedPlan> {
     let plan = AttachedPlan {
         trials: arguments.neo_trials.clone(),
+        spare: arguments.spare_neo_nodes,
         join: arguments.join,
     };
     let attached = arguments.ledger == Some(LedgerChoice::Attached);
@@ -177,8 +182,9 @@ fn attached(arguments: &DevnetArguments) -> anyhow::Result<AttachedPlan> {
         let problem = format!("{option} is for validators that keep the chain themselves");
         return Err(Exit::Usage.error(problem));
     }
-    if !attached && (plan.join || !plan.trials.is_empty()) {
-        let problem = "--neo-trials and --join are for Neo nodes: give --ledger attached";
+    if !attached && (plan.join || plan.spare || !plan.trials.is_empty()) {
+        let problem =
+            "--neo-trials, --spare-neo-nodes and --join are for Neo nodes: give --ledger attached";
         return Err(Exit::Usage.error(problem));
     }
     Ok(plan)

@@ -76,6 +76,7 @@ pub(crate) fn init(arguments: &InitArguments, json: bool) -> anyhow::Result<Exit
         protocol: arguments.protocol,
         neo_go,
         neo_nodes,
+        spare_neo_nodes: false,
         neo_go_min_peers: None,
         block_time: arguments.block_time,
         magic: arguments

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::Devnet;
 use crate::exit::{Exit, OrExit as _};
-use crate::network_files::{self, LedgerChoice, NetworkFolder, NetworkPlan, NodePorts};
+use crate::network_files::{self, LedgerChoice, NetworkFolder, NetworkPlan, NodeFolder, NodePorts};
 
 /// Number of validators if nothing else is said.
 const VALIDATORS: usize = 4;
@@ -57,6 +57,7 @@ impl DevnetFolder {
             protocol: devnet.protocol.unwrap_or_default(),
             neo_go: devnet.mixed.neo_go,
             neo_nodes,
+            spare_neo_nodes: devnet.attached.spare,
             // The observer is enough, so that one that was killed can come back alone at first.
             neo_go_min_peers: Some(1),
             block_time: devnet.block_time.unwrap_or(BLOCK_TIME),
@@ -126,6 +127,11 @@ fn check_options(devnet: &Devnet, network: &NetworkFolder) -> anyhow::Result<()>
             name(asked).to_owned(),
             name(there).to_owned(),
         ));
+    }
+    let has_spare = |node: &NodeFolder| node.config().ledger.nodes.len() > 1;
+    if devnet.attached.spare && !network.nodes().iter().all(has_spare) {
+        let problem = format!("--spare-neo-nodes: the network in {root} has one for each");
+        return Err(Exit::Usage.error(problem));
     }
     let with_neo_go = network.nodes().iter().rev();
     let there = with_neo_go.take_while(|node| node.has_neo_go()).count();

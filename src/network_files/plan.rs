@@ -87,6 +87,8 @@ pub(crate) struct NetworkPlan {
     pub(crate) neo_go: usize,
     /// Ports of the Neo nodes that keep the chain, one beside each validator; none if each keeps it itself.
     pub(crate) neo_nodes: Vec<NodePorts>,
+    /// Whether each validator has the Neo node of the next one as its second one.
+    pub(crate) spare_neo_nodes: bool,
     /// With how many others the neo-go validators begin with consensus, if not with 2f.
     pub(crate) neo_go_min_peers: Option<usize>,
     /// Target time between blocks; zero for no pacing.
@@ -161,6 +163,7 @@ mod tests {
             protocol: ProtocolVersion::V3,
             neo_go: 0,
             neo_nodes: Vec::new(),
+            spare_neo_nodes: false,
             neo_go_min_peers: None,
             block_time: Duration::from_millis(block_time_ms),
             magic: Magic(7),

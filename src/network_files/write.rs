@@ -238,15 +238,21 @@ fn node_config(
         }
     };
     let crowd = Crowd::of(plan.validators);
-    let ledger = match plan.neo_nodes.get(index) {
-        None => LedgerSection::default(),
-        Some(beside) => LedgerSection {
-            kind: LedgerKind::Attached,
-            nodes: vec![AttachedNode {
-                rpc: format!("http://{}", local(beside.rpc)),
-            }],
-            ..LedgerSection::default()
-        },
+    let ledger = match plan.neo_nodes.is_empty() {
+        true => LedgerSection::default(),
+        false => {
+            let from_own = plan.neo_nodes.iter().cycle().skip(index);
+            let nodes = from_own.take(1 + usize::from(plan.spare_neo_nodes));
+            LedgerSection {
+                kind: LedgerKind::Attached,
+                nodes: nodes
+                    .map(|node| AttachedNode {
+                        rpc: format!("http://{}", local(node.rpc)),
+                    })
+                    .collect(),
+                ..LedgerSection::default()
+            }
+        }
     };
     let config = NodeConfig {
         schema: None,
@@ -306,6 +312,7 @@ mod tests {
             protocol: ProtocolVersion::V3,
             neo_go: 0,
             neo_nodes: Vec::new(),
+            spare_neo_nodes: false,
             neo_go_min_peers: None,
             block_time: Duration::from_secs(1),
             magic: Magic(7),
@@ -413,6 +420,30 @@ mod tests {
         assert_eq!(
             [20_005, 20_015, 20_016, 20_025, 20_010].map(named),
             [1, 1, 1, 1, 0]
+        );
+    }
+
+    #[test]
+    fn a_spare_neo_node_is_that_of_the_next_validator() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = NodePorts::from_base(20_000, 4).unwrap();
+        let plan = NetworkPlan {
+            neo_nodes: NodePorts::all_beside(&own).unwrap(),
+            spare_neo_nodes: true,
+            ..plan(4)
+        };
+        let network = create(&folder.path().join("net"), &plan).unwrap();
+        let nodes = |index: usize| {
+            let nodes = network.nodes()[index].config().ledger.nodes.iter();
+            nodes.map(|node| node.rpc.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            nodes(0),
+            ["http://127.0.0.1:20006", "http://127.0.0.1:20016"]
+        );
+        assert_eq!(
+            nodes(3),
+            ["http://127.0.0.1:20036", "http://127.0.0.1:20006"]
         );
     }
 

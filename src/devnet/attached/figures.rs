@@ -110,10 +110,14 @@ impl AttachedFigures {
             verdicts.insert("pace", p50.is_some_and(|p50| p50 < PACE * block_time_ms));
         } else {
             let all = |holds: fn(&NeoTrial) -> bool| self.trials.iter().all(holds);
-            verdicts.insert(
-                "no_vote_without_neo_node",
-                all(|one| one.signed_meanwhile.is_empty()),
-            );
+            let holds = all(|one| one.spare || one.signed_meanwhile.is_empty());
+            verdicts.insert("no_vote_without_neo_node", holds);
+            if self.trials.iter().any(|one| one.spare) {
+                let holds = all(|one| {
+                    !one.spare || (one.alert.is_none() && !one.signed_meanwhile.is_empty())
+                });
+                verdicts.insert("spare_takes_over", holds);
+            }
             let longest = self.trials.iter().map(|one| one.longest_gap_ms);
             let short = longest.fold(0.0, f64::max) <= GAP * block_time_ms;
             verdicts.insert("blocks_go_on", short && all(|one| one.blocks_meanwhile > 0));
@@ -206,10 +210,12 @@ mod tests {
             away_ms: 20_000.0,
             blocks_meanwhile: 15,
             longest_gap_ms,
+            spare: false,
+            taken_over_ms: None,
             signed_meanwhile,
-            alert: "no Neo node serves".to_owned(),
-            alert_after_ms: 5_000.0,
-            alert_over_after_ms: 300.0,
+            alert: Some("no Neo node serves".to_owned()),
+            alert_after_ms: Some(5_000.0),
+            alert_over_after_ms: Some(300.0),
             level_after_ms: 200.0,
             votes_after_ms: 1_500.0,
         }
@@ -239,5 +245,23 @@ mod tests {
         let bad = trial(8_001.0, vec![Height(14)]);
         let bad = figures(1_000, vec![trial(2_000.0, vec![]), bad], true);
         assert_eq!(failed(&bad), ["blocks_go_on", "no_vote_without_neo_node"]);
+    }
+
+    #[test]
+    fn with_a_spare_neo_node_votes_go_on_without_an_alert() {
+        let with_spare = |signed: Vec<Height>, alert: Option<&str>| NeoTrial {
+            spare: true,
+            alert: alert.map(str::to_owned),
+            ..trial(1_000.0, signed)
+        };
+        let good = with_spare(vec![Height(12)], None);
+        assert!(failed(&figures(1_000, vec![good], true)).is_empty());
+        for bad in [
+            with_spare(vec![], None),
+            with_spare(vec![Height(12)], Some("no Neo node serves")),
+        ] {
+            let bad = figures(1_000, vec![bad], true);
+            assert_eq!(failed(&bad), ["spare_takes_over"]);
+        }
     }
 }

@@ -18,6 +18,8 @@ const TRIAL_VALIDATORS: usize = 4;
 pub(crate) struct AttachedPlan {
     /// How Neo nodes fail, one after the other.
     pub(crate) trials: Vec<NeoFault>,
+    /// Whether each validator has the Neo node of the next one as its second one.
+    pub(crate) spare: bool,
     /// Whether a further neo-go node fetches the chain at the end.
     pub(crate) join: bool,
 }
@@ -61,7 +63,7 @@ mod tests {
         assert_eq!(victims, [3, 2, 1, 3, 2]);
         let plan = AttachedPlan {
             trials: vec![NeoFault::Kill, NeoFault::Freeze],
-            join: false,
+            ..AttachedPlan::default()
         };
         let fails: Vec<_> = (0..4).map(|index| plan.fails(index, 4)).collect();
         assert_eq!(fails, [false, false, true, true]);

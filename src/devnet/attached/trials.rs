@@ -56,14 +56,18 @@ pub(crate) struct NeoTrial {
     pub(crate) blocks_meanwhile: usize,
     /// The longest time between blocks meanwhile, in milliseconds.
     pub(crate) longest_gap_ms: f64,
-    /// Heights of them that have the validator's signature although they began later than the failure.
+    /// Whether the validator has another Neo node.
+    pub(crate) spare: bool,
+    /// Heights of them that began later than the failure and have the validator's signature.
     pub(crate) signed_meanwhile: Vec<Height>,
-    /// What the validator's alert said.
-    pub(crate) alert: String,
+    /// From the failure to the first of their blocks, in milliseconds.
+    pub(crate) taken_over_ms: Option<f64>,
+    /// What the validator's alert said, if there was one.
+    pub(crate) alert: Option<String>,
     /// From the failure to the alert, in milliseconds.
-    pub(crate) alert_after_ms: f64,
+    pub(crate) alert_after_ms: Option<f64>,
     /// From the return to the end of the alert, in milliseconds.
-    pub(crate) alert_over_after_ms: f64,
+    pub(crate) alert_over_after_ms: Option<f64>,
     /// From the return until the Neo node had the chain as it was then, in milliseconds.
     pub(crate) level_after_ms: f64,
     /// From the return to the first block with the validator's signature, in milliseconds.
@@ -108,14 +112,23 @@ impl NeoStage<'_> {
             NeoFault::Kill => self.neo.kill(validator).await?,
             NeoFault::Freeze => self.neo.signal(validator, Signal::STOP)?,
         }
-        let raised = self.alert(validator, true, failed_ns).await?;
+        let spare = self.has_spare(validator);
+        let raised = match spare {
+            true => None,
+            false => Some(self.alert(validator, true, failed_ns).await?),
+        };
         sleep_until(until).await;
+        // One that nobody waited for.
+        let raised = raised.or_else(|| self.told(validator, true, failed_ns));
         let (back_at, back_ns) = (self.seen.greatest_height(), now_ns());
         match fault {
             NeoFault::Kill => self.neo.restart(validator)?,
             NeoFault::Freeze => self.neo.signal(validator, Signal::CONT)?,
         }
-        let over = self.alert(validator, false, back_ns).await?;
+        let over = match raised.is_some() && !spare {
+            true => Some(self.alert(validator, false, back_ns).await?),
+            false => None,
+        };
         let level = self.neo.seen().until(|nodes| {
             let node = nodes.get(validator)?;
             Some(node.block(back_at)?.t_ns)
@@ -128,6 +141,10 @@ impl NeoStage<'_> {
         let signed_meanwhile = self.signed(validator, from, back_at).await;
         let moments = self.seen.read(moments);
         let (blocks_meanwhile, longest) = gaps(&moments, failed_ns, back_ns);
+        let since = |t_ns: u64, moment: u64| millis(t_ns.saturating_sub(moment));
+        let first_signed = signed_meanwhile
+            .first()
+            .and_then(|height| moments.get(height));
         Ok(NeoTrial {
             validator,
             fault,
@@ -135,12 +152,14 @@ impl NeoStage<'_> {
             away_ms: millis(back_ns.saturating_sub(failed_ns)),
             blocks_meanwhile,
             longest_gap_ms: millis(longest),
+            spare,
+            taken_over_ms: first_signed.map(|t_ns| since(*t_ns, failed_ns)),
             signed_meanwhile,
-            alert: raised.text,
-            alert_after_ms: millis(raised.t_ns.saturating_sub(failed_ns)),
-            alert_over_after_ms: millis(over.t_ns.saturating_sub(back_ns)),
-            level_after_ms: millis(level.saturating_sub(back_ns)),
-            votes_after_ms: millis(votes.saturating_sub(back_ns)),
+            alert_after_ms: raised.as_ref().map(|one| since(one.t_ns, failed_ns)),
+            alert: raised.map(|one| one.text),
+            alert_over_after_ms: over.map(|one| since(one.t_ns, back_ns)),
+            level_after_ms: since(level, back_ns),
+            votes_after_ms: since(votes, back_ns),
         })
     }
 
@@ -166,18 +185,26 @@ impl NeoStage<'_> {
         active: bool,
         from_ns: u64,
     ) -> anyhow::Result<AlertEvent> {
-        let alert = self.seen.until(|nodes| {
-            let mut alerts = nodes.get(validator)?.alerts.iter();
-            let wanted = |alert: &&AlertEvent| {
-                alert.kind == ALERT && alert.active == active && alert.t_ns >= from_ns
-            };
-            alerts.find(wanted).cloned()
-        });
+        let alert = self
+            .seen
+            .until(|nodes| find(nodes.get(validator)?, active, from_ns));
         let what = match active {
             true => "the alert of its validator",
             false => "the end of the alert of its validator",
         };
         self.within(what, alert).await
+    }
+
+    /// As [`NeoStage::alert`], if it is there by now.
+    fn told(&self, validator: usize, active: bool, from_ns: u64) -> Option<AlertEvent> {
+        self.seen
+            .read(|nodes| find(nodes.get(validator)?, active, from_ns))
+    }
+
+    /// Whether a validator has more than the Neo node that fails.
+    fn has_spare(&self, validator: usize) -> bool {
+        let node = self.network.nodes().get(validator);
+        node.is_some_and(|node| node.config().ledger.nodes.len() > 1)
     }
 
     /// Of these heights, both inclusive, those with a validator's signature.
@@ -212,9 +239,23 @@ impl NeoStage<'_> {
 impl NeoTrial {
     /// A line for people.
     pub(crate) fn line(&self) -> String {
+        let ms =
+            |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.0} ms"));
+        let validator = match self.spare {
+            true => format!(
+                "its validator votes with another one after {}, {} of them have its signature",
+                ms(self.taken_over_ms),
+                self.signed_meanwhile.len()
+            ),
+            false => format!(
+                "alert after {}, over {} after the return",
+                ms(self.alert_after_ms),
+                ms(self.alert_over_after_ms)
+            ),
+        };
         format!(
-            "Neo node of validator {} {} for {:.0} ms at height {}: {} blocks meanwhile, longest gap {:.0} ms; alert after \
-             {:.0} ms; after its return level in {:.0} ms, alert over in {:.0} ms, vote in a block in {:.0} ms",
+            "Neo node of validator {} {} for {:.0} ms at height {}: {} blocks meanwhile, longest gap {:.0} ms; \
+             {validator}; level {:.0} ms after it, vote in a block {:.0} ms after it",
             self.validator,
             match self.fault {
                 NeoFault::Kill => "killed",
@@ -224,12 +265,19 @@ impl NeoTrial {
             self.height,
             self.blocks_meanwhile,
             self.longest_gap_ms,
-            self.alert_after_ms,
             self.level_after_ms,
-            self.alert_over_after_ms,
             self.votes_after_ms,
         )
     }
+}
+
+/// The first alert about Neo nodes that began or ended since a moment.
+fn find(node: &NodeSeen, active: bool, from_ns: u64) -> Option<AlertEvent> {
+    let mut alerts = node.alerts.iter();
+    let wanted = |alert: &&AlertEvent| {
+        alert.kind == ALERT && alert.active == active && alert.t_ns >= from_ns
+    };
+    alerts.find(wanted).cloned()
 }
 
 /// When each height had its block at the first validator, in nanoseconds since 1970.

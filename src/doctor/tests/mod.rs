@@ -37,6 +37,7 @@ impl Prepared {
             protocol: ProtocolVersion::V3,
             neo_go: 0,
             neo_nodes: Vec::new(),
+            spare_neo_nodes: false,
             neo_go_min_peers: None,
             block_time: Duration::from_secs(1),
             magic: Magic(4242),
