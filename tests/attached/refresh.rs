@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use neo_primitives::{PrivateKey, PublicKey, consensus_address};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::chain::{self, Poll, Seen};
 use crate::common::{Node, eventually};
@@ -106,6 +106,13 @@ fn validators_change_twice(protocol: u32, committee: usize, software: [Software;
     ours(&mut network, F).start();
     ours(&mut network, F).wait_until_up();
     in_office(&network, &cast.public("cdef"));
+    let all = cast.public("abcdef");
+    let ours = network.members.iter().zip(&all);
+    for (node, key) in ours.filter_map(|(member, key)| Some((member.ours.as_ref()?, key))) {
+        let mut office = cast.public("cdef");
+        office.sort();
+        knows_who_is_in_office(protocol, node, key, &office);
+    }
 
     let tip = network.height().unwrap();
     let blocks: Vec<Seen> = (1..=tip)
@@ -155,6 +162,33 @@ fn in_office(network: &Network, validators: &[PublicKey]) -> u32 {
         }
         (led == wanted && signed == wanted).then_some(next - 1)
     })
+}
+
+/// The node of this key says who is in office and which of them it is itself, and holds nothing against anybody, but
+/// that one was down.
+fn knows_who_is_in_office(protocol: u32, node: &Node, own: &PublicKey, office: &[PublicKey]) {
+    let keys = |list: &Value| -> Vec<Value> {
+        let list = list.as_array().into_iter().flatten();
+        list.map(|one| one["publickey"].clone()).collect()
+    };
+    let place = office.iter().position(|key| key == own);
+    // Between two heights none is open.
+    let state = eventually("a height is open", || {
+        node.state().filter(|state| !state["validators"].is_null())
+    });
+    let all: Vec<Value> = office.iter().map(|key| json!(key)).collect();
+    assert_eq!(keys(&state["validators"]), all, "{state}");
+    assert_eq!(state["ownindex"], json!(place), "{state}");
+    assert_eq!(state["reputation"], json!([]), "{state}");
+    if protocol == 3 {
+        let others: Vec<Value> = all.into_iter().filter(|key| *key != json!(own)).collect();
+        assert_eq!(keys(&state["standings"]), others, "{state}");
+        for one in state["standings"].as_array().unwrap() {
+            let findings = one["findings"].as_array().unwrap().iter();
+            let mut others = findings.filter(|fault| **fault != json!("unresponsive"));
+            assert_eq!(others.next(), None, "{state}");
+        }
+    }
 }
 
 /// Each block names and is signed by whom the election gives; what neo-go says of it agrees. Gives the heights at which
