@@ -14,7 +14,9 @@ mod chain;
 mod common;
 mod deeds;
 mod election;
+mod lives;
 #[path = "../../crates/ledger/tests/common/neo_go.rs"]
 mod neo_go;
 mod network;
 mod refresh;
+mod signers;

@@ -104,7 +104,15 @@ fn serve(folder: &Path, magic: &str, listen: &str) -> (Child, BufReader<ChildStd
 
 #[test]
 fn a_validator_alone_stops_and_goes_on_with_its_signer() {
-    let mut network = network(1, "300ms");
+    stops_and_goes_on(network(1, "300ms"), "Commit");
+}
+
+#[test]
+fn a_validator_of_the_newer_protocol_stops_and_goes_on_with_its_signer() {
+    stops_and_goes_on(Network::create(1, "300ms"), "PreCommit");
+}
+
+fn stops_and_goes_on(mut network: Network, vote: &str) {
     let mut signer = Signer::of(&network, 0);
     network.start();
     eventually("blocks", || (network.height() >= 3).then_some(()));
@@ -135,7 +143,7 @@ fn a_validator_alone_stops_and_goes_on_with_its_signer() {
         told.iter().all(|line| line["outcome"] != "refused"),
         "{told:?}"
     );
-    assert!(told.iter().any(|line| line["kind"] == "Commit"));
+    assert!(told.iter().any(|line| line["kind"] == vote));
 }
 
 #[test]

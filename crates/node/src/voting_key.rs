@@ -37,6 +37,14 @@ impl VotingKey {
         }
     }
 
+    /// The remote signer, if the key is there.
+    pub(crate) fn remote(&self) -> Option<&Arc<RemoteSigner>> {
+        match self {
+            Self::Own(_) => None,
+            Self::Remote(signer) => Some(signer),
+        }
+    }
+
     /// The configured signer. One that does not answer yet is waited for while the node runs; one that answers that
     /// it has another key never will.
     pub(crate) async fn behind(

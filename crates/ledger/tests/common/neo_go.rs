@@ -42,6 +42,11 @@ impl Setup {
 }
 
 impl NeoGo {
+    /// Its program, for what it does besides running a node.
+    pub fn program() -> std::path::PathBuf {
+        process::binary()
+    }
+
     /// Starts a node of the network, without consensus and with verification of transactions.
     pub fn start(config: &GenesisConfig) -> Self {
         Setup::alone().start(config)

@@ -10,6 +10,7 @@ mod process;
 mod recovery;
 mod security;
 mod serve;
+mod signer;
 mod sources;
 mod tuned;
 
@@ -30,7 +31,7 @@ use self::families::{
 pub(crate) use self::process::Usage;
 use self::recovery::Recovery;
 use self::tuned::Tuned;
-pub use self::{security::SecurityMetrics, serve::serve, sources::Sources};
+pub use self::{security::SecurityMetrics, serve::serve, signer::SignerMetrics, sources::Sources};
 
 /// Prefix of all names.
 const PREFIX: &str = "neo_dbft";
@@ -321,6 +322,9 @@ impl Metrics {
                 now.register_collector(Box::new(sources.clone()));
                 if let Some(ledger) = &sources.attached {
                     now.register_collector(Box::new(attached::Attached(ledger.clone())));
+                }
+                if let Some(signer) = &sources.signer {
+                    now.register_collector(Box::new(signer::Scraped(signer.clone())));
                 }
             }
             encode_registry(&mut text, &now)?;

@@ -12,6 +12,7 @@ use prometheus_client::{
     metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
 };
 
+use super::SignerMetrics;
 use crate::rpc::PeerView;
 
 /// Who is asked at each scrape.
@@ -27,6 +28,8 @@ pub struct Sources {
     pub p2p: Option<NeoHandle>,
     /// The ledger, if Neo nodes keep it.
     pub attached: Option<Arc<AttachedLedger>>,
+    /// The remote signer, if the key is elsewhere.
+    pub signer: Option<Arc<SignerMetrics>>,
 }
 
 impl fmt::Debug for Sources {

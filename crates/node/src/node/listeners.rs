@@ -41,6 +41,7 @@ impl Node {
             missing,
             stopped,
             attached,
+            signer,
             ..
         } = ground;
         let shared = Arc::new(Shared {
@@ -61,6 +62,7 @@ impl Node {
             network: neighbours.mesh,
             p2p: neighbours.p2p,
             attached,
+            signer,
         };
         let height = ledger.height();
         if let Some(listener) = listeners.rpc {

@@ -23,7 +23,7 @@ use crate::driver::{Inside, Parts, Pen, StatusBoard, Voice};
 use crate::events::EventSink;
 use crate::gossip;
 use crate::ledger_worker::{LedgerWorker, Report};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, SignerMetrics};
 use crate::neighbours::Neighbours;
 use crate::p2p::{Gate, Missing};
 use crate::recovery::schedule::Schedule;
@@ -39,6 +39,8 @@ pub(super) struct Ground {
     pub(super) ledger: Arc<dyn Ledger>,
     /// The same, if Neo nodes keep it.
     pub(super) attached: Option<Arc<AttachedLedger>>,
+    /// The remote signer in numbers, if there is one.
+    pub(super) signer: Option<Arc<SignerMetrics>>,
     pub(super) worker: LedgerWorker,
     pub(super) neighbours: Neighbours,
     pub(super) bodies: Arc<Bodies>,
@@ -167,6 +169,10 @@ impl Node {
             config,
             ledger,
             attached,
+            signer: key
+                .as_ref()
+                .and_then(VotingKey::remote)
+                .map(SignerMetrics::of),
         };
         let gossip_thread = gossip::admit(
             batches,

@@ -255,6 +255,7 @@ impl Chain {
             network: None,
             p2p: None,
             attached: None,
+            signer: None,
         }
     }
 

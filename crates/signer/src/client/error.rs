@@ -90,6 +90,19 @@ pub enum SignerError {
 }
 
 impl SignerError {
+    /// Its name in metrics.
+    #[must_use]
+    pub fn outcome(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "unreachable",
+            Self::Slow { .. } => "slow",
+            Self::Resting { .. } => "resting",
+            Self::Declined { .. } => "declined",
+            Self::Answer { .. } => "wrong",
+            Self::NoBody(_) => "no-body",
+        }
+    }
+
     /// Whether asking again later can help: the signer was not there, and said neither yes nor no.
     #[must_use]
     pub fn is_passing(&self) -> bool {

@@ -4,7 +4,10 @@ mod drafts;
 mod error;
 mod rest;
 
+use std::fmt;
 use std::future::Future;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use neo_primitives::{
@@ -43,6 +46,20 @@ pub struct RemoteSigner {
     secure: SecureSignClient<Channel>,
     votes: VoteSignerClient<Channel>,
     rest: Mutex<Rest>,
+    answers: AtomicBool,
+    watcher: Watcher,
+}
+
+type Watch = Box<dyn Fn(&'static str, &'static str, Duration) + Send + Sync>;
+
+/// Who is told of requests.
+#[derive(Default)]
+struct Watcher(OnceLock<Watch>);
+
+impl fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watcher")
+    }
 }
 
 impl RemoteSigner {
@@ -69,6 +86,8 @@ impl RemoteSigner {
             secure: secure.max_decoding_message_size(MAX_ANSWER_BYTES),
             votes: votes.max_decoding_message_size(MAX_ANSWER_BYTES),
             rest: Mutex::default(),
+            answers: AtomicBool::new(false),
+            watcher: Watcher::default(),
         })
     }
 
@@ -84,12 +103,15 @@ impl RemoteSigner {
     /// [`SignerError`].
     pub async fn check(&self) -> Result<(), SignerError> {
         const CALL: &str = "GetAccountStatus";
-        let mut client = self.secure.clone();
-        let request = GetAccountStatusRequest {
-            public_key: self.key_bytes(),
+        let asked = async {
+            let mut client = self.secure.clone();
+            let request = GetAccountStatusRequest {
+                public_key: self.key_bytes(),
+            };
+            let answer = self.call(CALL, client.get_account_status(request)).await?;
+            self.require_single(CALL, "status", answer.status)
         };
-        let answer = self.call(CALL, client.get_account_status(request)).await?;
-        self.require_single(CALL, "status", answer.status)
+        self.observed(CALL, asked).await
     }
 
     /// The signature of a block's header.
@@ -98,15 +120,18 @@ impl RemoteSigner {
     /// [`SignerError`].
     pub async fn block(&self, block: &BlockBody) -> Result<Signature, SignerError> {
         const CALL: &str = "SignBlock";
-        let mut client = self.secure.clone();
-        let request = SignBlockRequest {
-            block: Some(trimmed(block)),
-            public_key: self.key_bytes(),
-            network: self.magic.0,
+        let asked = async {
+            let mut client = self.secure.clone();
+            let request = SignBlockRequest {
+                block: Some(trimmed(block)),
+                public_key: self.key_bytes(),
+                network: self.magic.0,
+            };
+            let answer = self.call(CALL, client.sign_block(request)).await?;
+            let preimage = sign_data(self.magic, &block.header.hash());
+            self.verified(CALL, "signature", &answer.signature, &preimage)
         };
-        let answer = self.call(CALL, client.sign_block(request)).await?;
-        let preimage = sign_data(self.magic, &block.header.hash());
-        self.verified(CALL, "signature", &answer.signature, &preimage)
+        self.observed(CALL, asked).await
     }
 
     /// The signature of a payload of consensus, whose witness is not looked at.
@@ -115,36 +140,39 @@ impl RemoteSigner {
     /// [`SignerError`].
     pub async fn payload(&self, payload: &ExtensiblePayload) -> Result<Signature, SignerError> {
         const CALL: &str = "SignExtensiblePayload";
-        let mut client = self.secure.clone();
-        let request = SignExtensiblePayloadRequest {
-            payload: Some(signpb::ExtensiblePayload {
-                category: payload.category.clone(),
-                valid_block_start: payload.valid_block_start.0,
-                valid_block_end: payload.valid_block_end.0,
-                sender: payload.sender.as_wire().to_vec(),
-                data: payload.data.clone(),
-            }),
-            script_hashes: vec![payload.sender.as_wire().to_vec()],
-            network: self.magic.0,
+        let asked = async {
+            let mut client = self.secure.clone();
+            let request = SignExtensiblePayloadRequest {
+                payload: Some(signpb::ExtensiblePayload {
+                    category: payload.category.clone(),
+                    valid_block_start: payload.valid_block_start.0,
+                    valid_block_end: payload.valid_block_end.0,
+                    sender: payload.sender.as_wire().to_vec(),
+                    data: payload.data.clone(),
+                }),
+                script_hashes: vec![payload.sender.as_wire().to_vec()],
+                network: self.magic.0,
+            };
+            let call = client.sign_extensible_payload(request);
+            let answer = self.call(CALL, call).await?;
+            let account = self.only(CALL, "signs", &answer.signs)?;
+            self.require_single(CALL, "signs[0].status", account.status)?;
+            if let Some(contract) = &account.contract
+                && contract.script != signature_script(&self.key)
+            {
+                let problem = format!("not the verification script of {}", self.key);
+                return Err(self.wrong(CALL, "signs[0].contract.script", problem));
+            }
+            let sign = self.only(CALL, "signs[0].signs", &account.signs)?;
+            if PublicKey::from_bytes(&sign.public_key).ok().as_ref() != Some(&self.key) {
+                let problem = format!("{}, not {}", hex::encode(&sign.public_key), self.key);
+                return Err(self.wrong(CALL, "signs[0].signs[0].public_key", problem));
+            }
+            let preimage = sign_data(self.magic, &payload.hash());
+            let field = "signs[0].signs[0].signature";
+            self.verified(CALL, field, &sign.signature, &preimage)
         };
-        let call = client.sign_extensible_payload(request);
-        let answer = self.call(CALL, call).await?;
-        let account = self.only(CALL, "signs", &answer.signs)?;
-        self.require_single(CALL, "signs[0].status", account.status)?;
-        if let Some(contract) = &account.contract
-            && contract.script != signature_script(&self.key)
-        {
-            let problem = format!("not the verification script of {}", self.key);
-            return Err(self.wrong(CALL, "signs[0].contract.script", problem));
-        }
-        let sign = self.only(CALL, "signs[0].signs", &account.signs)?;
-        if PublicKey::from_bytes(&sign.public_key).ok().as_ref() != Some(&self.key) {
-            let problem = format!("{}, not {}", hex::encode(&sign.public_key), self.key);
-            return Err(self.wrong(CALL, "signs[0].signs[0].public_key", problem));
-        }
-        let preimage = sign_data(self.magic, &payload.hash());
-        let field = "signs[0].signs[0].signature";
-        self.verified(CALL, field, &sign.signature, &preimage)
+        self.observed(CALL, asked).await
     }
 
     /// The signature of a vote of dBFT 3.0, which has to be one of `preimage`.
@@ -157,11 +185,14 @@ impl RemoteSigner {
         preimage: &[u8],
     ) -> Result<Signature, SignerError> {
         const CALL: &str = "SignVote";
-        request.network = self.magic.0;
-        request.public_key = self.key_bytes();
-        let mut client = self.votes.clone();
-        let answer = self.call(CALL, client.sign_vote(request)).await?;
-        self.verified(CALL, "signature", &answer.signature, preimage)
+        let asked = async {
+            request.network = self.magic.0;
+            request.public_key = self.key_bytes();
+            let mut client = self.votes.clone();
+            let answer = self.call(CALL, client.sign_vote(request)).await?;
+            self.verified(CALL, "signature", &answer.signature, preimage)
+        };
+        self.observed(CALL, asked).await
     }
 
     /// The proof of the key on a connection of the mesh, which has to be a signature of `preimage`.
@@ -175,19 +206,56 @@ impl RemoteSigner {
         preimage: &[u8],
     ) -> Result<Signature, SignerError> {
         const CALL: &str = "SignPeer";
-        let mut client = self.votes.clone();
-        let request = SignPeerRequest {
-            network: self.magic.0,
-            public_key: self.key_bytes(),
-            own,
-            remote,
+        let asked = async {
+            let mut client = self.votes.clone();
+            let request = SignPeerRequest {
+                network: self.magic.0,
+                public_key: self.key_bytes(),
+                own,
+                remote,
+            };
+            let answer = self.call(CALL, client.sign_peer(request)).await?;
+            self.verified(CALL, "signature", &answer.signature, preimage)
         };
-        let answer = self.call(CALL, client.sign_peer(request)).await?;
-        self.verified(CALL, "signature", &answer.signature, preimage)
+        self.observed(CALL, asked).await
     }
 
     fn key_bytes(&self) -> Vec<u8> {
         self.key.as_bytes().to_vec()
+    }
+
+    /// Names whom to tell of each request: its call, what came of it, and the time that took. Outcomes are `answered`,
+    /// `declined`, `wrong`, `unreachable`, `slow`, and `resting` for one that was not asked. The first watcher stays.
+    pub fn watch(
+        &self,
+        watcher: impl Fn(&'static str, &'static str, Duration) + Send + Sync + 'static,
+    ) {
+        let _ = self.watcher.0.set(Box::new(watcher));
+    }
+
+    /// Whether it has answered the last request, one way or the other. False before the first.
+    #[must_use]
+    pub fn answers(&self) -> bool {
+        self.answers.load(Relaxed)
+    }
+
+    async fn observed<T>(
+        &self,
+        call: &'static str,
+        asked: impl Future<Output = Result<T, SignerError>>,
+    ) -> Result<T, SignerError> {
+        let began = Instant::now();
+        let result = asked.await;
+        let outcome = match &result {
+            Ok(_) => "answered",
+            Err(error) => error.outcome(),
+        };
+        let answers = !result.as_ref().is_err_and(SignerError::is_passing);
+        self.answers.store(answers, Relaxed);
+        if let Some(watcher) = self.watcher.0.get() {
+            watcher(call, outcome, began.elapsed());
+        }
+        result
     }
 
     /// Waits for an answer, but not for long, and not at all while the signer rests.
