@@ -57,6 +57,10 @@ pub(crate) struct DevnetArguments {
     /// same wallet and an empty data folder. The run ends with the last one.
     #[arg(long, requires = "protocol", conflicts_with_all = ["duration", "blocks", "byzantine", "kill", "fail_leader", "drill", "kill_each", "neo_go"])]
     replace: bool,
+    /// With --protocol 2: all validators are neo-go processes; they go over to dBFT 3.0 beside the same nodes with the
+    /// commands of `migrate`, make blocks for so long, and go back to neo-go's dBFT 2.0. The run ends then.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, num_args = 0..=1, require_equals = true, default_missing_value = "30s", requires = "protocol", conflicts_with_all = ["duration", "blocks", "byzantine", "kill", "fail_leader", "drill", "kill_each", "neo_go", "replace"])]
+    migrate: Option<Duration>,
     /// Target time between blocks, such as 500ms; 0ms means as fast as possible; 1s unless --data-dir holds a network.
     #[arg(long, value_parser = parse_duration)]
     block_time: Option<Duration>,
@@ -174,6 +178,7 @@ fn attached(arguments: &DevnetArguments) -> anyhow::Result<AttachedPlan> {
     let impossible = [
         ("--neo-go", attached && arguments.neo_go.is_some()),
         ("--replace", attached && arguments.replace),
+        ("--migrate", attached && arguments.migrate.is_some()),
         ("--kill-each", attached && arguments.kill_each.is_some()),
         ("--drill", attached && arguments.drill.is_some()),
         ("--byzantine", attached && arguments.byzantine.is_some()),
@@ -192,13 +197,14 @@ fn attached(arguments: &DevnetArguments) -> anyhow::Result<AttachedPlan> {
 
 /// What is asked of a network of dBFT 2.0.
 fn mixed(arguments: &DevnetArguments) -> anyhow::Result<MixedPlan> {
-    let neo_go = match arguments.replace {
+    let neo_go = match arguments.replace || arguments.migrate.is_some() {
         true => arguments.validators.unwrap_or(VALIDATORS),
         false => arguments.neo_go.unwrap_or(0),
     };
-    let ordeal = match arguments.replace {
-        true => Some(Ordeal::Replacement),
-        false => arguments.kill_each.clone().map(Ordeal::Kills),
+    let ordeal = match (arguments.replace, arguments.migrate) {
+        (true, _) => Some(Ordeal::Replacement),
+        (_, Some(between)) => Some(Ordeal::Migration(between)),
+        _ => arguments.kill_each.clone().map(Ordeal::Kills),
     };
     if arguments.protocol == Some(ProtocolVersion::V2) {
         let of_the_mesh = [
@@ -211,8 +217,7 @@ fn mixed(arguments: &DevnetArguments) -> anyhow::Result<MixedPlan> {
             return Err(Exit::Usage.error(problem));
         }
     } else if neo_go > 0 || ordeal.is_some() {
-        let problem =
-            "--neo-go, --kill-each and --replace are for networks of dBFT 2.0: give --protocol 2";
+        let problem = "--neo-go, --kill-each, --replace and --migrate are for networks of dBFT 2.0: give --protocol 2";
         return Err(Exit::Usage.error(problem));
     }
     Ok(MixedPlan {

@@ -74,6 +74,11 @@ impl<'a> Processes<'a> {
         NodeProcess::start(&self.binary, index, node, role, Arc::clone(self.seen))
     }
 
+    /// The neo-go program, if there is one.
+    pub(crate) fn neo_go(&self) -> Option<&NeoGoProgram> {
+        self.neo_go.as_ref()
+    }
+
     /// Which program has been which validator.
     pub(crate) fn lives(&self) -> &Lives {
         &self.lives

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use neo_ledger::GenesisConfig;
 use neo_node::config::NodeConfig;
 
+use super::neo_go::with_consensus;
 use super::{
     CONFIG_FILE, GENESIS_FILE, NEO_GO_FILE, ProtocolVersion, neo_node_folder, node_folder,
 };
@@ -61,11 +62,8 @@ impl NetworkFolder {
         let nodes = (0..genesis.standby_validators.len())
             .map(|index| {
                 let path = root.join(node_folder(index));
-                let config = path.join(CONFIG_FILE);
-                let place = || format!("{}", config.display());
-                let config = NodeConfig::load(&config)
-                    .or_exit(Exit::Refused)
-                    .with_context(place)?;
+                let NodeFolder { path, config } = NodeFolder::at(&path)?;
+                let place = || format!("{}", NodeFolder::config_in(&path).display());
                 if config.protocol.genesis != genesis {
                     let error =
                         Exit::Refused.error(format!("protocol.genesis differs from {}", file()));
@@ -153,6 +151,38 @@ impl NeoNodeFolder {
 }
 
 impl NodeFolder {
+    /// One whose configuration is in this folder.
+    ///
+    /// # Errors
+    /// With [`Exit::Refused`] if it is missing or refused.
+    pub(crate) fn at(path: &Path) -> anyhow::Result<Self> {
+        let file = Self::config_in(path);
+        let place = || format!("{}", file.display());
+        let config = NodeConfig::load(&file);
+        let config = config.or_exit(Exit::Refused).with_context(place)?;
+        let path = path.to_owned();
+        Ok(Self { path, config })
+    }
+
+    /// Where the configuration of a node with this folder is.
+    pub(crate) fn config_in(path: &Path) -> PathBuf {
+        path.join(CONFIG_FILE)
+    }
+
+    /// Writes into the configuration of the neo-go process beside it whether its consensus is on.
+    ///
+    /// # Errors
+    /// If the file does not say it in the form in which it was written.
+    pub(crate) fn set_neo_go_consensus(&self, on: bool) -> anyhow::Result<()> {
+        let path = self.path.join(NEO_GO_FILE);
+        let place = || format!("{}", path.display());
+        let text = std::fs::read_to_string(&path).with_context(place)?;
+        let text = with_consensus(&text, on);
+        let text = text.ok_or_else(|| Exit::Refused.error("does not say whether consensus is on"));
+        let text = text.with_context(place)?;
+        std::fs::write(&path, text).with_context(place)
+    }
+
     /// The node's folder.
     pub(crate) fn path(&self) -> &Path {
         &self.path

@@ -21,7 +21,7 @@ mod write;
 pub(crate) use folder::{NeoNodeFolder, NetworkFolder, NodeFolder};
 pub(crate) use neo_go::NEO_GO_FILE;
 pub(crate) use plan::{LedgerChoice, NEO_VALIDATORS, NetworkPlan, ProtocolVersion};
-pub(crate) use ports::NodePorts;
+pub(crate) use ports::{NodePorts, local};
 pub(crate) use private::{
     create_folder as create_private_folder, random_password, write_file as write_private_file,
 };
@@ -34,7 +34,7 @@ const CONFIG_FILE: &str = "config.json";
 /// Name of the wallet in a node's folder.
 const WALLET_FILE: &str = "wallet.json";
 /// Name of the password file in a node's folder.
-const PASSWORD_FILE: &str = "password";
+pub(crate) const PASSWORD_FILE: &str = "password";
 /// Name of the data folder in a node's folder.
 const DATA_FOLDER: &str = "data";
 

@@ -160,6 +160,14 @@ impl NeoGoNode<'_> {
     }
 }
 
+/// The same configuration with consensus on or off; `None` if it does not say which it is.
+pub(super) fn with_consensus(yaml: &str, on: bool) -> Option<String> {
+    let says = |on: bool| format!("  Consensus:\n    Enabled: {on}\n");
+    let there = [true, false].map(says);
+    let found = there.iter().find(|said| yaml.contains(said.as_str()))?;
+    Some(yaml.replacen(found.as_str(), &says(on), 1))
+}
+
 /// Neo's changes of rules that the embedded ledger has from the genesis block on.
 const HARDFORKS: [&str; 6] = [
     "Aspidochelone",
@@ -249,6 +257,16 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("  VerifyTransactions: true\n"), "{text}");
+    }
+
+    #[test]
+    fn consensus_is_switched_and_nothing_else() {
+        let text = yaml(&genesis(4)).unwrap();
+        let off = with_consensus(&text, false).unwrap();
+        assert!(off.contains("  Consensus:\n    Enabled: false\n    UnlockWallet:"));
+        assert_eq!(with_consensus(&off, false).as_ref(), Some(&off));
+        assert_eq!(with_consensus(&off, true), Some(text));
+        assert_eq!(with_consensus("Consensus: {}", true), None);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::capture::Seen;
 use super::equality::Equality;
 use super::kills::KillFigures;
 use super::lives::{Life, Software};
+use super::migration::MigrationFigures;
 use super::replacement::ReplacementFigures;
 use super::share::{Participation, Window, participation, primaries};
 use super::verdict::judge;
@@ -39,6 +40,9 @@ pub(crate) struct MixedFigures {
     /// Validators that were replaced.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) replacements: Vec<ReplacementFigures>,
+    /// To dBFT 3.0 beside the same nodes, and back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) migration: Option<MigrationFigures>,
     /// What holds and what does not.
     pub(crate) verdicts: BTreeMap<&'static str, bool>,
 }
@@ -96,11 +100,13 @@ impl MixedFigures {
             ..
         } = evidence;
         let (captured_heights, validators) = participation(seen, lives, window);
-        let (kills, replacements) = match evidence.ordeal {
-            Some(OrdealFigures::Kills(kills)) => (kills, Vec::new()),
-            Some(OrdealFigures::Replacements(replacements)) => (Vec::new(), replacements),
-            None => (Vec::new(), Vec::new()),
-        };
+        let (mut kills, mut replacements, mut migration) = (Vec::new(), Vec::new(), None);
+        match evidence.ordeal {
+            Some(OrdealFigures::Kills(done)) => kills = done,
+            Some(OrdealFigures::Replacements(done)) => replacements = done,
+            Some(OrdealFigures::Migration(done)) => migration = Some(*done),
+            None => {}
+        }
         let mut figures = Self {
             neo_go: evidence.neo_go,
             block_interval_ms: intervals(seen, window),
@@ -112,6 +118,7 @@ impl MixedFigures {
             forks: evidence.forks,
             kills,
             replacements,
+            migration,
             verdicts: BTreeMap::new(),
         };
         figures.verdicts = judge(&figures, lives, evidence.block_time_ms);
@@ -146,6 +153,7 @@ impl MixedFigures {
                 .chain(&self.forks)
                 .map(|what| format!("    {what}")),
         );
+        lines.extend(self.migration.iter().map(MigrationFigures::line));
         lines.extend(self.validators.iter().map(|one| {
             format!(
                 "    validator {} ({}): prepared {} and committed {} of {} heights ({} Commits as payloads), led {}",

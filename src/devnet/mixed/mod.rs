@@ -8,6 +8,7 @@ mod figures;
 mod ground;
 mod kills;
 mod lives;
+mod migration;
 mod observer;
 mod replacement;
 mod share;
@@ -20,12 +21,14 @@ pub(crate) use figures::{Evidence, IntervalFigures, MixedFigures};
 pub(crate) use ground::Ground;
 pub(crate) use kills::{KillFigures, Turns};
 pub(crate) use lives::{Life, Lives, Software};
+pub(crate) use migration::MigrationFigures;
 pub(crate) use observer::Observer;
 pub(crate) use replacement::ReplacementFigures;
 pub(crate) use share::Window;
 pub(crate) use witnesses::signers;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use neo_ledger::GenesisConfig;
 
@@ -60,6 +63,8 @@ pub(crate) enum Ordeal {
     Kills(Turns),
     /// Each neo-go process is replaced by one of ours.
     Replacement,
+    /// They go over to dBFT 3.0 beside the same neo-go nodes, for so long, and back.
+    Migration(Duration),
 }
 
 /// What became of it.
@@ -69,6 +74,8 @@ pub(crate) enum OrdealFigures {
     Kills(Vec<KillFigures>),
     /// The replacements.
     Replacements(Vec<ReplacementFigures>),
+    /// The switches.
+    Migration(Box<MigrationFigures>),
 }
 
 impl Ordeal {
@@ -80,6 +87,9 @@ impl Ordeal {
         Ok(match self {
             Self::Kills(turns) => OrdealFigures::Kills(kills::run(ground, turns).await?),
             Self::Replacement => OrdealFigures::Replacements(replacement::run(ground).await?),
+            Self::Migration(between) => {
+                OrdealFigures::Migration(Box::new(migration::run(ground, *between).await?))
+            }
         })
     }
 }

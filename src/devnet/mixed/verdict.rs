@@ -5,11 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::figures::MixedFigures;
 use super::kills::KillFigures;
 use super::lives::{Life, Software};
+use super::share::Participation;
 
 /// The smallest share of the heights through which a validator was alive that must have its payloads.
 const SHARE: f64 = 0.95;
 /// Longest time between blocks while a network is replaced, in milliseconds.
 const REPLACEMENT_GAP_MS: f64 = 8_000.0;
+/// Longest time without a block when validators go over to dBFT 3.0 or back, in milliseconds.
+const SWITCH_STOP_MS: f64 = 10_000.0;
 /// The median of the block intervals, in target block times, may be at most this.
 const PACE: f64 = 1.15;
 
@@ -25,14 +28,18 @@ pub(super) fn judge(
         ("balances_equal", figures.equality.balances_equal),
         ("logs_equal", figures.equality.logs_equal),
         ("all_payloads_signed", figures.unverified_payloads == 0),
-        (
-            "share",
-            figures
-                .validators
-                .iter()
-                .all(|one| one.alive == 0 || one.share >= SHARE),
-        ),
     ]);
+    if let Some(migration) = &figures.migration {
+        let stops = [&migration.there, &migration.back];
+        let short = stops.iter().all(|one| one.stop_ms <= SWITCH_STOP_MS);
+        verdicts.insert("stop_within_10_s", short);
+        verdicts.insert("same_chain", migration.same_chain);
+        verdicts.insert("dbft_3_made_blocks", migration.blocks_between > 0);
+        // Nobody takes part in dBFT 2.0 in between, and what is left of it is short.
+        return verdicts;
+    }
+    let all_take_part = |one: &Participation| one.alive == 0 || one.share >= SHARE;
+    verdicts.insert("share", figures.validators.iter().all(all_take_part));
     let kinds = lives.iter().flatten().map(|life| life.software);
     let all_led = kinds
         .clone()
@@ -88,6 +95,7 @@ mod tests {
     use crate::devnet::mixed::capture::{BlockSighting, Seen, Sighting};
     use crate::devnet::mixed::equality::Equality;
     use crate::devnet::mixed::figures::Evidence;
+    use crate::devnet::mixed::migration::{MigrationFigures, SwitchFigures};
     use crate::devnet::mixed::replacement::ReplacementFigures;
     use crate::devnet::mixed::share::Window;
     use neo_consensus::v2::Kind;
@@ -216,6 +224,36 @@ mod tests {
         assert_eq!(
             failed(&bad),
             ["recovered_through_other_kind", "view_change_to_all_kinds"]
+        );
+    }
+
+    #[test]
+    fn a_migration_has_short_stops_and_one_chain() {
+        let switch = |stop_ms| SwitchFigures {
+            height: Height(9),
+            stop_ms,
+            apart: Vec::new(),
+        };
+        let of = |stop_ms, same_chain, blocks_between| {
+            let done = MigrationFigures {
+                there: switch(3_000.0),
+                back: switch(stop_ms),
+                blocks_between,
+                further_node: Height(30),
+                same_chain,
+            };
+            let ordeal = Some(OrdealFigures::Migration(Box::new(done)));
+            figures(&seen(2, 0), &[life(Software::NeoGo)], ordeal)
+        };
+        assert_eq!(failed(&of(10_000.0, true, 5)), Vec::<&str>::new());
+        assert_eq!(
+            failed(&of(10_000.1, false, 0)),
+            ["dbft_3_made_blocks", "same_chain", "stop_within_10_s"]
+        );
+        let lines = of(2_000.0, true, 5).lines().join("\n");
+        assert!(
+            lines.contains("no block for 3000 ms and back for 2000 ms"),
+            "{lines}"
         );
     }
 
