@@ -1,5 +1,5 @@
 """Four of our validators beside four neo-go nodes, measured: what `neo-cli devnet --ledger attached` says, and a contract
-that neon-js deploys and calls meanwhile.
+that neon-js deploys and calls meanwhile; and neo-go validators that go over to dBFT 3.0 and back.
 
 Started by .ci/attached.
 """
@@ -144,6 +144,33 @@ def trials(options, name, *more):
     same_chain(name, run)
 
 
+def migration(options, name, between):
+    command = [
+        str(pathlib.Path(options.program).resolve()), "devnet", "--json", "--protocol", "2", "--neo-go-bin", options.neo_go,
+        "--tx-rate", "20", "--tx-token", "neo", f"--migrate={between}",
+    ]
+    print("==", " ".join(command[1:]), flush=True)
+    ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if ended.returncode:
+        print(ended.stderr[-4000:])
+        failures.append(f"{name}: devnet ended with exit code {ended.returncode}")
+        return
+    run = json.loads(ended.stdout)
+    mixed = run["mixed"]
+    there, back = mixed["migration"]["there"], mixed["migration"]["back"]
+    judge(
+        mixed["verdicts"]["stop_within_10_s"],
+        f"{name}: to dBFT 3.0 above block {there['height']} with {there['stop_ms']:.0f} ms without a block, and back above "
+        f"block {back['height']} with {back['stop_ms']:.0f} ms; at most 10 s",
+    )
+    judge(
+        all(mixed["verdicts"].values()) and run["tips_agree"],
+        f"{name}: one chain on all nodes and on one that followed: {mixed['verdicts']}",
+    )
+    sent = f"{run['tx_submitted']} sent, {run['tx_refused']} refused, {run['tx_committed']} committed"
+    judge(run["tx_committed"] == run["tx_submitted"] > 0, f"{name}: {sent}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--program", required=True)
@@ -158,6 +185,7 @@ def main():
     if full:
         trials(options, "failures with dBFT 2.0", "--protocol", "2")
         trials(options, "failures with a second Neo node", "--spare-neo-nodes")
+    migration(options, "migration", "30s" if full else "5s")
     if failures:
         sys.exit("missed:\n  " + "\n  ".join(failures))
 

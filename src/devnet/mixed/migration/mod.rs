@@ -5,6 +5,7 @@ mod beside;
 mod further;
 mod neo_go;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use neo_primitives::{Height, bft_quorum};
@@ -14,8 +15,9 @@ use tokio::time::sleep;
 use self::beside::Beside;
 use self::further::Further;
 use self::neo_go::{switch_off, switch_on};
-use super::super::clock::now_ns;
-use super::ground::{Ground, longest_gap_ms};
+use super::super::statistics::millis;
+use super::capture::BlockSighting;
+use super::ground::Ground;
 use super::lives::Software;
 use crate::exit::Exit;
 
@@ -70,6 +72,15 @@ impl MigrationFigures {
 }
 
 impl SwitchFigures {
+    /// Of one after which there are some blocks by now.
+    fn of(ground: &Ground<'_>, (height, apart): Switched) -> Self {
+        Self {
+            height,
+            stop_ms: ground.capture.read(|seen| stop_ms(&seen.blocks, height)),
+            apart,
+        }
+    }
+
     fn line(&self, to: &str) -> String {
         let Self {
             height, stop_ms, ..
@@ -94,6 +105,7 @@ pub(crate) async fn run(
         there = to_three(ground, &beside) => there?,
         error = beside.until_one_ended() => return Err(error),
     };
+    let there = SwitchFigures::of(ground, there);
     ground.display.say(&there.line("dBFT 3.0"));
     tokio::select! {
         () = sleep(between) => {}
@@ -102,8 +114,9 @@ pub(crate) async fn run(
     ground.blocks(QUIET_BLOCKS).await?;
     let middle = further.tip(0).await?;
     let back = to_two(ground, &beside).await?;
-    ground.display.say(&back.line("dBFT 2.0"));
     ground.blocks(QUIET_BLOCKS).await?;
+    let back = SwitchFigures::of(ground, back);
+    ground.display.say(&back.line("dBFT 2.0"));
     beside.stop().await;
     let end = ground.seen.greatest_height();
     let reached = ground.within("the further node has the chain", further.until(end));
@@ -123,11 +136,23 @@ pub(crate) async fn run(
     })
 }
 
-async fn to_three(ground: &Ground<'_>, beside: &Beside<'_>) -> anyhow::Result<SwitchFigures> {
+/// The time without a block around the end of a protocol whose last block is this one, give or take one that was under way.
+fn stop_ms(blocks: &BTreeMap<Height, BlockSighting>, last: Height) -> f64 {
+    let from = Height(last.0.saturating_sub(1));
+    let near = blocks.range(from..).take(4).map(|(_, block)| block.t_ns);
+    let near: Vec<u64> = near.collect();
+    let gaps = near.array_windows();
+    let gaps = gaps.map(|[before, after]| after.saturating_sub(*before));
+    gaps.max().map_or(0.0, millis)
+}
+
+/// The last block before a switch, and the validators that were apart.
+type Switched = (Height, Vec<usize>);
+
+async fn to_three(ground: &Ground<'_>, beside: &Beside<'_>) -> anyhow::Result<Switched> {
     let validators = ground.validators();
     let faulty = validators.saturating_sub(bft_quorum(validators));
     for _ in 0..ATTEMPTS {
-        let from_ns = now_ns();
         // What the first ones have half signed, the others complete.
         let (first, rest): (Vec<_>, Vec<_>) = (0..validators).partition(|index| *index <= faulty);
         switch_off(ground, &first).await?;
@@ -144,19 +169,14 @@ async fn to_three(ground: &Ground<'_>, beside: &Beside<'_>) -> anyhow::Result<Sw
         }
         beside.start()?;
         ground.blocks(QUIET_BLOCKS).await?;
-        return Ok(SwitchFigures {
-            height,
-            stop_ms: longest_gap_ms(ground.capture, from_ns, now_ns()),
-            apart,
-        });
+        return Ok((height, apart));
     }
     let problem = "more than f validators had signed a block that nobody has, each time";
     Err(Exit::Failure.error(problem))
 }
 
-async fn to_two(ground: &Ground<'_>, beside: &Beside<'_>) -> anyhow::Result<SwitchFigures> {
+async fn to_two(ground: &Ground<'_>, beside: &Beside<'_>) -> anyhow::Result<Switched> {
     let validators = ground.validators();
-    let from_ns = now_ns();
     beside.end().await;
     let height = ground.seen.greatest_height();
     let apart = beside.hand_back().await?;
@@ -173,9 +193,36 @@ async fn to_two(ground: &Ground<'_>, beside: &Beside<'_>) -> anyhow::Result<Swit
         let lives = ground.processes.lives();
         lives.begins(validator, Software::NeoGo, ground.seen.greatest_height());
     }
-    Ok(SwitchFigures {
-        height,
-        stop_ms: longest_gap_ms(ground.capture, from_ns, now_ns()),
-        apart,
-    })
+    Ok((height, apart))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use neo_primitives::UInt256;
+
+    #[test]
+    fn the_stop_is_the_gap_around_the_last_block() {
+        let times = [
+            (1, 9_000),
+            (2, 10_000),
+            (3, 11_000),
+            (4, 14_500),
+            (5, 15_500),
+            (6, 30_000),
+        ];
+        let block = |(height, ms): (u32, u64)| {
+            let sighting = BlockSighting {
+                primary: 0,
+                hash: UInt256::ZERO,
+                t_ns: ms * 1_000_000,
+            };
+            (Height(height), sighting)
+        };
+        let blocks: BTreeMap<_, _> = times.map(block).into();
+        assert_eq!(stop_ms(&blocks, Height(3)), 3_500.0);
+        // One that was under way came after all.
+        assert_eq!(stop_ms(&blocks, Height(2)), 3_500.0);
+        assert_eq!(stop_ms(&blocks, Height(7)), 0.0);
+    }
 }
