@@ -7,6 +7,7 @@ use neo_primitives::{PrivateKey, PublicKey, consensus_address};
 use serde_json::{Value, json};
 
 use crate::chain::{self, Poll, Seen};
+use crate::common::rpc::Client;
 use crate::common::{Node, eventually};
 use crate::deeds::Deeds;
 use crate::election::Election;
@@ -109,6 +110,10 @@ fn validators_change_twice(protocol: u32, committee: usize, software: [Software;
     let all = cast.public("abcdef");
     let ours = network.members.iter().zip(&all);
     for (node, key) in ours.filter_map(|(member, key)| Some((member.ours.as_ref()?, key))) {
+        eventually("it has the committee of neo-go", || {
+            let committee = |client: Client| client.call("getcommittee", &json!([])).ok();
+            (committee(node.rpc)? == committee(neo_rpc)?).then_some(())
+        });
         let mut office = cast.public("cdef");
         office.sort();
         knows_who_is_in_office(protocol, node, key, &office);
