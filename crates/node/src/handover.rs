@@ -72,7 +72,7 @@ pub enum Memory {
 }
 
 /// A record that may be the signature of a header.
-trait Signing: LogRecord {
+pub(crate) trait Signing: LogRecord {
     /// The height of the header that it signs.
     fn signs(&self) -> Option<Height>;
 }

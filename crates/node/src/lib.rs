@@ -10,6 +10,7 @@ mod bodies;
 mod checks;
 pub mod config;
 mod driver;
+mod elsewhere;
 mod events;
 mod fetcher;
 mod gossip;

@@ -49,6 +49,7 @@ pub(crate) use self::status::StatusBoard;
 pub(crate) use self::voice::Voice;
 use self::voice::{MessageOf, OutcomeOf, RecordOf};
 use crate::bodies::Bodies;
+use crate::elsewhere::Elsewhere;
 use crate::events::{EventSink, NodeEvent};
 use crate::ledger_worker::{LedgerWorker, Report, unix_ns};
 use crate::metrics::Metrics;
@@ -74,6 +75,7 @@ pub(crate) struct Parts<V: Voice> {
     pub(crate) events: EventSink,
     pub(crate) status: Arc<StatusBoard>,
     pub(crate) security: Arc<Security>,
+    pub(crate) elsewhere: Elsewhere,
 }
 
 /// Drafts and messages with whom they are for.
@@ -202,6 +204,7 @@ impl<V: Voice> Driver<V> {
                     let new = self.report_block(height, hash, at_ns, transactions);
                     if few && new {
                         tracing::info!(%height, %hash, transactions, "block stored");
+                        self.parts.elsewhere.look(height);
                     }
                 }
                 self.parts.neighbours.stored(height, hash);
@@ -375,6 +378,7 @@ impl<V: Voice> Driver<V> {
         if !ballot.records().is_empty() {
             let began = Instant::now();
             self.parts.log.append(ballot.records())?;
+            self.parts.elsewhere.learn(ballot.records());
             self.parts.metrics.vote_log_sync(began.elapsed());
         }
         self.parts.voice.leave(&self.parts.engine, &ballot, again);

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::handover::Signing;
 use neo_consensus::engine::{Engine, Fetch, LedgerEvent, Recipient};
 use neo_consensus::tuning::Adjustment;
-use neo_consensus::vote_log::LogRecord;
 use neo_driver::Ballot;
 use neo_primitives::{BlockBody, Height, PublicKey};
 use neo_signer::Remote;
@@ -28,7 +28,7 @@ pub(crate) trait Voice: Send + 'static {
     /// The protocol.
     type Protocol: Engine
         + Remote<
-            Record: LogRecord + Send,
+            Record: Signing + Send,
             Outcome: Send + 'static,
             Job: Send,
             Own: Send,

@@ -55,6 +55,7 @@ impl Node {
             &key,
             ground.trust_vote_log,
         )?;
+        let elsewhere = ground.elsewhere(&key, &restored);
         let recorded = restored.records.iter().filter_map(Mesh::body);
         ground.bodies.restore(recorded, restored.stored);
         let bounds = TuningBounds {
@@ -72,7 +73,7 @@ impl Node {
         };
         let engine = mesh_engine(config, ground.ledger.as_ref(), &key, restored);
         self.start_driver(
-            ground.parts(engine, voice, key, log),
+            ground.parts(engine, voice, key, (log, elsewhere)),
             inflow,
             &ground.stopped,
         )
@@ -96,6 +97,7 @@ impl Node {
             &key,
             ground.trust_vote_log,
         )?;
+        let elsewhere = ground.elsewhere(&key, &restored);
         let recorded = restored.records.iter().filter_map(Neo::body);
         ground.bodies.restore(recorded, restored.stored);
         let voice = Neo {
@@ -108,7 +110,7 @@ impl Node {
         };
         let engine = neo_engine(&ground.config, &key, restored);
         self.start_driver(
-            ground.parts(engine, voice, key, log),
+            ground.parts(engine, voice, key, (log, elsewhere)),
             inflow,
             &ground.stopped,
         )

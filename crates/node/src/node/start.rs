@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use neo_attached::AttachedLedger;
-use neo_consensus::engine::LedgerEvent;
+use neo_consensus::engine::{LedgerEvent, Restored};
 use neo_consensus::vote_log::VoteLog;
 use neo_driver::Leaders;
 use neo_ledger::Ledger;
@@ -20,8 +20,10 @@ use crate::bodies::Bodies;
 use crate::checks::Checks;
 use crate::config::NodeConfig;
 use crate::driver::{Inside, Parts, Pen, StatusBoard, Voice};
+use crate::elsewhere::Elsewhere;
 use crate::events::EventSink;
 use crate::gossip;
+use crate::handover::Signing;
 use crate::ledger_worker::{LedgerWorker, Report};
 use crate::metrics::{Metrics, SignerMetrics};
 use crate::neighbours::Neighbours;
@@ -67,7 +69,7 @@ impl Ground {
         engine: V::Protocol,
         voice: V,
         key: VotingKey,
-        log: VoteLog<FileMedium>,
+        (log, elsewhere): (VoteLog<FileMedium>, Elsewhere),
     ) -> Parts<V> {
         Parts {
             engine,
@@ -81,7 +83,28 @@ impl Ground {
             events: self.events.clone(),
             status: Arc::clone(&self.status),
             security: Arc::clone(&self.security),
+            elsewhere,
         }
+    }
+
+    /// Looks for signatures of this validator that it does not make, behind what its vote log brings back.
+    pub(super) fn elsewhere<R: Signing>(
+        &self,
+        key: &VotingKey,
+        restored: &Restored<R>,
+    ) -> Elsewhere {
+        let mut elsewhere = Elsewhere::new(
+            key.public_key(),
+            self.config.protocol.genesis.magic,
+            Arc::clone(&self.ledger),
+            Arc::clone(&self.security),
+            restored,
+        );
+        if self.trust_vote_log {
+            // The operator's word is about open heights only.
+            elsewhere.know_nothing();
+        }
+        elsewhere
     }
 
     pub(super) fn witness_limit(&self) -> u32 {

@@ -39,13 +39,15 @@ pub enum AlertKind {
     Audit,
     /// No attached Neo node serves: this validator does not vote. Ends when one does.
     NeoNode,
+    /// A block carries a signature of this validator's key that was not made here.
+    Key,
     /// This validator is silent: its votes may be incomplete. Ends when it votes.
     Silence,
 }
 
 impl AlertKind {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Partition,
         Self::Emergency,
         Self::Evidence,
@@ -55,6 +57,7 @@ impl AlertKind {
         Self::Ledger,
         Self::Audit,
         Self::NeoNode,
+        Self::Key,
         Self::Silence,
     ];
 
@@ -71,13 +74,14 @@ impl AlertKind {
             Self::Ledger => "ledger",
             Self::Audit => "audit",
             Self::NeoNode => "neo-node",
+            Self::Key => "key",
             Self::Silence => "silence",
         }
     }
 
     /// Whether its end is seen; the others stay up for an hour after the last time.
     fn ends(self) -> bool {
-        !matches!(self, Self::Evidence | Self::Ban | Self::Ledger)
+        !matches!(self, Self::Evidence | Self::Ban | Self::Ledger | Self::Key)
     }
 }
 
