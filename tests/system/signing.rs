@@ -146,6 +146,38 @@ fn stops_and_goes_on(mut network: Network, vote: &str) {
     assert!(told.iter().any(|line| line["kind"] == vote));
 }
 
+/// More than f signers are gone for longer than votes wait for them: the network stands still, and goes on by itself.
+#[test]
+fn a_network_of_the_newer_protocol_goes_on_when_the_signers_of_two_are_back() {
+    let mut network = Network::create(4, "500ms");
+    let mut signers = [1, 2].map(|index| Signer::of(&network, index));
+    network.start();
+    eventually("blocks", || (network.height() >= 3).then_some(()));
+    signers.iter_mut().for_each(Signer::kill);
+    for index in [1, 2] {
+        let log = network.nodes[index].log();
+        eventually("the node says what is missing", || {
+            let log = std::fs::read_to_string(&log).unwrap();
+            log.contains("not voting until the remote signer answers")
+                .then_some(())
+        });
+    }
+    let height = network.height();
+    signers.iter_mut().for_each(Signer::start);
+    eventually("it goes on", || {
+        (network.height() >= height + 3).then_some(())
+    });
+    same_chain(&network);
+    network.stop();
+    for signer in signers {
+        let told = signer.told();
+        assert!(
+            told.iter().all(|line| line["outcome"] != "refused"),
+            "{told:?}"
+        );
+    }
+}
+
 #[test]
 fn three_go_on_while_the_signer_of_the_fourth_is_gone_and_then_it_votes_again() {
     three_go_on(network(4, "500ms"), "Commit");

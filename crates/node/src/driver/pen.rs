@@ -150,8 +150,14 @@ async fn ask<P: Remote>(
             patience = Instant::now() + PATIENCE;
         }
         let late = std::mem::take(&mut owed);
+        let mut gone = false;
         let mut signed = Vec::with_capacity(late.len() + job.drafts.len());
         for (to, draft, body) in late.into_iter().chain(job.drafts) {
+            // Should it come back at this very moment, the later votes must not be signed before the earlier ones.
+            if gone {
+                owe::<P>(&mut owed, (to, draft, body));
+                continue;
+            }
             let asked = patiently::<P>(&signer, draft.clone(), body.clone(), patience, mute);
             let error = match asked.await {
                 Ok(own) => {
@@ -170,12 +176,8 @@ async fn ask<P: Remote>(
             if !std::mem::replace(&mut mute, true) {
                 tracing::error!(%error, "not voting until the remote signer answers");
             }
-            if P::is_owed(&draft) {
-                owed.push_back((to, draft, body));
-                while owed.len() > MAX_OWED {
-                    owed.pop_front();
-                }
-            }
+            gone = true;
+            owe::<P>(&mut owed, (to, draft, body));
         }
         let ballot = Ballot::signed(job.records, signed);
         let (again, counts) = (job.again, job.counts);
@@ -188,6 +190,16 @@ async fn ask<P: Remote>(
             .is_err()
         {
             return;
+        }
+    }
+}
+
+/// Keeps a draft for when the signer answers again, if the engine relies on it; of too many the oldest is given up.
+fn owe<P: Remote>(owed: &mut VecDeque<Draft<P>>, draft: Draft<P>) {
+    if P::is_owed(&draft.1) {
+        owed.push_back(draft);
+        while owed.len() > MAX_OWED {
+            owed.pop_front();
         }
     }
 }
