@@ -18,5 +18,6 @@ mod lives;
 #[path = "../../crates/ledger/tests/common/neo_go.rs"]
 mod neo_go;
 mod network;
+mod proofs;
 mod refresh;
 mod signers;
