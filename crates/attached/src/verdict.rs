@@ -135,11 +135,16 @@ pub(crate) fn refused(transaction: &Transaction, reason: Rejected) -> InvalidBlo
 }
 
 /// Refusals of neo-go that come from its memory pool: full, fees of the sender's pooled transactions, conflicts with
-/// them (neo-go `Blockchain.verifyAndPoolTx`).
+/// them (neo-go `Blockchain.verifyAndPoolTx`). A transaction's own script chooses some of the words of other refusals, so
+/// only what neo-go puts first counts: in its data, which follows the message of the code.
 fn is_about_pool(code: i64, message: &str) -> bool {
+    const POOL: &str = "mempool: ";
     match code {
         -502 | -511 => true,
-        -500 => message.contains("mempool: "),
+        -500 => {
+            let data = message.split_once(": ").map_or("", |(_, data)| data);
+            message.starts_with(POOL) || data.starts_with(POOL)
+        }
         _ => false,
     }
 }

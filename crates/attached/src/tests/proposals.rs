@@ -211,6 +211,13 @@ async fn what_the_pool_itself_refuses_is_valid_for_neo_go_only() {
         (-502, "pool full", true),
         (-511, "insufficient funds", true),
         (-500, "mempool: has conflicts", true),
+        (-500, "verification failed: mempool: has conflicts", true),
+        // The words of an exception are the transaction's own.
+        (
+            -500,
+            "verification failed: witness #0: unhandled exception: \"mempool: \"",
+            false,
+        ),
         (-500, "blockchain: has conflicts", false),
         (-508, "signature", false),
     ] {
