@@ -155,7 +155,8 @@ impl Shared {
         })
     }
 
-    /// The account of the validators elected on the state of the tip. All synchronised nodes must say the same.
+    /// The account of the validators elected on the state of the tip. All synchronised nodes must say the same, and
+    /// one that has said otherwise on this tip counts until it does, whatever has become of it.
     async fn elected(&self, serving: &Member, tip: &Tip) -> Result<UInt160, NodeError> {
         let genesis = &self.config.genesis;
         let height = tip.height();
@@ -167,24 +168,35 @@ impl Shared {
         let elected = account(&serving.node.electorate(height).await?);
         for other in &self.members {
             let same = std::ptr::eq(other.as_ref(), serving);
+            let disputes = other.disputes(&tip.hash);
             let there =
                 matches!(other.state(), NodeState::Synchronised { height: at } if at == height);
-            if same || !there {
+            if same || !(there || disputes) {
                 continue;
             }
-            match other.node.electorate(height).await {
-                Ok(electorate) if account(&electorate) != elected => {
-                    return Err(NodeError::Contradiction {
-                        one: serving.node.endpoint().clone(),
-                        other: other.node.endpoint().to_string(),
-                        what: "who was elected",
-                        height,
-                    });
+            let answer = other.node.electorate(height).await;
+            let contradicts = match &answer {
+                Ok(electorate) => account(electorate) != elected,
+                // It does not have to answer, unless it has contradicted: another one serves.
+                Err(_) => disputes,
+            };
+            if contradicts {
+                for member in [serving, other.as_ref()] {
+                    member.set_dispute(Some(tip.hash));
                 }
-                Ok(_) => {}
-                // It does not have to answer: another one serves.
-                Err(error) => self.failed(other, &error),
+                return Err(NodeError::Contradiction {
+                    one: serving.node.endpoint().clone(),
+                    other: other.node.endpoint().to_string(),
+                    what: "who was elected",
+                    height,
+                });
             }
+            if let Err(error) = answer {
+                self.failed(other, &error);
+            }
+        }
+        for member in &self.members {
+            member.set_dispute(None);
         }
         Ok(elected)
     }

@@ -95,6 +95,8 @@ pub(crate) struct Member {
     /// How long it is left alone after requests of consensus that failed.
     failures: Mutex<Backoff>,
     rest: Mutex<Option<Duration>>,
+    /// The tip on which it and another node named different validators.
+    disputed: Mutex<Option<UInt256>>,
 }
 
 impl Member {
@@ -109,6 +111,16 @@ impl Member {
     /// How long the node is to be left alone before the next look, after a request failed.
     pub(crate) fn rest(&self) -> Option<Duration> {
         self.rest.lock().take()
+    }
+
+    /// Whether it and another node have named different validators on this tip.
+    pub(crate) fn disputes(&self, tip: &UInt256) -> bool {
+        self.disputed.lock().as_ref() == Some(tip)
+    }
+
+    /// The tip on which it and another node name different validators, if they do.
+    pub(crate) fn set_dispute(&self, tip: Option<UInt256>) {
+        *self.disputed.lock() = tip;
     }
 
     /// It carried out what it was asked.
@@ -178,6 +190,7 @@ pub(crate) fn members(config: &AttachedConfig) -> Vec<Arc<Member>> {
                 nudge: Notify::new(),
                 failures: Mutex::new(Backoff::new(config.timing)),
                 rest: Mutex::default(),
+                disputed: Mutex::default(),
             })
         })
         .collect()

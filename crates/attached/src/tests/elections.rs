@@ -8,7 +8,7 @@ use neo_primitives::{Block, Header, PublicKey, UInt160, consensus_address};
 use super::{ask, asked, attach, check, open, problem, reaches};
 use crate::{
     election::validators,
-    fake::{FakeNode, Inside, Network, key},
+    fake::{Bend, FakeNode, Inside, Network, key},
 };
 
 fn public(number: u8) -> PublicKey {
@@ -33,6 +33,10 @@ fn take(node: &FakeNode, blocks: &[Block]) {
     for block in blocks {
         node.take(block);
     }
+}
+
+fn count(calls: &[impl PartialEq<&'static str>], method: &'static str) -> usize {
+    calls.iter().filter(|call| **call == method).count()
 }
 
 fn last(blocks: &[Block]) -> Header {
@@ -147,15 +151,41 @@ async fn nodes_that_disagree_about_an_election_open_nothing() {
     })
     .await;
     let parent = ledger.tip_hash();
-    let opening = asked(&ledger, LedgerRequest::Open { parent });
     // Votes for the fourth change the rank and not the set of validators; then the set.
-    other.set(|inside| inside.candidates[8].2 = 6_000_000);
+    let votes = other.set(|inside| std::mem::replace(&mut inside.candidates[8].2, 6_000_000));
+    let mut opening = asked(&ledger, LedgerRequest::Open { parent });
     let disagreement = problem(&ledger, 0).await;
     assert!(
         disagreement.contains("disagree about who was elected at height 6"),
         "{disagreement}"
     );
-    drop(opening);
+
+    // The first is left alone for a while, and the other does not decide alone; nor does one of them when the other is
+    // down.
+    let readings = |node: &FakeNode| node.set(|inside| count(&inside.calls, "findstorage"));
+    let is_open = |ledger: &crate::AttachedLedger| ledger.shared().office.read().is_some();
+    let more_readings = async || {
+        let before = readings(&other) + 3;
+        super::until(&ledger, |ledger| {
+            readings(&other) > before || is_open(ledger)
+        })
+        .await;
+    };
+    more_readings().await;
+    one.set(|inside| {
+        inside
+            .bends
+            .insert("getstorage", Bend::Result(serde_json::json!(7)))
+    });
+    more_readings().await;
+    assert!(
+        !is_open(&ledger) && opening.try_recv().is_err(),
+        "nobody knows who was elected"
+    );
+
+    one.set(|inside| inside.bends.clear());
+    other.set(|inside| inside.candidates[8].2 = votes);
+    assert!(matches!(opening.await.unwrap(), LedgerAnswer::Opened(_)));
 }
 
 #[tokio::test]
