@@ -184,6 +184,10 @@ fn a_validator_takes_over_above_all_that_its_key_has_signed() {
 #[test]
 fn a_validator_is_handed_back_when_all_that_it_signed_is_there() {
     let validator = Validator::new();
+    // With another data_dir than that of its votes nothing is known.
+    let (code, _, err) = validator.migrate("hand-back", &[]);
+    assert_eq!(code, Some(3), "{err}");
+    assert!(err.contains("there is no vote log"), "{err}");
     let (code, _, err) = validator.migrate("take-over", &["--signed", "5"]);
     assert_eq!(code, Some(0), "{err}");
     validator.sign(9);

@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use neo_consensus::vote_log::{Condition, LogError, LogRecord, Opened};
+use neo_consensus::vote_log::{Condition, LogError, LogRecord, Mark, Opened};
 use neo_consensus::{v2, v3};
 use neo_ledger::store::{RedbStore, StoreError};
 use neo_primitives::{Height, PublicKey};
@@ -103,6 +103,8 @@ pub struct StoppedValidator<'a> {
     key: PublicKey,
     memory: Memory,
     signed: Option<Height>,
+    /// Nothing was to be voted through this height.
+    abstained: Option<Height>,
     _lock: Option<RedbStore>,
 }
 
@@ -120,12 +122,13 @@ impl<'a> StoppedValidator<'a> {
             key: key.public_key().clone(),
             memory: Memory::None,
             signed: None,
+            abstained: None,
             _lock: lock,
         };
-        (stopped.memory, stopped.signed) = match config.protocol.version {
+        match config.protocol.version {
             2 => stopped.read::<v2::Record, v3::Record>()?,
             _ => stopped.read::<v3::Record, v2::Record>()?,
-        };
+        }
         Ok(stopped)
     }
 
@@ -153,19 +156,21 @@ impl<'a> StoppedValidator<'a> {
     /// When the vote log cannot be written.
     pub fn take_over(&self, from: Height) -> Result<(), HandoverError> {
         match self.config.protocol.version {
-            2 => self.append(v2::Record::resumed(from)),
-            _ => self.append(v3::Record::resumed(from)),
+            2 => self.append(&[v2::Record::resumed(from)]),
+            _ => self.append(&[v3::Record::resumed(from)]),
         }
     }
 
-    /// From now on it is silent, also if its node is started by mistake, until it takes over again.
+    /// From now on it is silent, also if its node is started by mistake, until it takes over again. All that it signed is
+    /// on a chain of this height: if it votes again with no word of an operator, then above that.
     ///
     /// # Errors
     /// When the vote log cannot be written.
-    pub fn hand_back(&self) -> Result<(), HandoverError> {
+    pub fn hand_back(&self, tip: Height) -> Result<(), HandoverError> {
+        let through = self.abstained.max(Some(tip)).unwrap_or(tip);
         match self.config.protocol.version {
-            2 => self.append(v2::Record::silenced()),
-            _ => self.append(v3::Record::silenced()),
+            2 => self.append(&handed_back::<v2::Record>(through)),
+            _ => self.append(&handed_back::<v3::Record>(through)),
         }
     }
 
@@ -182,38 +187,88 @@ impl<'a> StoppedValidator<'a> {
         }
     }
 
-    fn append<R: LogRecord>(&self, record: R) -> Result<(), HandoverError> {
+    fn append<R: LogRecord>(&self, records: &[R]) -> Result<(), HandoverError> {
         let mut log = self.open_log::<R>()?.log;
-        log.append(&[record]).map_err(|error| self.failed(error))
+        log.append(records).map_err(|error| self.failed(error))
     }
 
-    /// What the log knows, and the highest header that it says was signed. A log of the one protocol does not read as one
-    /// of the other.
-    fn read<Own: Signing, Other: Signing>(
-        &self,
-    ) -> Result<(Memory, Option<Height>), HandoverError> {
+    /// What the log knows. A log of the one protocol does not read as one of the other.
+    fn read<Own: Signing, Other: Signing>(&mut self) -> Result<(), HandoverError> {
         let own = self.open_log::<Own>()?;
-        let incomplete = |condition| HandoverError::Incomplete {
-            path: self.config.data_dir.clone(),
-            condition,
-        };
         let lost = match own.condition {
-            Condition::Intact { .. } => return Ok((Memory::Own, highest(&own.records))),
+            Condition::Intact { .. } => return self.learn(&own, Memory::Own),
             Condition::Missing => None,
             Condition::Copied => Some("a copy of another one"),
             Condition::Damaged { .. } => Some("damaged"),
         };
         let other = self.open_log::<Other>()?;
-        match (other.condition, lost) {
-            (Condition::Intact { .. }, _) => Ok((Memory::OfOtherVersion, highest(&other.records))),
-            (_, None) => Ok((Memory::None, None)),
-            (_, Some(condition)) => Err(incomplete(condition)),
+        match (&other.condition, lost) {
+            (Condition::Intact { .. }, _) => self.learn(&other, Memory::OfOtherVersion),
+            (_, None) => Ok(()),
+            (_, Some(condition)) => Err(self.incomplete(condition)),
+        }
+    }
+
+    /// What an intact log says, unless votes are missing in front of what is intact.
+    fn learn<M, R: Signing>(
+        &mut self,
+        log: &Opened<M, R>,
+        memory: Memory,
+    ) -> Result<(), HandoverError> {
+        if !is_whole(&log.records, log.lost) {
+            return Err(self.incomplete("silent, since votes were lost"));
+        }
+        let records = log.records.iter();
+        self.memory = memory;
+        self.signed = records.clone().filter_map(Signing::signs).max();
+        let resumed = records.filter(|record| record.mark() == Some(Mark::Resumed));
+        self.abstained = resumed.filter_map(LogRecord::reach).max();
+        Ok(())
+    }
+
+    fn incomplete(&self, condition: &'static str) -> HandoverError {
+        HandoverError::Incomplete {
+            path: self.config.data_dir.clone(),
+            condition,
         }
     }
 }
 
-fn highest<R: Signing>(records: &[R]) -> Option<Height> {
-    records.iter().filter_map(Signing::signs).max()
+/// What hand-back writes, in one append. Engines write none of it in this order, and the silence behind a loss has nothing
+/// of it right before.
+fn handed_back<R: LogRecord>(through: Height) -> [R; 3] {
+    let from = through.next();
+    [R::resumed(from), R::forgotten(through), R::silenced()]
+}
+
+/// Whether the silence behind these records is that of [`handed_back`].
+fn hands_back<R: LogRecord>(records: &[R]) -> bool {
+    let [.., resumed, forgotten] = records else {
+        return false;
+    };
+    let through = resumed.reach().unwrap_or_default();
+    resumed.mark() == Some(Mark::Resumed) && forgotten.mark() == Some(Mark::Forgotten { through })
+}
+
+/// Whether an intact log holds all votes above where it begins. Once a node was started behind a loss, all that still tells
+/// of it is a silence that has not ended. Of the `lost` first records on, the log goes on behind the last loss.
+fn is_whole<R: LogRecord>(records: &[R], lost: Option<usize>) -> bool {
+    let (mut whole, mut handed_back) = (true, false);
+    for (at, record) in records.iter().enumerate() {
+        if lost == Some(at) {
+            (whole, handed_back) = (false, false);
+        }
+        match record.mark() {
+            // A node that is started by mistake repeats the silence it was handed back with.
+            Some(Mark::Silenced) => {
+                handed_back |= whole && records.get(..at).is_some_and(hands_back);
+                whole &= handed_back;
+            }
+            Some(Mark::Resumed) => (whole, handed_back) = (true, false),
+            Some(Mark::Forgotten { .. }) | None => {}
+        }
+    }
+    whole
 }
 
 /// Keeps the node from running meanwhile, and sees that it does not run now.

@@ -14,10 +14,18 @@ pub(super) fn hand_back(config: &Path, as_json: bool) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Runtime::new().or_exit(Exit::Failure)?;
     let stopped = runtime.block_on(StoppedValidator::open(&config));
     let stopped = stopped.map_err(|error| exit_of(&error).error(error))?;
-    if stopped.memory() == Memory::OfOtherVersion {
-        let version = config.protocol.version;
-        let problem =
-            format!("protocol.version is {version}, and the vote log is of the other one");
+    let (version, data) = (config.protocol.version, config.data_dir.display());
+    let problem = match stopped.memory() {
+        Memory::Own => None,
+        Memory::OfOtherVersion => Some(format!(
+            "protocol.version is {version}, and the vote log is of the other one"
+        )),
+        Memory::None => Some(format!(
+            "data directory {data}: there is no vote log, so nobody knows what this validator signed. Is data_dir the one \
+             that its node voted with?"
+        )),
+    };
+    if let Some(problem) = problem {
         return Err(Exit::Refused.error(problem));
     }
     let tip = runtime.block_on(neo_nodes::tip(&config))?;
@@ -28,7 +36,7 @@ pub(super) fn hand_back(config: &Path, as_json: bool) -> anyhow::Result<Exit> {
         )));
     }
     stopped
-        .hand_back()
+        .hand_back(tip)
         .map_err(|error| exit_of(&error).error(error))?;
     if as_json {
         print_json(&json!({

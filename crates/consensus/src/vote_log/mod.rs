@@ -119,6 +119,8 @@ pub struct Opened<M, R> {
     pub records: Vec<R>,
     /// Whether they are all.
     pub condition: Condition,
+    /// How many of them are older than the last loss that an earlier run met, if there was one.
+    pub lost: Option<usize>,
 }
 
 /// What a record says to the log itself.
@@ -242,12 +244,13 @@ impl<M: LogMedium> VoteLog<M> {
                 log,
                 records: Vec::new(),
                 condition: Condition::Missing,
+                lost: None,
             });
         };
         let mut log = Self::at(medium, identity, last);
         let mut records = Vec::new();
         let mut condition = Condition::Intact { torn: 0 };
-        let mut loss_is_known = false;
+        let mut lost = None;
         for (position, segment) in segments.iter().copied().enumerate() {
             let bytes = log.medium.read(segment)?;
             let gap = position > 0 && segments[position - 1].checked_add(1) != Some(segment);
@@ -257,7 +260,7 @@ impl<M: LogMedium> VoteLog<M> {
             if scan.after_loss {
                 // Only records say that the loss was dealt with.
                 condition = if records.len() > before {
-                    loss_is_known = true;
+                    lost = Some(before);
                     Condition::Intact { torn: 0 }
                 } else {
                     Condition::Missing
@@ -288,7 +291,7 @@ impl<M: LogMedium> VoteLog<M> {
         // The log itself drops segments only behind a mark that says so.
         let forgot = |record: &R| matches!(record.mark(), Some(Mark::Forgotten { .. }));
         let first = segments.first().copied().unwrap_or_default();
-        let explained = first == 0 || loss_is_known || records.iter().any(forgot);
+        let explained = first == 0 || lost.is_some() || records.iter().any(forgot);
         if matches!(condition, Condition::Intact { .. }) && !explained {
             condition = Condition::Damaged {
                 segment: first,
@@ -309,6 +312,7 @@ impl<M: LogMedium> VoteLog<M> {
             log,
             records,
             condition,
+            lost,
         })
     }
 

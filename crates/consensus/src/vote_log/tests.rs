@@ -113,6 +113,8 @@ fn damage_does_not_stop_appending_behind_it() {
     // The loss is on record now: what the records say counts, not the damage before them.
     assert!(again.records.contains(&Record::Silenced));
     assert_eq!(again.condition, Condition::Intact { torn: 0 });
+    let before = opened.records.len();
+    assert_eq!((opened.lost, again.lost), (None, Some(before)));
     let copy = open(again.log.into_medium().copy());
     assert_eq!(copy.condition, Condition::Copied);
 }

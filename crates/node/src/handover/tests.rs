@@ -151,7 +151,7 @@ async fn there_and_back_and_there_again_the_log_says_what_holds() {
     place.append(&[third(11, v3::Payload::Commit { hash: HASH })]);
     let stopped = StoppedValidator::open(&place.config).await.unwrap();
     assert_eq!(stopped.signed(), Some(Height(11)));
-    stopped.hand_back().unwrap();
+    stopped.hand_back(Height(11)).unwrap();
     drop(stopped);
     assert_eq!(
         place.records::<v3::Record>().last(),
@@ -195,6 +195,101 @@ async fn a_log_that_may_have_forgotten_something_is_refused() {
         text.contains("the vote log is a copy of another one"),
         "{text}"
     );
+}
+
+/// What an engine writes that begins after a loss, and when its silence is over.
+const SILENCED: v3::Record = v3::Record::Silenced;
+
+fn resumed(from: u32) -> v3::Record {
+    let from = Height(from);
+    v3::Record::Resumed { from }
+}
+
+async fn is_refused(place: &Place) -> bool {
+    match StoppedValidator::open(&place.config).await {
+        Ok(_) => false,
+        Err(HandoverError::Incomplete { .. }) => true,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn spoil(place: &Place) {
+    let votes = place.config.data_dir.join(vote_log_file::FOLDER);
+    for log in std::fs::read_dir(votes).unwrap() {
+        let log = log.unwrap().path();
+        let copy = place.config.data_dir.join("copy");
+        std::fs::copy(&log, &copy).unwrap();
+        std::fs::rename(&copy, &log).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_loss_that_the_node_has_met_is_refused_until_its_silence_is_over() {
+    for before in [
+        vec![third(7, v3::Payload::Commit { hash: HASH })],
+        // A copy that was made right after take-over.
+        vec![resumed(7)],
+    ] {
+        let place = Place::new(3);
+        place.append(&before);
+        spoil(&place);
+        assert!(is_refused(&place).await);
+        place.append(&[SILENCED]);
+        assert!(is_refused(&place).await);
+        place.append(&[resumed(12)]);
+        assert!(!is_refused(&place).await);
+    }
+    // Another one presented an own vote that is not in the log.
+    let place = Place::new(3);
+    place.append(&[resumed(7), SILENCED]);
+    assert!(is_refused(&place).await);
+    // Nothing was there when the node was started.
+    let place = Place::new(3);
+    place.append(&[SILENCED]);
+    assert!(is_refused(&place).await);
+}
+
+#[tokio::test]
+async fn a_validator_that_was_handed_back_can_take_over_unless_something_is_lost_then() {
+    let place = Place::new(3);
+    place.append(&[resumed(20), third(20, v3::Payload::Commit { hash: HASH })]);
+    let stopped = StoppedValidator::open(&place.config).await.unwrap();
+    stopped.hand_back(Height(20)).unwrap();
+    drop(stopped);
+    assert_eq!(place.state().await, (Memory::Own, Some(Height(20))));
+    // It was started by mistake.
+    place.append(&[SILENCED, SILENCED]);
+    assert_eq!(place.state().await, (Memory::Own, Some(Height(20))));
+    // What take-over and the votes behind it wrote is not in an old copy.
+    spoil(&place);
+    place.append(&[SILENCED]);
+    assert!(is_refused(&place).await);
+}
+
+#[tokio::test]
+async fn hand_back_leaves_to_others_what_take_over_left_to_them() {
+    let place = Place::new(3);
+    place.append(&[resumed(12)]);
+    let stopped = StoppedValidator::open(&place.config).await.unwrap();
+    stopped.hand_back(Height(10)).unwrap();
+    drop(stopped);
+    let records = place.records::<v3::Record>();
+    let through = Height(11);
+    assert_eq!(
+        records[1..],
+        [resumed(12), v3::Record::Forgotten { through }, SILENCED]
+    );
+    let place = Place::new(2);
+    place.append(&[v2::Record::resumed(Height(5))]);
+    let stopped = StoppedValidator::open(&place.config).await.unwrap();
+    stopped.hand_back(Height(10)).unwrap();
+    drop(stopped);
+    let from = Height(11);
+    assert_eq!(
+        place.records::<v2::Record>()[1..2],
+        [v2::Record::Resumed { from }]
+    );
+    assert_eq!(place.state().await, (Memory::Own, None));
 }
 
 #[tokio::test]
