@@ -132,6 +132,34 @@ const ENDING: &str = "INFO\tsignal received\nINFO\tstopping consensus service\n"
 const ENDED: &str =
     "INFO\tsignal received\nINFO\tstopping consensus service\nINFO\tsignal received\n";
 
+/// neo-go was started again, and when nothing can begin there any more.
+const STARTED: &str =
+    "INFO\tstopping consensus service\nINFO\tnode started\t{\"blockHeight\": 9}\n";
+const SYNCHRONISED: &str = "INFO\tnode reached synchronized state, starting services\n";
+const SIGNAL: &str = "INFO\tsignal received\t{\"name\": \"user defined signal 2\"}\n";
+
+#[test]
+fn a_neo_go_that_was_started_again_is_not_taken_for_one_without_consensus() {
+    let validator = Validator::new();
+    for (rest, words) in [
+        (vec![STARTED], "has not written `node reached"),
+        (vec![STARTED, SYNCHRONISED], "does not start with it"),
+        (
+            vec![STARTED, SYNCHRONISED, SIGNAL],
+            "does not start with it",
+        ),
+    ] {
+        let log = validator.log(9, &rest.concat());
+        let (code, _, err) = validator.migrate("take-over", &["--log", &log]);
+        assert_eq!(code, Some(3), "{err}");
+        assert!(err.contains(words), "`{words}` is not in: {err}");
+    }
+    let log = validator.log(9, &[STARTED, SYNCHRONISED, SIGNAL, SIGNAL].concat());
+    let (code, told, err) = validator.migrate("take-over", &["--log", &log]);
+    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(told["from"], json!(10), "{told}");
+}
+
 #[test]
 fn a_validator_takes_over_above_all_that_its_key_has_signed() {
     let validator = Validator::new();

@@ -4,8 +4,12 @@
 //! with or without whatever a log service puts before them: `sending Commit`, `sending PrepareRequest`, `sending
 //! PrepareResponse`, `sending ChangeView` with `"height": N`, each written before the message leaves; `starting
 //! consensus service` and `stopping consensus service`. The latter is written before the service has ended; a signal is
-//! taken only after the one before it was dealt with, and a node starts only after the one before it has left the
-//! store, so `signal received` or `node started` behind it say that it has.
+//! taken only after the one before it was dealt with, so `signal received` behind it says that it has.
+//!
+//! A node that is started again says nothing of the kind: with `node started` consensus only begins to wait for `node
+//! reached synchronized state, starting services`, where all that is enabled starts, once in a life. SIGUSR2 behind that
+//! ends consensus, also one that is just being started, and starts it at once if the configuration says so; the second one
+//! says that the first was dealt with.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _};
@@ -26,6 +30,12 @@ pub(crate) enum Service {
     Runs,
     /// It was told to stop, and nothing says yet that it has.
     Ending,
+    /// neo-go was started. If consensus is enabled it waits for the synchronised state.
+    Waits,
+    /// That state is there: what is enabled starts now.
+    Synchronised,
+    /// A SIGUSR2 came behind that, and nothing says yet that it was dealt with.
+    Signalled,
     /// It has ended.
     Ended,
 }
@@ -67,10 +77,24 @@ impl NeoGoLog {
             self.service = Service::Runs;
         } else if says("stopping consensus service") {
             self.service = Service::Ending;
-        } else if says("node started")
-            || (says("signal received") && self.service == Service::Ending)
-        {
-            self.service = Service::Ended;
+        } else if says("node started") {
+            self.service = Service::Waits;
+        } else if says("node reached synchronized state") {
+            self.service = match self.service {
+                Service::Waits => Service::Synchronised,
+                other => other,
+            };
+        } else if says("signal ignored") {
+            self.service = match self.service {
+                Service::Signalled => Service::Synchronised,
+                other => other,
+            };
+        } else if says("signal received") {
+            self.service = match self.service {
+                Service::Ending | Service::Signalled => Service::Ended,
+                Service::Synchronised if says("user defined signal 2") => Service::Signalled,
+                other => other,
+            };
         } else if let Some((_, what)) = line.split_once("sending ") {
             let spoken = ["Commit", "PrepareRequest", "PrepareResponse", "ChangeView"];
             if spoken.iter().any(|kind| what.starts_with(kind)) {
@@ -146,11 +170,42 @@ INFO	sending PrepareRequest	{"height": 64, "view": 0}
         let signal = "INFO	signal received	{\"name\": \"user defined signal 2\"}\n";
         let start = "INFO	starting consensus service\n";
         let node = "INFO	node started	{\"blockHeight\": 63, \"headerHeight\": 63}\n";
+        let synchronised = "INFO	node reached synchronized state, starting services\n";
+        let hangup = "INFO	signal received	{\"name\": \"hangup\"}\n";
+        let ignored = "WARN	ProtocolConfiguration changed, signal ignored\n";
         for (what, service) in [
             (vec![signal, stop], Service::Ending),
             (vec![signal, stop, signal], Service::Ended),
-            (vec![signal, stop, node], Service::Ended),
-            (vec![node], Service::Ended),
+            // It was started again, and consensus may wait for the synchronised state, or take up the signals first.
+            (vec![signal, stop, node], Service::Waits),
+            (vec![node], Service::Waits),
+            (vec![node, signal, signal, signal], Service::Waits),
+            (vec![signal, stop, signal, node], Service::Waits),
+            (vec![node, synchronised], Service::Synchronised),
+            (vec![node, synchronised, signal], Service::Signalled),
+            (
+                vec![node, synchronised, hangup, hangup],
+                Service::Synchronised,
+            ),
+            (
+                vec![node, synchronised, signal, ignored, signal],
+                Service::Signalled,
+            ),
+            (vec![node, synchronised, signal, node], Service::Waits),
+            (
+                vec![node, synchronised, signal, start, signal],
+                Service::Runs,
+            ),
+            (vec![node, synchronised, start], Service::Runs),
+            (vec![node, synchronised, signal, signal], Service::Ended),
+            (
+                vec![node, synchronised, signal, signal, node],
+                Service::Waits,
+            ),
+            (
+                vec![node, synchronised, signal, start, stop, signal],
+                Service::Ended,
+            ),
             (vec![signal, stop, signal, start], Service::Runs),
             (vec![signal], Service::Runs),
         ] {

@@ -116,6 +116,18 @@ fn before(
                      more, which is written down when the first one is dealt with",
                 );
             }
+            Service::Waits => {
+                return refused(
+                    "--log: neo-go was started, and has not written `node reached synchronized state`: consensus may wait \
+                     for that. When it has, with Consensus.Enabled set to false, send it SIGUSR2 twice, a second apart",
+                );
+            }
+            Service::Synchronised | Service::Signalled => {
+                return refused(
+                    "--log: neo-go was started, and nothing says that consensus does not start with it. Set \
+                     Consensus.Enabled to false in its configuration, and send it SIGUSR2 twice, a second apart",
+                );
+            }
         }
         if log.commit.is_none() {
             return refused(
