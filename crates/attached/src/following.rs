@@ -63,6 +63,10 @@ async fn look(shared: &Arc<Shared>, member: &Arc<Member>) -> Result<(), NodeErro
     let mut standing = stand(shared, member).await?;
     let mut given = None;
     loop {
+        // A long way to go for either does not hold what was dropped.
+        if *shared.ended.borrow() {
+            return Ok(());
+        }
         let tip = shared.tip();
         if standing.height > tip.height() {
             take(shared, member, standing.height).await?;

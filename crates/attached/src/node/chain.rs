@@ -69,14 +69,17 @@ impl Node {
             .map(|height| Call::new("getblockheader", json!([height.0, 0])))
             .collect();
         let mut headers = Vec::with_capacity(calls.len());
-        for result in self.batch(&calls).await? {
+        for (above, result) in (0..count).zip(self.batch(&calls).await?) {
             let text: String = self.read("getblockheader", result?)?;
-            headers.push(self.value("getblockheader", &text, |bytes| {
+            let signed = self.value("getblockheader", &text, |bytes| {
                 let mut r = Reader::new(bytes);
                 let header = SignedHeader::decode_with_limit(&mut r, self.witness_limit)?;
                 r.finish()?;
                 Ok(header)
-            })?);
+            })?;
+            let asked = Height(from.0.saturating_add(above));
+            self.is_at("getblockheader", signed.header.index, asked)?;
+            headers.push(signed);
         }
         Ok(headers)
     }
@@ -84,12 +87,24 @@ impl Node {
     /// The block of a height; unverified but for its merkle root.
     pub(crate) async fn block(&self, height: Height) -> Result<Block, NodeError> {
         let text: String = self.call("getblock", json!([height.0, 0])).await?;
-        self.value("getblock", &text, |bytes| {
+        let block = self.value("getblock", &text, |bytes| {
             let mut r = Reader::new(bytes);
             let block = Block::decode_with_limit(&mut r, self.witness_limit)?;
             r.finish()?;
             Ok(block)
-        })
+        })?;
+        self.is_at("getblock", block.header.index, height)?;
+        Ok(block)
+    }
+
+    /// What the node shows is of the height that it was asked for. A known block instead of the next one would be held
+    /// as valid, and asked for without end.
+    fn is_at(&self, method: &'static str, found: Height, asked: Height) -> Result<(), NodeError> {
+        if found == asked {
+            return Ok(());
+        }
+        let problem = format!("is of block {found}, not {asked}");
+        Err(self.field(method, "result", problem))
     }
 
     /// Gives a block to the node. One that it has already is no error.

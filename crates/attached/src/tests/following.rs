@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use neo_ledger::{ChainReader as _, Ledger as _, LedgerAnswer, LedgerError, LedgerRequest};
-use neo_primitives::{Height, UInt160, consensus_address};
+use neo_primitives::{Encode as _, Height, UInt160, consensus_address};
+use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::{ask, asked, attach, open, problem, reaches, until};
 use crate::{
     NodeState,
-    fake::{Draft, FakeNode, Network},
+    fake::{Bend, Draft, FakeNode, Network},
 };
 
 #[tokio::test]
@@ -180,6 +182,46 @@ async fn headers_that_the_validators_did_not_sign_are_not_believed() {
         assert!(problem.contains(&liar.endpoint.to_string()), "{problem}");
         assert_eq!(ledger.height(), Height(0));
     }
+}
+
+#[tokio::test]
+async fn a_known_block_in_place_of_the_next_one_is_an_error() {
+    let network = Network::new();
+    let genesis = network.config.genesis_block();
+    for (blocks, method, shown) in [
+        (1, "getblock", genesis.to_bytes()),
+        (10, "getblockheader", genesis.signed_header().to_bytes()),
+    ] {
+        let node = FakeNode::start(&network).await;
+        for block in network.blocks(&network.genesis(), blocks) {
+            node.take(&block);
+        }
+        let shown = Bend::Result(json!(STANDARD.encode(shown)));
+        node.set(|inside| inside.bends.insert(method, shown));
+        let ledger = attach(&network, &[&node]).await;
+        let problem = problem(&ledger, 0).await;
+        let expected = format!("{method}: result: is of block 0, not 1");
+        assert!(problem.contains(&expected), "{problem}");
+        assert_eq!(ledger.height(), Height(0));
+    }
+}
+
+#[tokio::test]
+async fn a_long_chain_is_not_followed_further_by_what_was_dropped() {
+    let network = Network::new();
+    let node = FakeNode::start(&network).await;
+    let blocks = network.blocks(&network.genesis(), 500);
+    for block in &blocks {
+        node.take(block);
+    }
+    let ledger = attach(&network, &[&node]).await;
+    let closed = ledger.closed();
+    until(&ledger, |ledger| ledger.height() > Height(0)).await;
+    drop(ledger);
+    closed.await;
+    let asked = |call: &&String| *call == "getblockheader";
+    let asked = node.set(|inside| inside.calls.iter().filter(asked).count());
+    assert!(asked < 450, "{asked} headers were asked for");
 }
 
 #[tokio::test]
