@@ -13,6 +13,9 @@ use tokio::{
 
 use super::{Inside, Mood};
 
+/// Longest request that is taken, in bytes: the bound of neo-go and of C#.
+const MAX_REQUEST: usize = 5 << 20;
+
 /// Listens on a port of the system's choice.
 pub(super) async fn start(inside: Arc<Mutex<Inside>>) -> (Endpoint, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -61,6 +64,9 @@ async fn read(stream: &mut TcpStream) -> Option<Value> {
             let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
             let length = head.split("content-length: ").nth(1)?;
             let length: usize = length.lines().next()?.trim().parse().ok()?;
+            if length > MAX_REQUEST {
+                return None;
+            }
             if bytes.len() >= end + 4 + length {
                 return serde_json::from_slice(&bytes[end + 4..end + 4 + length]).ok();
             }

@@ -7,6 +7,7 @@ mod nodes;
 mod old_blocks;
 mod proposals;
 mod restarts;
+mod submitting;
 
 use std::{sync::Arc, time::Duration};
 
