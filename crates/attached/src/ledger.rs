@@ -17,7 +17,8 @@ use crate::{
     following::follow,
     headers::{Headers, is_empty},
     shared::{Member, NodeReport, NodeState, Shared, members},
-    storing::{import, promote, store, submit},
+    storing::{import, promote, store},
+    submitting::submit,
     trusted::fetch_trusted,
 };
 

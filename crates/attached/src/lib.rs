@@ -41,6 +41,7 @@ mod selection;
 mod shared;
 mod stack_item;
 mod storing;
+mod submitting;
 #[cfg(test)]
 mod tests;
 mod trusted;

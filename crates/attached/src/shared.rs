@@ -18,6 +18,7 @@ use crate::{
     mirror::Mirror,
     node::{Node, Version},
     old_blocks::OldBlocks,
+    submitting::Submitting,
 };
 
 /// Checked proposals that are remembered, at most.
@@ -161,6 +162,7 @@ pub(crate) struct Shared {
     pub(crate) mirror: Mutex<Mirror>,
     pub(crate) office: RwLock<Option<Office>>,
     pub(crate) old_blocks: OldBlocks,
+    pub(crate) submitting: Submitting,
     /// Held while it is read: engine and gate ask at the same moment.
     pub(crate) reading_office: tokio::sync::Mutex<()>,
     proposals: Mutex<VecDeque<Proposal>>,
@@ -205,6 +207,7 @@ impl Shared {
             mirror: Mutex::default(),
             office: RwLock::default(),
             old_blocks: OldBlocks::new(),
+            submitting: Submitting::new(),
             reading_office: tokio::sync::Mutex::default(),
             proposals: Mutex::default(),
             tip_watcher: RwLock::default(),

@@ -1,9 +1,9 @@
-//! Storing blocks here, and giving blocks and transactions to the nodes.
+//! Storing blocks here, and giving them to the nodes.
 
 use std::sync::Arc;
 
-use neo_ledger::{InvalidBlock, LedgerAnswer, LedgerError, Rejected};
-use neo_primitives::{Block, Transaction, UInt256};
+use neo_ledger::{InvalidBlock, LedgerAnswer, LedgerError};
+use neo_primitives::{Block, UInt256};
 
 use crate::{
     following::blocking,
@@ -103,36 +103,5 @@ fn distribute(shared: &Arc<Shared>, block: Arc<Block>) {
             }
             member.nudge.notify_one();
         });
-    }
-}
-
-/// Gives transactions to the serving node.
-pub(crate) async fn submit(
-    shared: &Shared,
-    transactions: &[Arc<Transaction>],
-) -> Vec<Result<UInt256, Rejected>> {
-    let end = shared.deadline();
-    loop {
-        let member = match shared.serving_until(end).await {
-            Ok(member) => member,
-            Err(error) => {
-                let reason = error.to_string();
-                return transactions
-                    .iter()
-                    .map(|_| {
-                        Err(Rejected::Unavailable {
-                            reason: reason.clone(),
-                        })
-                    })
-                    .collect();
-            }
-        };
-        match member.node.send(transactions).await {
-            Ok(verdicts) => {
-                shared.taken(transactions, &verdicts);
-                return verdicts;
-            }
-            Err(error) => shared.failed(&member, &error),
-        }
     }
 }

@@ -1,15 +1,16 @@
 //! Transactions that are given to the node.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use neo_ledger::{Ledger as _, Rejected, store::MemoryStore};
 use neo_primitives::{Height, Signer, Transaction, UInt160, UInt256, Witness, WitnessScope};
 use tokio::sync::oneshot;
 
-use super::{attach_with, config, open};
+use super::{attach, attach_with, config, open};
 use crate::{
     AttachedLedger,
-    fake::{Draft, FakeNode, Network},
+    fake::{Bend, Draft, FakeNode, Mood, Network},
+    submitting::AT_A_TIME,
 };
 
 type Results = Vec<Result<UInt256, Rejected>>;
@@ -22,6 +23,13 @@ fn submit(ledger: &AttachedLedger, transactions: Vec<Transaction>) -> oneshot::R
     };
     ledger.submit(transactions, Box::new(reply));
     receiver
+}
+
+fn reason(results: &Results) -> &str {
+    match &results[0] {
+        Err(Rejected::Unavailable { reason }) => reason,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// A transaction nearly as long as one may be.
@@ -50,4 +58,58 @@ async fn many_long_transactions_fit_what_a_node_takes_at_once() {
     let transactions: Vec<Transaction> = (0..50).map(long).collect();
     let hashes: Vec<_> = transactions.iter().map(|one| Ok(one.hash())).collect();
     assert_eq!(submit(&ledger, transactions).await.unwrap(), hashes);
+}
+
+#[tokio::test]
+async fn a_node_that_does_not_take_transactions_serves_consensus_still() {
+    let network = Network::new();
+    let node = FakeNode::start(&network).await;
+    let ledger = attach(&network, &[&node]).await;
+    open(&ledger).await;
+    let fault = Bend::Error(-32_603, "Internal error");
+    node.set(|inside| inside.bends.insert("sendrawtransaction", fault));
+    let changes = ledger.shared().changes();
+    let given = vec![Draft::new(1, 1).signed().as_ref().clone()];
+    let results = submit(&ledger, given).await.unwrap();
+    assert!(reason(&results).contains("Internal error"), "{results:?}");
+    assert!(!changes.has_changed().unwrap());
+    assert!(ledger.nodes()[0].serves);
+    let sent = |call: &&String| *call == "sendrawtransaction";
+    let sent = node.set(|inside| inside.calls.iter().filter(sent).count());
+    assert_eq!(sent, 1);
+}
+
+/// A ledger whose node has fallen silent and has the first submissions.
+async fn stalled() -> (FakeNode, AttachedLedger, Vec<oneshot::Receiver<Results>>) {
+    let network = Network::new();
+    let node = FakeNode::start(&network).await;
+    let mut config = config(&network, &[&node]);
+    config.timing.timeout = Duration::from_secs(30);
+    let ledger = attach_with(config, Box::new(MemoryStore::new())).await;
+    open(&ledger).await;
+    node.set(|inside| inside.mood = Mood::Silent);
+    let one = |nonce| vec![Arc::unwrap_or_clone(Draft::new(1, nonce).signed())];
+    let waiting = (0..AT_A_TIME as u32).map(|nonce| submit(&ledger, one(nonce)));
+    let waiting = waiting.collect();
+    (node, ledger, waiting)
+}
+
+#[tokio::test]
+async fn a_node_that_stalls_is_given_few_submissions_at_a_time() {
+    let (_node, ledger, waiting) = stalled().await;
+    let one = vec![Arc::unwrap_or_clone(Draft::new(2, 1).signed())];
+    let results = submit(&ledger, one).await.unwrap();
+    assert!(reason(&results).contains("at a time"), "{results:?}");
+    drop(waiting);
+}
+
+#[tokio::test]
+async fn what_waits_for_a_node_that_stalls_is_bounded() {
+    let (_node, ledger, waiting) = stalled().await;
+    let many = |from: u32| -> Vec<Transaction> { (from..from + 90).map(long).collect() };
+    let first = submit(&ledger, many(0));
+    let results = submit(&ledger, many(100)).await.unwrap();
+    assert_eq!(results.len(), 90);
+    assert!(reason(&results).contains("bytes"), "{results:?}");
+    drop((waiting, first));
 }
