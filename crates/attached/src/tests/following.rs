@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use neo_ledger::{ChainReader as _, Ledger as _, LedgerAnswer, LedgerError, LedgerRequest};
-use neo_primitives::{Encode as _, Height, UInt160, consensus_address};
+use neo_primitives::{Encode as _, Height, UInt160, Witness, consensus_address};
 use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::{ask, asked, attach, open, problem, reaches, until};
 use crate::{
     NodeState,
-    fake::{Bend, Draft, FakeNode, Network},
+    fake::{Bend, Draft, FakeNode, Network, with_witness},
 };
 
 #[tokio::test]
@@ -182,6 +182,33 @@ async fn headers_that_the_validators_did_not_sign_are_not_believed() {
         assert!(problem.contains(&liar.endpoint.to_string()), "{problem}");
         assert_eq!(ledger.height(), Height(0));
     }
+}
+
+#[tokio::test]
+async fn a_node_that_refuses_our_copy_of_a_block_goes_on_with_that_of_its_peers() {
+    let network = Network::new();
+    let node = FakeNode::start(&network).await;
+    let ledger = attach(&network, &[&node]).await;
+    node.set(|inside| inside.takes_blocks = false);
+    // The validators' signatures do not cover the witnesses of transactions.
+    let body = network.body(&network.genesis(), vec![Draft::new(1, 1).signed()]);
+    let block = network.sign(&body);
+    let other = Witness {
+        invocation: Vec::new(),
+        verification: vec![0x11],
+    };
+    let mut spoiled = block.clone();
+    spoiled.transactions[0] = with_witness(&block.transactions[0], other);
+    let request = LedgerRequest::Import {
+        block: Arc::new(spoiled),
+    };
+    let imported = ask(&ledger, request).await;
+    assert!(matches!(imported, LedgerAnswer::Stored { hash, .. } if hash == block.hash()));
+    let problem = problem(&ledger, 0).await;
+    assert!(problem.contains("submitblock refused"), "{problem}");
+    node.take(&block);
+    until(&ledger, |ledger| ledger.nodes()[0].serves).await;
+    assert_eq!(open(&ledger).await.height, Height(2));
 }
 
 #[tokio::test]
